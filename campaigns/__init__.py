@@ -1,0 +1,1 @@
+"""The campaigns that ship with the package: YAML files, read as package data."""

@@ -1,0 +1,41 @@
+"""Time as something passed in: real at a bench, virtual in a simulation."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Seconds since the Unix epoch, and a way to let them pass."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class RealClock:
+    """The wall clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class ManualClock:
+    """A clock for tests: it moves only when somebody sleeps."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def timestamp(clock: Clock) -> datetime:
+    """The clock's time as an aware datetime in UTC."""
+    return datetime.fromtimestamp(clock.now(), UTC)

@@ -1,0 +1,102 @@
+"""The lab file: which instruments there are, what their syringes hold, and what must never happen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from closedloop.lab.errors import LabFileError
+from closedloop.recipes import Vessel
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _not_empty(contents: Mapping[str, float]) -> Mapping[str, float]:
+    if not contents:
+        raise ValueError("a stock must contain at least one chemical")
+    return contents
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InstrumentConfig(_Model):
+    """One instrument; every key but ``driver`` is handed to the driver as an option."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    driver: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class Stock(_Model):
+    """A solution in a pump's syringe: concentrations in mmol per mL, and the vessel that recipes name it for."""
+
+    name: str
+    pump: str
+    vessel: Vessel
+    contains: Annotated[Mapping[str, Positive], AfterValidator(_not_empty)]
+    rate_ml_per_min: Positive = 10.0
+    injected: bool = False
+    smallest_volume_ml: Positive = 0.01
+
+
+class InterlockConfig(_Model):
+    """Trips when the signal (``instrument.quantity``) is above the limit."""
+
+    signal: str
+    above: float
+
+
+class LabConfig(_Model):
+    """A whole lab; instrument names are the keys that everything else refers to."""
+
+    name: str
+    instruments: Mapping[str, InstrumentConfig]
+    hotplate: str
+    stocks: tuple[Stock, ...]
+    handler: str | None = None
+    microscope: str | None = None
+    clock: str | None = None
+    vessel_volume_ml: Positive = 50.0
+    max_temperature_c: float = 340.0
+    stirring_rpm: Positive = 600.0
+    cool_below_c: float = 60.0
+    watchdog_s: Annotated[float, Field(ge=0)] = 120.0
+    interlocks: tuple[InterlockConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        named = {
+            "hotplate": self.hotplate,
+            "handler": self.handler,
+            "microscope": self.microscope,
+            "clock": self.clock,
+            **{f"stock {stock.name!r}: pump": stock.pump for stock in self.stocks},
+            **{f"interlock {lock.signal!r}": lock.signal.partition(".")[0] for lock in self.interlocks},
+        }
+        for where, name in named.items():
+            if name is not None and name not in self.instruments:
+                known = ", ".join(sorted(self.instruments)) or "none"
+                raise ValueError(f"{where} names the instrument {name!r}, which is not listed (known: {known})")
+        return self
+
+
+def read_lab_file(path: Path) -> LabConfig:
+    """Raises `LabFileError` with every fault of the file, each with the place that it stands at."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LabFileError(f"{path}: cannot be read ({error.strerror}); give the path of a lab file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LabFileError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    try:
+        return LabConfig.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
+        raise LabFileError(f"{path}: {faults}") from error

@@ -1,0 +1,24 @@
+"""What was done and what came out of it. Knows nothing of the other rooms."""
+
+from closedloop.recipes.errors import ClosedloopError
+from closedloop.recipes.experiment import Experiment
+from closedloop.recipes.outcome import CauseKind, Evidence, FailureCause, Method, Outcome, Shape
+from closedloop.recipes.recipe import Reagent, Recipe, Role, Vessel
+from closedloop.recipes.target import Limits, Target
+
+__all__ = [
+    "CauseKind",
+    "ClosedloopError",
+    "Evidence",
+    "Experiment",
+    "FailureCause",
+    "Limits",
+    "Method",
+    "Outcome",
+    "Reagent",
+    "Recipe",
+    "Role",
+    "Shape",
+    "Target",
+    "Vessel",
+]

@@ -1,0 +1,161 @@
+"""What came out: success or a cause of failure, sizes, shapes, and the evidence that they rest on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from closedloop.recipes.fields import READ_ONLY, Finite, Fraction, Frozen, NonNegative, Positive
+
+
+class Shape(StrEnum):
+    """The eleven shape classes of Gu et al. (ACS Nano 2025, 19, 39025), in the order of their ``shapes_list.txt``."""
+
+    IRREGULAR = "irregular"
+    CUBE = "cube"
+    FLOWER = "flower"
+    FOUR_POINTED_STAR = "four-pointed star"
+    HEXAGON = "hexagon"
+    RECTANGLE = "rectangle"
+    RHOMBUS = "rhombus"
+    ROD = "rod"
+    SIX_POINTED_STAR = "six-pointed star"
+    SPHERE = "sphere"
+    TRIANGLE = "triangle"
+
+
+class CauseKind(StrEnum):
+    """Whose fault a failure is; only chemistry teaches the model that a recipe does not work."""
+
+    CHEMISTRY = "chemistry"
+    EQUIPMENT = "equipment"
+    MEASUREMENT = "measurement"
+    ABANDONED = "abandoned"
+
+
+class FailureCause(StrEnum):
+    """Why an experiment gave no usable product."""
+
+    NOTHING_FORMED = "nothing formed"
+    BULK_PRECIPITATE = "bulk precipitate"
+    TOO_POLYDISPERSE = "too polydisperse"
+    WRONG_SHAPE = "wrong shape"
+    WRONG_PRODUCT = "wrong product"
+    CHEMISTRY_UNSPECIFIED = "chemistry, unspecified"
+    INTERRUPTED = "interrupted"
+    BLOCKED = "blocked"
+    OVER_TEMPERATURE = "over-temperature"
+    NO_IMAGE = "no image"
+    UNREADABLE_SCALE = "unreadable scale"
+    TOO_FEW_PARTICLES = "too few particles"
+    ABANDONED = "abandoned"
+
+    @property
+    def kind(self) -> CauseKind:
+        return _KINDS[self]
+
+
+_KINDS = {
+    **dict.fromkeys(
+        (
+            FailureCause.NOTHING_FORMED,
+            FailureCause.BULK_PRECIPITATE,
+            FailureCause.TOO_POLYDISPERSE,
+            FailureCause.WRONG_SHAPE,
+            FailureCause.WRONG_PRODUCT,
+            FailureCause.CHEMISTRY_UNSPECIFIED,
+        ),
+        CauseKind.CHEMISTRY,
+    ),
+    **dict.fromkeys(
+        (FailureCause.INTERRUPTED, FailureCause.BLOCKED, FailureCause.OVER_TEMPERATURE), CauseKind.EQUIPMENT
+    ),
+    **dict.fromkeys(
+        (FailureCause.NO_IMAGE, FailureCause.UNREADABLE_SCALE, FailureCause.TOO_FEW_PARTICLES),
+        CauseKind.MEASUREMENT,
+    ),
+    FailureCause.ABANDONED: CauseKind.ABANDONED,
+}
+
+
+class Method(StrEnum):
+    """How an outcome was learned, from the weakest evidence to the strongest (see `Evidence.rank`)."""
+
+    ABSORBANCE = "absorbance"
+    SCATTERING = "x-ray scattering"
+    PUBLISHED = "published"
+    TEM = "tem"
+    TEM_CORRECTED = "tem, corrected by a person"
+
+
+class Evidence(Frozen):
+    """What an outcome rests on: the method, and where the raw data lie."""
+
+    method: Method
+    files: tuple[str, ...] = ()
+    recorded_at: AwareDatetime | None = None
+    note: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """Evidence of a higher rank supersedes evidence of a lower one; of equal rank, the later one."""
+        return list(Method).index(self.method)
+
+    def supersedes(self, other: "Evidence") -> bool:
+        if self.rank != other.rank:
+            return self.rank > other.rank
+        return _time(self) >= _time(other)
+
+
+def _time(evidence: Evidence) -> float:
+    moment: datetime | None = evidence.recorded_at
+    return moment.timestamp() if moment else float("-inf")
+
+
+class Outcome(Frozen):
+    """What is known of the product; sizes are equivalent circle diameters in nm, ``None`` is unknown.
+
+    ``success`` is ``None`` where an experiment says nothing about the chemistry (a blocked syringe, no image).
+    ``observables`` holds further measured values under names that carry their unit (``absorbance_peak_nm``).
+    """
+
+    success: bool | None = None
+    failure_cause: FailureCause | None = None
+    size_nm: Positive | None = None
+    size_std_nm: NonNegative | None = None
+    particle_count: Annotated[int, Field(ge=0)] | None = None
+    shape: Shape | None = None
+    shape_fractions: Annotated[Mapping[Shape, Fraction], *READ_ONLY] = Field(
+        default_factory=dict, validate_default=True
+    )
+    observables: Annotated[Mapping[str, Finite], *READ_ONLY] = Field(default_factory=dict, validate_default=True)
+    evidence: Evidence | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.success and self.failure_cause:
+            raise ValueError(f"a success cannot have a failure cause ({self.failure_cause}); leave one of them out")
+        if self.failure_cause and self.failure_cause.kind is CauseKind.CHEMISTRY and self.success is None:
+            raise ValueError(f"{self.failure_cause!r} is a chemical failure; set success to false")
+        if self.failure_cause and self.failure_cause.kind is not CauseKind.CHEMISTRY and self.success is False:
+            raise ValueError(
+                f"{self.failure_cause!r} says nothing about the chemistry; leave success unknown (empty, null)"
+            )
+        total = sum(self.shape_fractions.values())
+        if total > 1 + 1e-6:
+            raise ValueError(f"shape fractions add up to {total:.3f}; they may reach 1 at most")
+        return self
+
+    @property
+    def relative_spread(self) -> float | None:
+        """Standard deviation over mean of the size distribution, without unit."""
+        if self.size_nm is None or self.size_std_nm is None:
+            return None
+        return self.size_std_nm / self.size_nm
+
+    @property
+    def is_negative_example(self) -> bool:
+        """Whether the model may learn from this that the recipe does not work."""
+        return self.success is False

@@ -1,0 +1,106 @@
+"""What a chemist asks for, and the limits that a recipe must keep."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from closedloop.recipes.fields import (
+    ABSOLUTE_ZERO_C,
+    READ_ONLY,
+    Fraction,
+    Frozen,
+    NonNegative,
+    Positive,
+    TemperatureC,
+)
+from closedloop.recipes.outcome import Outcome, Shape
+from closedloop.recipes.recipe import Name, Recipe
+
+DEFAULT_RELATIVE_TOLERANCE = 0.05
+
+
+class Limits(Frozen):
+    """What a recipe may use; empty means no limit. Amounts are totals per chemical in mmol, temperatures in °C."""
+
+    allowed_chemicals: tuple[Name, ...] | None = None
+    min_temperature_c: TemperatureC = ABSOLUTE_ZERO_C
+    max_temperature_c: TemperatureC | None = None
+    max_reaction_time_min: NonNegative | None = None
+    max_amounts_mmol: Annotated[Mapping[Name, NonNegative], *READ_ONLY] = Field(
+        default_factory=dict, validate_default=True
+    )
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if self.max_temperature_c is not None and self.max_temperature_c < self.min_temperature_c:
+            raise ValueError(
+                f"max_temperature_c {self.max_temperature_c} lies below min_temperature_c {self.min_temperature_c}"
+            )
+        return self
+
+    def violations(self, recipe: Recipe) -> list[str]:
+        """One sentence for each limit that the recipe breaks; unknown values break none."""
+        broken = []
+        for label, value in (
+            ("injection temperature", recipe.injection_temperature_c),
+            ("reaction temperature", recipe.reaction_temperature_c),
+        ):
+            if value is None:
+                continue
+            if value < self.min_temperature_c:
+                broken.append(f"{label} {value:g} °C is below the limit of {self.min_temperature_c:g} °C")
+            if self.max_temperature_c is not None and value > self.max_temperature_c:
+                broken.append(f"{label} {value:g} °C is above the limit of {self.max_temperature_c:g} °C")
+        time = recipe.reaction_time_min
+        if time is not None and self.max_reaction_time_min is not None and time > self.max_reaction_time_min:
+            broken.append(f"reaction time {time:g} min is above the limit of {self.max_reaction_time_min:g} min")
+        for name in dict.fromkeys(reagent.name for reagent in recipe.reagents):
+            if self.allowed_chemicals is not None and name not in self.allowed_chemicals:
+                broken.append(f"{name} is not among the allowed chemicals")
+            amount, largest = recipe.amount_mmol(name), self.max_amounts_mmol.get(name)
+            if amount is not None and largest is not None and amount > largest:
+                broken.append(f"{amount:g} mmol of {name} is above the limit of {largest:g} mmol")
+        return broken
+
+
+class Target(Frozen):
+    """A product of a size (equivalent circle diameter, nm), and what else it must satisfy.
+
+    ``tolerance_nm`` left out means 5% of the size. ``max_relative_spread`` is standard deviation over mean;
+    ``min_shape_fraction`` is the least fraction of particles of the shape, where fractions were measured.
+    """
+
+    product: Name
+    size_nm: Positive
+    tolerance_nm: Positive | None = None
+    shape: Shape | None = None
+    min_shape_fraction: Fraction = 0.0
+    max_relative_spread: Positive | None = None
+    limits: Limits = Limits()
+
+    @property
+    def half_width_nm(self) -> float:
+        """The tolerance in nm, whether stated or the default."""
+        return self.tolerance_nm if self.tolerance_nm is not None else DEFAULT_RELATIVE_TOLERANCE * self.size_nm
+
+    @property
+    def band_nm(self) -> tuple[float, float]:
+        return self.size_nm - self.half_width_nm, self.size_nm + self.half_width_nm
+
+    def is_met_by(self, outcome: Outcome) -> bool:
+        """Whether the outcome is known to satisfy every stated wish; an unknown value satisfies none."""
+        if not outcome.success or outcome.size_nm is None:
+            return False
+        if abs(outcome.size_nm - self.size_nm) > self.half_width_nm:
+            return False
+        if self.max_relative_spread is not None:
+            spread = outcome.relative_spread
+            if spread is None or spread > self.max_relative_spread:
+                return False
+        if self.shape is not None:
+            if outcome.shape is not self.shape:
+                return False
+            if self.min_shape_fraction and outcome.shape_fractions.get(self.shape, 0.0) < self.min_shape_fraction:
+                return False
+        return True

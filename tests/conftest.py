@@ -1,0 +1,15 @@
+"""Fixtures that every room's tests may use."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The development data beside the repository, which may not ship; tests that need it skip without it."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the development data in ../shared/data, which may not ship")
+    return SHARED_DATA
