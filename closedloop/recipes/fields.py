@@ -1,10 +1,9 @@
 """Number types with units and limits, shared by the models of this room."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WrapValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
 ABSOLUTE_ZERO_C = -273.15
 
@@ -15,16 +14,32 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 TemperatureC = Annotated[float, Field(ge=ABSOLUTE_ZERO_C, allow_inf_nan=False)]
 
 
-def _unwrap(value: Any, handler: Any) -> Any:
-    return handler(dict(value) if isinstance(value, MappingProxyType) else value)
+class ReadOnly(Mapping[Any, Any]):
+    """A mapping that cannot be changed; hashable, and unlike ``MappingProxyType`` it can be copied and pickled."""
 
+    __slots__ = ("_items",)
 
-def _freeze(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    return MappingProxyType(dict(value))
+    def __init__(self, items: Mapping[Any, Any]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
 
 
 # Put last in an ``Annotated[Mapping[K, V], *READ_ONLY]``: a mapping that a frozen model can safely hand out.
-READ_ONLY = (WrapValidator(_unwrap), AfterValidator(_freeze), PlainSerializer(dict))
+READ_ONLY = (AfterValidator(ReadOnly), PlainSerializer(dict))
 
 
 class Frozen(BaseModel):
