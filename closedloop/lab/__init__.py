@@ -13,6 +13,7 @@ from closedloop.lab.errors import (
     Refused,
 )
 from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
+from closedloop.lab.ledger import Ledger, LedgerEntry, MemoryLedger
 
 __all__ = [
     "Blocked",
@@ -24,7 +25,10 @@ __all__ = [
     "InterlockConfig",
     "LabConfig",
     "LabFileError",
+    "Ledger",
+    "LedgerEntry",
     "ManualClock",
+    "MemoryLedger",
     "Microscope",
     "NoAnswer",
     "NoImage",
