@@ -1,5 +1,6 @@
 """The bench: what an instrument is, how a recipe becomes a procedure, and a ledger that survives a crash."""
 
+from closedloop.lab.bench import Bench, known_drivers
 from closedloop.lab.clock import Clock, ManualClock, RealClock, timestamp
 from closedloop.lab.config import InstrumentConfig, InterlockConfig, LabConfig, Stock, read_lab_file
 from closedloop.lab.errors import (
@@ -12,12 +13,19 @@ from closedloop.lab.errors import (
     ProcedureError,
     Refused,
 )
+from closedloop.lab.executor import Executor, Progress
 from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
 from closedloop.lab.ledger import Ledger, LedgerEntry, MemoryLedger
+from closedloop.lab.preflight import Check, check_lab
+from closedloop.lab.procedure import Dispense, Procedure, compile_recipe, stock_volumes_ml
 
 __all__ = [
+    "Bench",
     "Blocked",
+    "Check",
     "Clock",
+    "Dispense",
+    "Executor",
     "Hotplate",
     "Instrument",
     "InstrumentConfig",
@@ -33,12 +41,18 @@ __all__ = [
     "NoAnswer",
     "NoImage",
     "OverTemperature",
+    "Procedure",
     "ProcedureError",
+    "Progress",
     "Pump",
     "RealClock",
     "Refused",
     "SampleHandler",
     "Stock",
+    "check_lab",
+    "compile_recipe",
+    "known_drivers",
     "read_lab_file",
+    "stock_volumes_ml",
     "timestamp",
 ]

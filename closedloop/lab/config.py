@@ -60,7 +60,7 @@ class LabConfig(_Model):
     instruments: Mapping[str, InstrumentConfig]
     hotplate: str
     stocks: tuple[Stock, ...]
-    handler: str | None = None
+    handler: str
     microscope: str | None = None
     clock: str | None = None
     vessel_volume_ml: Positive = 50.0

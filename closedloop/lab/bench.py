@@ -1,0 +1,100 @@
+"""All instruments of one lab file, opened, checked for their kind, and made safe together."""
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from closedloop.lab.clock import Clock, RealClock
+from closedloop.lab.config import LabConfig
+from closedloop.lab.errors import InstrumentError, LabFileError
+from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
+
+INSTRUMENTS_GROUP = "closedloop.instruments"
+
+T = TypeVar("T")
+
+
+def known_drivers() -> list[str]:
+    """Names that a lab file may give as ``driver``."""
+    return sorted(point.name for point in entry_points(group=INSTRUMENTS_GROUP))
+
+
+def build(name: str, driver: str, options: Mapping[str, Any]) -> Instrument:
+    """An instrument that has not been connected yet; raises `LabFileError` for a wrong driver or option."""
+    points = {point.name: point for point in entry_points(group=INSTRUMENTS_GROUP)}
+    if driver not in points:
+        raise LabFileError(f"{name}: no driver called {driver!r} is installed (known: {', '.join(sorted(points))})")
+    try:
+        return cast(Instrument, points[driver].load()(name, **options))
+    except (TypeError, ValueError) as error:
+        raise LabFileError(f"{name}: the driver {driver!r} does not take these options: {error}") from error
+
+
+class Bench:
+    """The connected instruments of a lab, as a context manager; leaving it makes the lab safe and closes the ports."""
+
+    def __init__(self, config: LabConfig, instruments: Mapping[str, Instrument]) -> None:
+        self.config = config
+        self.instruments = instruments
+        self.hotplate = self._of_kind(config.hotplate, Hotplate)
+        self.handler = self._of_kind(config.handler, SampleHandler)
+        self.pumps = {stock.pump: self._of_kind(stock.pump, Pump) for stock in config.stocks}
+        self.microscope = self._of_kind(config.microscope, Microscope) if config.microscope else None
+        self.clock: Clock = cast(Clock, instruments[config.clock]) if config.clock else RealClock()
+
+    @classmethod
+    def open(cls, config: LabConfig) -> Self:
+        """Builds every instrument before any is connected, so that a faulty lab file touches no hardware."""
+        bench = cls(config, {name: build(name, each.driver, each.options) for name, each in config.instruments.items()})
+        connected: list[Instrument] = []
+        try:
+            for instrument in bench.instruments.values():
+                instrument.connect()
+                connected.append(instrument)
+        except InstrumentError:
+            for instrument in connected:
+                instrument.close()
+            raise
+        return bench
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.make_safe()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        for instrument in self.instruments.values():
+            instrument.close()
+
+    def make_safe(self) -> None:
+        """Tells every instrument, the heater first, even where one of them fails; raises the first failure."""
+        failure: InstrumentError | None = None
+        ordered = sorted(self.instruments.values(), key=lambda instrument: instrument is not self.hotplate)
+        for instrument in ordered:
+            try:
+                instrument.make_safe()
+            except InstrumentError as error:
+                failure = failure or error
+        if failure:
+            raise failure
+
+    def read(self, signal: str) -> float:
+        """A signal named ``instrument.quantity``; the quantity is a method of the instrument that takes nothing."""
+        name, _, quantity = signal.partition(".")
+        method = getattr(self.instruments[name], quantity, None)
+        if not callable(method):
+            raise LabFileError(f"{signal}: {name} measures no {quantity!r}")
+        return float(method())
+
+    def _of_kind(self, name: str, kind: type[T]) -> T:
+        instrument = self.instruments[name]
+        if not isinstance(instrument, kind):
+            raise LabFileError(f"{name} is used as a {kind.__name__} but its driver is not one")
+        return instrument

@@ -1,0 +1,287 @@
+"""Carries a procedure out step by step, writes the ledger around each step, and takes up where a crash left off.
+
+After a crash the instruments, not this computer's memory, say what is true: a pump that went on by itself is not
+started again, and a reaction that ran on unattended is made safe and given up instead of being passed off as done.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from closedloop.lab.bench import Bench
+from closedloop.lab.errors import Blocked, InstrumentError, NoAnswer
+from closedloop.lab.interlocks import Interlock, arm
+from closedloop.lab.ledger import Ledger, LedgerEntry
+from closedloop.lab.procedure import STEP, Collect, Cool, Dispense, Heat, NewVessel, Procedure, React, Step, Stir
+
+POLL_S = 10.0
+RAMP_STEP_S = 15.0
+TEMPERATURE_REACHED_C = 2.0
+# Time that a reaction may run over before its outcome says nothing about the recipe any more.
+OVERRUN_FRACTION = 0.10
+OVERRUN_S = 20.0
+# A flask this far below its set point while nobody watched has not done what the recipe says.
+COLD_C = 15.0
+VOLUME_TOLERANCE_ML = 0.005
+VOLUME_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the lab is doing now: the step, how far it is (0 to 1) and the temperature of the vessel in °C."""
+
+    run_id: str
+    position: int
+    steps: int
+    doing: str
+    fraction: float = 0.0
+    temperature_c: float | None = None
+
+
+class Executor:
+    """Runs procedures on one bench. ``notify`` is called with a `Progress` whenever there is news."""
+
+    def __init__(self, bench: Bench, ledger: Ledger, notify: Callable[[Progress], None] = lambda _: None) -> None:
+        self.bench = bench
+        self.ledger = ledger
+        self.clock = bench.clock
+        self.notify = notify
+        self._interlocks: list[Interlock] | None = None
+        self._procedure: Procedure
+        self._position = 0
+
+    def run(self, procedure: Procedure) -> None:
+        """Returns once the sample is taken; raises `InstrumentError` with everything made safe.
+
+        Called again with the same procedure after a crash, it goes on from the ledger.
+        """
+        self._procedure = procedure
+        known = {entry.position: entry for entry in self.ledger.entries(procedure.run_id)}
+        try:
+            for position, step in enumerate(procedure.steps):
+                self._position = position
+                entry = known.get(position)
+                if entry is not None and STEP.validate_json(entry.step) != step:
+                    raise InstrumentError(
+                        f"{procedure.run_id}: step {position + 1} in the ledger is not the one of this procedure; "
+                        "the lab file has changed since the run began"
+                    )
+                if entry is None or entry.after is None:
+                    self._do(step, entry)
+        except BaseException:
+            self.bench.make_safe()
+            raise
+
+    def _do(self, step: Step, entry: LedgerEntry | None) -> None:
+        resumed = entry is not None
+        if entry is None:
+            before = self._prepare(step)
+            self.ledger.intend(
+                self._procedure.run_id, self._position, STEP.dump_json(step).decode(), json.dumps(before)
+            )
+        else:
+            before = json.loads(entry.before)
+        done = self._perform(step, before, resumed)
+        after = {"at": self.clock.now()} | done
+        self.ledger.confirm(self._procedure.run_id, self._position, json.dumps(after))
+
+    def _prepare(self, step: Step) -> dict[str, Any]:
+        """What is true before the step, in a state from which a crash can be judged."""
+        before: dict[str, Any] = {"at": self.clock.now()}
+        if isinstance(step, Dispense):
+            pump = self.bench.pumps[step.pump]
+            if pump.is_running():
+                pump.stop()
+            pump.clear_counter()
+            before["dispensed_ml"] = pump.dispensed_ml()
+        return before
+
+    def _perform(self, step: Step, before: dict[str, Any], resumed: bool) -> dict[str, Any]:
+        match step:
+            case NewVessel():
+                self._tell(f"putting vessel {step.vessel_id} in place")
+                self.bench.handler.new_vessel(step.vessel_id)
+                return {"vessel_id": self.bench.handler.vessel_id()}
+            case Stir():
+                self._tell(f"stirring at {step.speed_rpm:g} rpm")
+                self.bench.hotplate.start_stirring(step.speed_rpm)
+                return {}
+            case Dispense():
+                return self._dispense(step, before, resumed)
+            case Heat():
+                return self._heat(step)
+            case React():
+                return self._react(step)
+            case Cool():
+                return self._cool(step, before, resumed)
+            case Collect():
+                self._tell("taking a sample")
+                self.bench.handler.collect(step.sample_id)
+                return {}
+
+    def _dispense(self, step: Dispense, before: dict[str, Any], resumed: bool) -> dict[str, Any]:
+        """Brings the pump's own counter to the volume, whatever it stood at; never past it."""
+        pump = self.bench.pumps[step.pump]
+        verb = "injecting" if step.injected else "adding"
+        self._tell(f"{verb} {step.volume_ml:.2f} mL of {step.stock}")
+        if resumed and pump.dispensed_ml() < before["dispensed_ml"]:
+            raise NoAnswer(
+                f"{step.pump} has lost its counter (was it switched off?): how much of {step.stock} it gave is "
+                "unknown; empty the vessel and start afresh"
+            )
+        tolerance = max(VOLUME_TOLERANCE_ML, VOLUME_TOLERANCE * step.volume_ml)
+        expected_s = 60.0 * step.volume_ml / step.rate_ml_per_min
+        ended: dict[str, Any] = {}
+        if not pump.is_running():
+            given = pump.dispensed_ml() - before["dispensed_ml"]
+            missing = step.volume_ml - given
+            if step.injected:
+                self._refuse_late_injection(step, begun=given > tolerance, finished=missing <= tolerance)
+            if missing > tolerance:
+                pump.dispense(round(missing, 3), step.rate_ml_per_min)
+            else:
+                # The pump finished while nobody watched: the reaction has been running since then.
+                ended = {"at": min(before["at"] + expected_s, self.clock.now())}
+        give_up = self.clock.now() + 1.5 * expected_s + 30.0
+        while pump.is_running():
+            given = pump.dispensed_ml() - before["dispensed_ml"]
+            self._tell(f"{verb} {step.volume_ml:.2f} mL of {step.stock}", given / step.volume_ml)
+            if self.clock.now() > give_up:
+                raise Blocked(f"{step.pump} still runs after {expected_s:.0f} s; is the line of {step.stock} blocked?")
+            left_s = 60.0 * max(step.volume_ml - given, 0.0) / step.rate_ml_per_min
+            self._wait(min(POLL_S, left_s + 0.1))
+        given = pump.dispensed_ml() - before["dispensed_ml"]
+        if abs(given - step.volume_ml) > tolerance:
+            raise Blocked(
+                f"{step.pump} gave {given:.3f} mL of {step.stock} instead of {step.volume_ml:.3f} mL; "
+                "look for a leak or a block"
+            )
+        return {"dispensed_ml": given} | ended
+
+    def _refuse_late_injection(self, step: Dispense, *, begun: bool, finished: bool) -> None:
+        """A hot injection in two halves, or with a pause between its stocks, is another synthesis."""
+        if finished:
+            return
+        previous = self._procedure.steps[self._position - 1]
+        paused = isinstance(previous, Dispense) and previous.injected and self._since_previous_s() > OVERRUN_S
+        if begun or paused:
+            raise InstrumentError(
+                f"the injection of {step.stock} was interrupted half-way; it was stopped, propose the recipe again"
+            )
+
+    def _heat(self, step: Heat) -> dict[str, Any]:
+        """Moves the set point along the ramp, since the plate itself knows no heating rate."""
+        plate = self.bench.hotplate
+        self._arm()
+        temperature = plate.temperature_c()
+        begun, start_c = self.clock.now(), temperature
+        span = step.temperature_c - start_c
+        ramp_s = 60.0 * max(span, 0.0) / step.rate_c_per_min if step.rate_c_per_min > 0 else 0.0
+        give_up = begun + 2.0 * ramp_s + 1800.0
+        plate.arm_watchdog(self.bench.config.watchdog_s)
+        plate.set_temperature(min(temperature, step.temperature_c))
+        plate.start_heating()
+        while True:
+            elapsed = self.clock.now() - begun
+            point = step.temperature_c
+            if elapsed < ramp_s:
+                point = min(point, start_c + step.rate_c_per_min * (elapsed + RAMP_STEP_S) / 60.0)
+            plate.set_temperature(round(point, 1))
+            temperature = self._check(step)
+            self._tell(
+                f"heating to {step.temperature_c:.0f} °C",
+                1.0 if span <= 0 else (temperature - start_c) / span,
+                temperature,
+            )
+            if elapsed >= ramp_s and abs(temperature - step.temperature_c) <= TEMPERATURE_REACHED_C:
+                return {"temperature_c": temperature}
+            if self.clock.now() > give_up:
+                raise InstrumentError(
+                    f"the vessel is at {temperature:.0f} °C and does not reach {step.temperature_c:.0f} °C; "
+                    "check the probe and the hotplate"
+                )
+            self._wait(RAMP_STEP_S)
+
+    def _react(self, step: React) -> dict[str, Any]:
+        """Time counts from the last injection, so that a restart cannot give a reaction its time twice."""
+        plate = self.bench.hotplate
+        began = self._previous_done_at()
+        planned_s = 60.0 * step.minutes
+        late_s = self.clock.now() - began
+        unattended = late_s > 2 * POLL_S
+        cold = unattended and step.temperature_c - plate.temperature_c() > COLD_C
+        if late_s > planned_s + max(OVERRUN_FRACTION * planned_s, OVERRUN_S) or cold:
+            raise InstrumentError(
+                f"the reaction was left alone for {late_s / 60:.1f} min of its {step.minutes:g} min"
+                f"{' and went cold' if cold else ''}; it was stopped, propose the recipe again"
+            )
+        self._arm()
+        plate.arm_watchdog(self.bench.config.watchdog_s)
+        plate.set_temperature(step.temperature_c)
+        plate.start_heating()
+        while (left_s := began + planned_s - self.clock.now()) > 0:
+            temperature = self._check(step)
+            self._tell(f"reacting at {step.temperature_c:.0f} °C", 1.0 - left_s / planned_s, temperature)
+            self._wait(min(POLL_S, left_s))
+        return {"seconds": self.clock.now() - began}
+
+    def _previous_done_at(self) -> float:
+        """Lab time in s at which the step before this one was done."""
+        entries = {entry.position: entry for entry in self.ledger.entries(self._procedure.run_id)}
+        after = entries[self._position - 1].after
+        if after is None:
+            raise InstrumentError(f"{self._procedure.run_id}: the ledger lacks the step before this one; start afresh")
+        return float(json.loads(after)["at"])
+
+    def _since_previous_s(self) -> float:
+        return self.clock.now() - self._previous_done_at()
+
+    def _cool(self, step: Cool, before: dict[str, Any], resumed: bool) -> dict[str, Any]:
+        plate = self.bench.hotplate
+        late_s = self.clock.now() - before["at"] if resumed else self._since_previous_s()
+        left_hot = late_s > OVERRUN_S and plate.set_temperature_c() - plate.temperature_c() < COLD_C
+        plate.stop_heating()
+        plate.arm_watchdog(0)
+        if left_hot:
+            raise InstrumentError(
+                f"the vessel stayed hot for {late_s / 60:.1f} min after its reaction time; propose the recipe again"
+            )
+        give_up = self.clock.now() + 4 * 3600.0
+        start_c = plate.temperature_c()
+        while (temperature := plate.temperature_c()) > step.below_c:
+            self._tell(
+                f"cooling below {step.below_c:.0f} °C",
+                (start_c - temperature) / max(start_c - step.below_c, 1e-9),
+                temperature,
+            )
+            if self.clock.now() > give_up:
+                raise InstrumentError(f"the vessel is still at {temperature:.0f} °C after 4 h; is the heater off?")
+            self._wait(3 * POLL_S)
+        return {"temperature_c": temperature}
+
+    def _arm(self) -> None:
+        """Proves the interlocks once per executor, before its first heater goes on."""
+        if self._interlocks is None:
+            self._interlocks = arm(self.bench)
+            self.bench.hotplate.start_stirring(self.bench.config.stirring_rpm)
+
+    def _check(self, step: Step) -> float:
+        for interlock in self._interlocks or []:
+            interlock.check(self.bench)
+        return self.bench.hotplate.temperature_c()
+
+    def _wait(self, seconds: float) -> None:
+        self.clock.sleep(max(seconds, 0.05))
+
+    def _tell(self, doing: str, fraction: float = 0.0, temperature_c: float | None = None) -> None:
+        self.notify(
+            Progress(
+                run_id=self._procedure.run_id,
+                position=self._position,
+                steps=len(self._procedure.steps),
+                doing=doing,
+                fraction=min(max(fraction, 0.0), 1.0),
+                temperature_c=temperature_c,
+            )
+        )

@@ -1,0 +1,50 @@
+"""Interlocks: small objects that watch one signal, and stop the lab when it passes its limit.
+
+They are declared in the lab file, and proved before the first heater goes on: a signal that cannot be read, or a
+trip that does not leave the heater off, ends the run while everything is still cold.
+"""
+
+import math
+
+from closedloop.lab.bench import Bench
+from closedloop.lab.config import InterlockConfig
+from closedloop.lab.errors import InstrumentError, OverTemperature
+
+
+class Interlock:
+    """Trips, for good, the first time that its signal is above the limit or is not a number."""
+
+    def __init__(self, config: InterlockConfig) -> None:
+        self.signal = config.signal
+        self.limit = config.above
+
+    def trips_at(self, value: float) -> bool:
+        return not math.isfinite(value) or value > self.limit
+
+    def check(self, bench: Bench) -> float:
+        """The signal's value; makes the lab safe and raises `OverTemperature` where it is past the limit."""
+        value = bench.read(self.signal)
+        if self.trips_at(value):
+            bench.make_safe()
+            raise OverTemperature(
+                f"{self.signal} reads {value:g}, the interlock's limit is {self.limit:g}; "
+                "the heater was switched off, let it cool and find out why"
+            )
+        return value
+
+
+def arm(bench: Bench) -> list[Interlock]:
+    """The lab's interlocks, each of them proved by letting it trip once at a limit below the present reading.
+
+    The proof goes all the way: the signal is read, the trip tells every instrument to be safe, and they answer.
+    """
+    interlocks = [Interlock(config) for config in bench.config.interlocks]
+    for interlock in interlocks:
+        value = interlock.check(bench)
+        proof = Interlock(InterlockConfig(signal=interlock.signal, above=value - 1.0))
+        try:
+            proof.check(bench)
+        except OverTemperature:
+            continue
+        raise InstrumentError(f"the interlock on {interlock.signal} did not trip when it was tried; do not heat")
+    return interlocks

@@ -1,0 +1,213 @@
+"""A recipe turned into the physical steps of one lab: which pump gives how much, what is heated when.
+
+Knows the lab file but no instrument; `closedloop.lab.executor` carries the steps out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from scipy.optimize import nnls
+
+from closedloop.lab.config import LabConfig, Stock
+from closedloop.lab.errors import ProcedureError
+from closedloop.recipes import Recipe, Vessel
+
+DEFAULT_HEATING_RATE_C_PER_MIN = 10.0
+# A recipe counts as made when every amount is within this fraction of what was asked; pumps do no better.
+AMOUNT_TOLERANCE = 0.01
+VOLUME_STEP_ML = 0.001
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NewVessel(_Step):
+    """A clean vessel under the condenser, known by this name from here on."""
+
+    kind: Literal["new vessel"] = "new vessel"
+    vessel_id: str
+
+
+class Stir(_Step):
+    kind: Literal["stir"] = "stir"
+    speed_rpm: float
+
+
+class Dispense(_Step):
+    """A volume of one stock; ``injected`` marks the hot injection that starts the reaction."""
+
+    kind: Literal["dispense"] = "dispense"
+    pump: str
+    stock: str
+    volume_ml: float
+    rate_ml_per_min: float
+    injected: bool = False
+
+
+class Heat(_Step):
+    """Ramp to a temperature and stay there."""
+
+    kind: Literal["heat"] = "heat"
+    temperature_c: float
+    rate_c_per_min: float
+
+
+class React(_Step):
+    """Keep the temperature for a time that counts from the end of the injection."""
+
+    kind: Literal["react"] = "react"
+    temperature_c: float
+    minutes: float
+
+
+class Cool(_Step):
+    """Heater off, and wait until the vessel can be handled."""
+
+    kind: Literal["cool"] = "cool"
+    below_c: float
+
+
+class Collect(_Step):
+    """Take the sample that will be characterised."""
+
+    kind: Literal["collect"] = "collect"
+    sample_id: str
+
+
+Step = Annotated[NewVessel | Stir | Dispense | Heat | React | Cool | Collect, Field(discriminator="kind")]
+STEP: TypeAdapter[Step] = TypeAdapter(Step)
+
+
+class Procedure(BaseModel):
+    """The steps of one run in their order, and the volume in mL that each stock gives."""
+
+    model_config = ConfigDict(frozen=True)
+    run_id: str
+    steps: tuple[Step, ...]
+    volumes_ml: Mapping[str, float]
+
+
+def compile_recipe(recipe: Recipe, lab: LabConfig, run_id: str) -> Procedure:
+    """Raises `ProcedureError` where this lab cannot make the recipe, naming every reason."""
+    conditions = _conditions(recipe, lab)
+    volumes = stock_volumes_ml(recipe, lab)
+    total = sum(volumes.values())
+    if total > lab.vessel_volume_ml:
+        raise ProcedureError(
+            f"the recipe fills {total:.1f} mL but the vessel of {lab.name} holds {lab.vessel_volume_ml:g} mL; "
+            "scale the amounts down"
+        )
+    stocks = {stock.name: stock for stock in lab.stocks}
+
+    def pour(chosen: Callable[[Stock], bool]) -> list[Step]:
+        return [
+            Dispense(
+                pump=stock.pump,
+                stock=name,
+                volume_ml=volume,
+                rate_ml_per_min=stock.rate_ml_per_min,
+                injected=stock.injected,
+            )
+            for name, volume in volumes.items()
+            if chosen(stock := stocks[name])
+        ]
+
+    injected = pour(lambda stock: stock.injected)
+    injection_c, reaction_c, rate, minutes = conditions
+    steps: list[Step] = [
+        NewVessel(vessel_id=run_id),
+        Stir(speed_rpm=lab.stirring_rpm),
+        *pour(lambda stock: not stock.injected),
+        Heat(temperature_c=injection_c if injected else reaction_c, rate_c_per_min=rate),
+        *injected,
+        React(temperature_c=reaction_c, minutes=minutes),
+        Cool(below_c=lab.cool_below_c),
+        Collect(sample_id=run_id),
+    ]
+    return Procedure(run_id=run_id, steps=tuple(steps), volumes_ml=volumes)
+
+
+def _conditions(recipe: Recipe, lab: LabConfig) -> tuple[float, float, float, float]:
+    """Injection and reaction temperature (°C), rate (°C/min) and time (min), all of them known and allowed."""
+    reaction, minutes = recipe.reaction_temperature_c, recipe.reaction_time_min
+    if reaction is None or minutes is None:
+        missing = "reaction_temperature_c" if reaction is None else "reaction_time_min"
+        raise ProcedureError(f"the recipe leaves {missing} unknown; state it before it can be made")
+    injection = recipe.injection_temperature_c if recipe.injection_temperature_c is not None else reaction
+    hottest = max(reaction, injection)
+    if hottest > lab.max_temperature_c:
+        raise ProcedureError(
+            f"{hottest:g} °C is above what {lab.name} allows ({lab.max_temperature_c:g} °C); lower the temperature"
+        )
+    rate = recipe.heating_rate_c_per_min or DEFAULT_HEATING_RATE_C_PER_MIN
+    return injection, reaction, rate, minutes
+
+
+def stock_volumes_ml(recipe: Recipe, lab: LabConfig) -> dict[str, float]:
+    """Volume of each stock in mL that together give the recipe's amounts; stocks that are not needed are left out.
+
+    Solved as a non-negative least-squares problem on relative amounts, since stocks may share chemicals (a metal
+    stock brings its solvent along).
+    """
+    demand = _demand(recipe, lab.stocks)
+    keys = sorted(demand)
+    supply = np.array([[_concentration(stock, key) for stock in lab.stocks] for key in keys]).reshape(
+        len(keys), len(lab.stocks)
+    )
+    wanted = np.array([demand[key] for key in keys])
+    absent = [key for key, row in zip(keys, supply, strict=True) if demand[key] > 0 and not row.any()]
+    if absent:
+        raise ProcedureError(
+            f"{lab.name} has no stock of {', '.join(name for name, _ in absent)}; "
+            "add one to the lab file or leave the chemical out of the campaign"
+        )
+    # A stock that brings a chemical which the recipe does not name must not be used at all.
+    named = {name for name, _ in keys}
+    usable = np.array([set(stock.contains) <= named for stock in lab.stocks])
+    scale = np.where(wanted > 0, wanted, 1.0)
+    volumes = np.zeros(len(lab.stocks))
+    volumes[usable], _ = nnls(supply[:, usable] / scale[:, None], wanted / scale)
+    volumes = np.round(volumes / VOLUME_STEP_ML) * VOLUME_STEP_ML
+    given = supply @ volumes
+    off = [
+        f"{name} {amount:.4g} mmol asked, {got:.4g} possible"
+        for (name, _), amount, got in zip(keys, wanted, given, strict=True)
+        if abs(got - amount) > AMOUNT_TOLERANCE * amount + 1e-9
+    ]
+    if off:
+        raise ProcedureError(f"the stocks of {lab.name} cannot give these amounts: {'; '.join(off)}")
+    chosen = {stock.name: round(float(v), 3) for stock, v in zip(lab.stocks, volumes, strict=True) if v > 0}
+    for stock in lab.stocks:
+        if 0 < chosen.get(stock.name, 0) < stock.smallest_volume_ml:
+            raise ProcedureError(
+                f"{chosen[stock.name]:g} mL of {stock.name} is less than its pump can give "
+                f"({stock.smallest_volume_ml:g} mL); raise the amount or thin the stock"
+            )
+    return chosen
+
+
+def _concentration(stock: Stock, key: tuple[str, Vessel]) -> float:
+    name, vessel = key
+    return stock.contains.get(name, 0.0) if stock.vessel is vessel else 0.0
+
+
+def _demand(recipe: Recipe, stocks: Sequence[Stock]) -> dict[tuple[str, Vessel], float]:
+    """Amounts in mmol by chemical and vessel; a vessel left open is the one that the lab has a stock for."""
+    demand: dict[tuple[str, Vessel], float] = {}
+    for reagent in recipe.reagents:
+        if reagent.amount_mmol is None:
+            raise ProcedureError(f"the amount of {reagent.name} is unknown; state it before the recipe can be made")
+        vessel = reagent.vessel
+        if vessel is None:
+            places = {stock.vessel for stock in stocks if reagent.name in stock.contains} or {Vessel.FLASK}
+            if len(places) > 1:
+                raise ProcedureError(f"{reagent.name} could go into flask or syringe; state its vessel")
+            vessel = places.pop()
+        key = (reagent.name, vessel)
+        demand[key] = demand.get(key, 0.0) + reagent.amount_mmol
+    if not demand:
+        raise ProcedureError("the recipe names no reagents; there is nothing to dispense")
+    return demand
