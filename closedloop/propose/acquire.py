@@ -1,0 +1,156 @@
+"""Which of the candidates to make next: BoTorch's log expected improvement, weighted by the chance of success.
+
+Chooses among rows that it is given; where they come from is the proposer's business. Imports torch; import it late.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import torch
+from botorch.acquisition import AcquisitionFunction
+from botorch.acquisition.logei import (
+    qLogExpectedImprovement,
+    qLogNoisyExpectedImprovement,
+    qLogProbabilityOfFeasibility,
+)
+from botorch.acquisition.objective import GenericMCObjective
+from botorch.exceptions import BotorchWarning
+from botorch.models.deterministic import GenericDeterministicModel
+from botorch.models.model import ModelList
+from botorch.sampling.get_sampler import get_sampler
+from linear_operator.utils.warnings import NumericalWarning
+from numpy.typing import NDArray
+from torch import Tensor
+
+from closedloop.propose.residual import Columns, ResidualGP
+
+_SAMPLES = 128
+_ROWS_AT_ONCE = 512
+# Log-odds of points that were made and succeeded, and the least of points that wait: both count as incumbents.
+_KNOWN_SUCCESS = 10.0
+_COUNTS = 1e-3
+
+
+class Basis(StrEnum):
+    """What an improvement is measured against."""
+
+    BEST_MEASURED = "best measured"
+    TOLERANCE = "tolerance"
+    FEASIBILITY = "feasibility"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Everything that the choice depends on but the candidates: rows are (n, d + 3), sizes in nm.
+
+    ``baseline`` are experiments of this campaign that succeeded and were measured, ``pending`` those under way;
+    ``only_failures`` says that something was tried and nothing succeeded.
+    """
+
+    columns: Columns
+    size_model: ResidualGP
+    size_nm: float
+    half_width_nm: float
+    baseline: Tensor
+    pending: Tensor
+    only_failures: bool
+    seed: int
+
+    @property
+    def basis(self) -> Basis:
+        if len(self.baseline):
+            return Basis.BEST_MEASURED
+        return Basis.FEASIBILITY if self.only_failures else Basis.TOLERANCE
+
+
+class _WithFeasibility(AcquisitionFunction):  # type: ignore[misc]
+    """Sum of two log acquisition functions; pending points concern the first alone."""
+
+    def __init__(self, improvement: qLogExpectedImprovement, feasibility: qLogProbabilityOfFeasibility) -> None:
+        super().__init__(improvement.model)
+        self.improvement, self.feasibility = improvement, feasibility
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.improvement(X) + self.feasibility(X)
+
+    def set_X_pending(self, X_pending: Tensor | None = None) -> None:
+        self.improvement.set_X_pending(X_pending)
+
+
+def values(question: Question, candidates: Tensor) -> NDArray[np.float64]:
+    """The acquisition value of each candidate (n, d + 3) on its own, (n,)."""
+    with _quiet():
+        return _evaluate(_build(question, question.pending), candidates).numpy()
+
+
+def choose(question: Question, candidates: Tensor, count: int) -> list[tuple[int, float]]:
+    """(index, acquisition value) of ``count`` distinct candidates, one after the other: each is chosen as if those before
+    it were under way. Fewer where there are fewer candidates.
+
+    Not BoTorch's ``optimize_acqf_discrete`` with q > 1, which forgets the pending points that an incremental noisy
+    expected improvement was built with (0.18.1: its ``X_pending`` reads ``None``).
+    """
+    chosen: list[tuple[int, float]] = []
+    with _quiet():
+        acquisition = _build(question, question.pending)
+        waiting = _incumbents(question, question.pending)
+        free = torch.ones(len(candidates), dtype=torch.bool)
+        for position in range(min(count, len(candidates))):
+            if position:
+                acquisition.set_X_pending(waiting)
+            value = _evaluate(acquisition, candidates)
+            value[~free] = -torch.inf
+            best = int(value.argmax())
+            chosen.append((best, float(value[best])))
+            free[best] = False
+            waiting = torch.cat([waiting, _incumbents(question, candidates[best : best + 1])])
+    return chosen
+
+
+def _build(question: Question, pending: Tensor) -> AcquisitionFunction:
+    columns, target = question.columns, question.size_nm
+    logit = GenericDeterministicModel(lambda X: X[..., columns.logit : columns.logit + 1])
+    model = ModelList(question.size_model, logit)
+    constraints: list[Callable[[Tensor], Tensor]] = [lambda Y: -Y[..., 1]]
+    objective = GenericMCObjective(lambda Y, X=None: -(Y[..., 0].exp() - target).abs())
+    some = question.baseline if len(question.baseline) else torch.zeros(1, columns.d + 3, dtype=torch.double)
+    sampler = get_sampler(model.posterior(some), torch.Size([_SAMPLES]), seed=question.seed)
+    waiting = _incumbents(question, pending) if len(pending) else None
+    # With eta 1 and fat False the smooth indicator of "logit above zero" is sigmoid(logit): the chance itself.
+    common = {"sampler": sampler, "constraints": constraints, "eta": 1.0, "fat": False}
+    if question.basis is Basis.BEST_MEASURED:
+        baseline = question.baseline.clone()
+        baseline[:, columns.logit] = _KNOWN_SUCCESS
+        return qLogNoisyExpectedImprovement(
+            model, baseline, objective=objective, X_pending=waiting, cache_root=False, **common
+        )
+    improvement = qLogExpectedImprovement(
+        model, best_f=-question.half_width_nm, objective=objective, X_pending=waiting, **common
+    )
+    if question.basis is Basis.TOLERANCE:
+        return improvement
+    return _WithFeasibility(improvement, qLogProbabilityOfFeasibility(model, **common))
+
+
+def _incumbents(question: Question, rows: Tensor) -> Tensor:
+    """Points under way, as something that a further proposal must improve on even where their success is doubtful."""
+    rows = rows.clone()
+    rows[:, question.columns.logit] = rows[:, question.columns.logit].clamp_min(_COUNTS)
+    return rows
+
+
+def _evaluate(acquisition: AcquisitionFunction, candidates: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([acquisition(part) for part in candidates.unsqueeze(-2).split(_ROWS_AT_ONCE)])
+
+
+class _quiet(warnings.catch_warnings):
+    """Without BoTorch's advice and the jitter that near-equal rows need; both are expected here."""
+
+    def __enter__(self) -> None:  # type: ignore[override]
+        super().__enter__()
+        warnings.simplefilter("ignore", BotorchWarning)
+        warnings.simplefilter("ignore", NumericalWarning)

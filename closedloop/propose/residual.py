@@ -1,0 +1,167 @@
+"""A Gaussian process on what this lab's sizes differ from the model's: the model is its mean, the campaign its data.
+
+Works with no observation (then it *is* the model), with one, and with hundreds. Imports torch; import it late.
+"""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from botorch.exceptions import BotorchWarning, ModelFittingError
+from botorch.fit import fit_gpytorch_mll
+from botorch.models.gpytorch import GPyTorchModel
+from gpytorch.constraints import GreaterThan, Positive
+from gpytorch.distributions import MultivariateNormal
+from gpytorch.kernels import Kernel, MaternKernel
+from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.means import Mean
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from gpytorch.models import ExactGP
+from gpytorch.priors import LogNormalPrior
+from linear_operator.utils.warnings import NumericalWarning
+from numpy.typing import NDArray
+from torch import Tensor
+
+# TEM means of replicates scatter by 2 to 4%: the median of the prior on the noise of the logarithm of the size.
+_NOISE_SD = 0.03
+# An ensemble can agree and still be wrong: its standard deviation is never taken to be outside of these.
+_SD_FLOOR, _SD_CEILING = 0.06, 0.7
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where the columns of an input row are: d coordinates of the cube, then the model's three numbers."""
+
+    d: int
+
+    @property
+    def log_size(self) -> int:
+        return self.d
+
+    @property
+    def sd(self) -> int:
+        return self.d + 1
+
+    @property
+    def logit(self) -> int:
+        return self.d + 2
+
+
+def rows(
+    unit: NDArray[np.float64], log_size: NDArray[np.floating], sd: NDArray[np.floating], logit: NDArray[np.floating]
+) -> Tensor:
+    """Input rows (n, d + 3), double precision."""
+    columns = [unit, log_size[:, None], np.clip(sd, _SD_FLOOR, _SD_CEILING)[:, None], logit[:, None]]
+    return torch.from_numpy(np.hstack(columns).astype(np.float64))
+
+
+class _ModelMean(Mean):  # type: ignore[misc]
+    """The model's log-size, read from its column."""
+
+    def __init__(self, columns: Columns) -> None:
+        super().__init__()
+        self._column = columns.log_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., self._column]
+
+
+class _ResidualKernel(Kernel):  # type: ignore[misc]
+    """``s(x) s(x') (shift + local * Matérn 5/2)``, s being the model's own standard deviation.
+
+    ``shift`` is what the whole lab has in common (its thermometer, its octadecene); ``local`` differs over the space.
+    With both at their prior medians the variance without data is about the model's own.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        super().__init__()
+        self._columns = columns
+        self.matern = MaternKernel(
+            nu=2.5,
+            ard_num_dims=columns.d,
+            lengthscale_prior=LogNormalPrior(math.log(0.6 * math.sqrt(columns.d)), 0.7),
+            lengthscale_constraint=GreaterThan(0.05),
+        )
+        self.matern.lengthscale = 0.6 * math.sqrt(columns.d)
+        for name in ("shift", "local"):
+            self.register_parameter(f"raw_{name}", torch.nn.Parameter(torch.zeros(1, dtype=torch.double)))
+            self.register_constraint(f"raw_{name}", Positive())
+        self.register_prior("shift_prior", LogNormalPrior(math.log(0.5), 0.7), _get_shift, _set_shift)
+        self.register_prior("local_prior", LogNormalPrior(math.log(0.5), 0.7), _get_local, _set_local)
+        _set_shift(self, 0.5)
+        _set_local(self, 0.5)
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: object) -> Tensor:
+        d, sd = self._columns.d, self._columns.sd
+        matern = self.matern.forward(x1[..., :d], x2[..., :d], diag=diag)
+        scale = x1[..., sd] * x2[..., sd] if diag else x1[..., sd].unsqueeze(-1) * x2[..., sd].unsqueeze(-2)
+        return scale * (_get_shift(self) + _get_local(self) * matern)
+
+
+def _get_shift(kernel: _ResidualKernel) -> Tensor:
+    return kernel.raw_shift_constraint.transform(kernel.raw_shift)
+
+
+def _get_local(kernel: _ResidualKernel) -> Tensor:
+    return kernel.raw_local_constraint.transform(kernel.raw_local)
+
+
+def _set_shift(kernel: _ResidualKernel, value: float | Tensor) -> None:
+    tensor = torch.as_tensor(value, dtype=torch.double).expand(1)
+    kernel.initialize(raw_shift=kernel.raw_shift_constraint.inverse_transform(tensor))
+
+
+def _set_local(kernel: _ResidualKernel, value: float | Tensor) -> None:
+    tensor = torch.as_tensor(value, dtype=torch.double).expand(1)
+    kernel.initialize(raw_local=kernel.raw_local_constraint.inverse_transform(tensor))
+
+
+class ResidualGP(ExactGP, GPyTorchModel):  # type: ignore[misc]
+    """Natural logarithm of the size in nm at input rows (..., d + 3)."""
+
+    _num_outputs = 1
+
+    def __init__(self, columns: Columns, x: Tensor | None = None, log_sizes: Tensor | None = None) -> None:
+        likelihood = GaussianLikelihood(
+            noise_prior=LogNormalPrior(2 * math.log(_NOISE_SD), 0.8), noise_constraint=GreaterThan(1e-5)
+        )
+        super().__init__(x, log_sizes, likelihood)
+        self.mean_module = _ModelMean(columns)
+        self.covar_module = _ResidualKernel(columns)
+        self.to(torch.double)
+        self.likelihood.noise = _NOISE_SD**2
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        return torch.Size()
+
+    def forward(self, x: Tensor) -> MultivariateNormal:
+        return MultivariateNormal(self.mean_module(x), self.covar_module(x))
+
+    def moments(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation, (n,) each, of the log-size that a TEM measurement at rows ``x`` would give."""
+        with torch.no_grad():
+            posterior = self.posterior(x.unsqueeze(-2), observation_noise=True)
+        return posterior.mean.reshape(-1).numpy(), posterior.variance.reshape(-1).sqrt().numpy()
+
+
+def fit(columns: Columns, x: Tensor, log_sizes: Tensor) -> ResidualGP:
+    """The process after ``log_sizes`` (t,) were seen at rows ``x`` (t, d + 3); t may be 0.
+
+    Hyperparameters are the maximum a posteriori; where the optimiser fails they stay at their prior medians. Draws
+    nothing from the global generator unless the optimiser has to try again: call it inside ``torch.random.fork_rng``.
+    """
+    if not len(x):
+        return ResidualGP(columns).eval()
+    model = ResidualGP(columns, x, log_sizes)
+    prior = {name: value.clone() for name, value in model.state_dict().items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BotorchWarning)
+        warnings.simplefilter("ignore", NumericalWarning)
+        try:
+            fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+        except ModelFittingError:
+            model.load_state_dict(prior)
+    return model.eval()
