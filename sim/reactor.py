@@ -1,0 +1,414 @@
+"""The simulated flask: reagents go in, temperature acts on it for a while, crystals can be sampled at any time.
+
+`Reactor` keeps the state that pumps and a hotplate change; `run` carries out a whole hot-injection recipe at once.
+Kinetics are in `sim.reactor_kinetics`, constants in `sim.reactor_chemistry`, limits of validity in ``docs/simulator.md``.
+"""
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from closedloop.recipes import FailureCause, Recipe, Shape, Vessel
+from sim import reactor_chemistry as chemistry
+from sim.reactor_chemistry import Brings, Material
+from sim.reactor_kinetics import Array, Contents, solid_mmol, step
+from sim.reactor_product import Product, Truth, judge, shape_fractions
+
+AMBIENT_C = 25.0
+COOLING_TAU_S = 120.0  # flask in a jet of air, mantle removed
+INJECTION_RATE_ML_PER_MIN = 10.0
+DEFAULT_HEATING_RATE_C_PER_MIN = 10.0
+DROP_TAU_S = 40.0  # time in which the mantle makes up for the cold injection
+DROP_SHARE = 0.6  # of the ideal mixing temperature: glass and mantle hold heat too
+LONGEST_STEP_S = 12.0
+FIRST_STEP_S = 0.02
+
+
+class UnknownChemicalWarning(UserWarning):
+    """A chemical was added that the simulator takes for inert."""
+
+
+@dataclass(frozen=True)
+class RunFactors:
+    """What differs from run to run although the recipe is the same; drawn once from the seed."""
+
+    cation_purity: float
+    anion_purity: float
+    conversion: float
+    drop: float
+    probe_offset_c: float
+
+    @classmethod
+    def draw(cls, seed: int) -> "RunFactors":
+        draw = np.random.default_rng(seed).standard_normal(5)
+        return cls(
+            cation_purity=math.exp(0.010 * draw[0]),
+            anion_purity=math.exp(0.015 * draw[1]),
+            conversion=math.exp(0.05 * draw[2]),
+            drop=math.exp(0.15 * draw[3]),
+            probe_offset_c=1.0 * draw[4],
+        )
+
+
+def flask_temperature(
+    current_c: float, set_c: float, seconds: float, heating_rate_c_per_min: float = DEFAULT_HEATING_RATE_C_PER_MIN
+) -> float:
+    """Temperature after ``seconds``: a ramp up to the set point, or cooling towards the room until it is reached."""
+    if set_c >= current_c:
+        return min(set_c, current_c + heating_rate_c_per_min * seconds / 60.0)
+    return max(set_c, AMBIENT_C + (current_c - AMBIENT_C) * math.exp(-seconds / COOLING_TAU_S))
+
+
+class Reactor:
+    """One flask. Amounts in mmol, volumes in mL, times in s, temperatures in °C as the probe shows them.
+
+    The flask makes one product: that of the most abundant cation and anion when both are there for the first time;
+    further ions stay inert. ``temperature_offset_c`` is what the crystals feel above the probe's reading.
+    """
+
+    def __init__(self, seed: int = 0, factors: RunFactors | None = None) -> None:
+        self.seed = seed
+        self.factors = factors or RunFactors.draw(seed)
+        self._contents = Contents()
+        self._ions: dict[str, float] = {}  # "<kind>:<element>" -> mmol not yet part of a product
+        self._material: Material | None = None
+        self._fed: dict[str, float] = {}  # element -> mmol added, after purity
+        self._drop_c = 0.0
+        self._temperature_c = AMBIENT_C
+        self._next_step_s = FIRST_STEP_S
+        self._pending_s = 0.0
+        self._pending_heat = 0.0  # integral of the probe's temperature over the pending time
+        self.time_s = 0.0
+
+    # -- acting on the flask
+
+    def add(self, contents: Mapping[str, float], volume_ml: float) -> list[str]:
+        """Pour in amounts (mmol by chemical) in a volume at room temperature; names taken for inert are returned."""
+        self._flush()
+        unknown = [name for name in contents if chemistry.find(name) is None]
+        if unknown:
+            warnings.warn(
+                f"not known to the simulated reactor, taken for inert: {', '.join(unknown)}",
+                UnknownChemicalWarning,
+                stacklevel=2,
+            )
+        before = self._contents.volume_ml
+        if before > 0 and volume_ml > 0:
+            share = volume_ml / (before + volume_ml)
+            self._drop_c += DROP_SHARE * self.factors.drop * (self._temperature_c - AMBIENT_C) * share
+        pools = {name: getattr(self._contents, name) for name in ("acid", "phosphonic", "amine", "phosphine")}
+        for name, amount in contents.items():
+            self._take(name, amount, pools)
+        self._contents = replace(self._contents, volume_ml=before + volume_ml, **pools)
+        self._bind_to_phosphine()
+        self._choose_material()
+        self._next_step_s = FIRST_STEP_S
+        return unknown
+
+    def _take(self, name: str, amount: float, pools: dict[str, float]) -> None:
+        substance = chemistry.find(name)
+        if substance is None or substance.brings is Brings.SOLVENT or amount <= 0:
+            return
+        element = substance.element
+        if element is None:
+            pools[_POOL_OF[substance.brings]] += amount
+            return
+        metal = substance.brings in (Brings.METAL_OXIDE, Brings.METAL_SALT)
+        amount *= self.factors.cation_purity if metal else self.factors.anion_purity
+        self._fed[element] = self._fed.get(element, 0.0) + amount
+        key = f"{substance.brings.value}:{element}"
+        self._ions[key] = self._ions.get(key, 0.0) + amount
+
+    def _bind_to_phosphine(self) -> None:
+        """A free chalcogen and a free phosphine combine at once, compared with everything else."""
+        phosphine = self._contents.phosphine
+        for element in ("Se", "S"):
+            free = self._ions.get(f"{Brings.ANION.value}:{element}", 0.0)
+            bound = min(free, phosphine)
+            if bound > 0:
+                phosphine -= bound
+                self._ions[f"{Brings.ANION.value}:{element}"] = free - bound
+                key = f"{Brings.PHOSPHINE_ANION.value}:{element}"
+                self._ions[key] = self._ions.get(key, 0.0) + bound
+        material = self._material
+        if material is not None and phosphine > 0:
+            anions = dict(self._contents.anions)
+            bound = min(anions.get(Brings.ANION, 0.0), phosphine)
+            if bound > 0:
+                phosphine -= bound
+                anions[Brings.ANION] -= bound
+                anions[Brings.PHOSPHINE_ANION] = anions.get(Brings.PHOSPHINE_ANION, 0.0) + bound
+                self._contents = replace(self._contents, anions=anions)
+        self._contents = replace(self._contents, phosphine=phosphine)
+
+    def _choose_material(self) -> None:
+        """Settle the product once both ions are there, and hand its ions over to the kinetics."""
+        if self._material is None:
+            cations = sorted((e for e in self._fed if e in ("Cd", "Pb")), key=lambda e: -self._fed[e])
+            anions = sorted((e for e in self._fed if e in ("S", "Se")), key=lambda e: -self._fed[e])
+            if cations and anions:
+                self._material = chemistry.material(cations[0], anions[0])
+        cation = self._material.cation if self._material else _most(self._fed, ("Cd", "Pb"))
+        if cation:
+            self._contents = replace(
+                self._contents,
+                oxide=self._contents.oxide + self._ions.pop(f"{Brings.METAL_OXIDE.value}:{cation}", 0.0),
+                salt=self._contents.salt + self._ions.pop(f"{Brings.METAL_SALT.value}:{cation}", 0.0),
+            )
+        if self._material:
+            taken = dict(self._contents.anions)
+            for kind in (Brings.ANION, Brings.SILYL_ANION, Brings.PHOSPHINE_ANION):
+                amount = self._ions.pop(f"{kind.value}:{self._material.anion}", 0.0)
+                if amount > 0:
+                    taken[kind] = taken.get(kind, 0.0) + amount
+            self._contents = replace(self._contents, anions=taken)
+
+    def advance(self, seconds: float, temperature_c: float) -> None:
+        """Let time pass with the probe at a temperature; short calls are gathered up to the kinetics' own step."""
+        if seconds <= 0:
+            return
+        self.time_s += seconds
+        if self._pending_s and abs(temperature_c - self._temperature_c) > 1.0:
+            self._flush()
+        self._temperature_c = temperature_c
+        self._pending_s += seconds
+        self._pending_heat += seconds * temperature_c
+        if self._pending_s >= min(self._next_step_s, LONGEST_STEP_S):
+            self._flush()
+
+    def _flush(self) -> None:
+        """Integrate the time that has been gathered."""
+        left, heat = self._pending_s, self._pending_heat
+        self._pending_s = self._pending_heat = 0.0
+        if left <= 0:
+            return
+        probe_c = heat / left
+        while left > 1e-9:
+            seconds = min(left, self._next_step_s, LONGEST_STEP_S)
+            if self._drop_c > 0.05:
+                seconds = min(seconds, 4.0)
+            temperature_k = probe_c + self.factors.probe_offset_c - self._drop_c + 273.15
+            # Without a product only the metal oxide dissolves, which any product's constants describe alike.
+            material = self._material or chemistry.MATERIALS[0]
+            after, error = step(self._contents, material, temperature_k, seconds, self.factors.conversion)
+            if error > 3.0 and seconds > 1e-3:
+                self._next_step_s = 0.4 * seconds
+                continue
+            self._contents = after
+            self._drop_c *= math.exp(-seconds / DROP_TAU_S)
+            left -= seconds
+            if seconds >= 0.999 * self._next_step_s or error > 1.0:
+                self._next_step_s = min(LONGEST_STEP_S, seconds * min(1.6, max(0.3, 0.9 / (error + 1e-9))))
+
+    # -- asking the flask
+
+    @property
+    def volume_ml(self) -> float:
+        return self._contents.volume_ml
+
+    @property
+    def temperature_offset_c(self) -> float:
+        """What the liquid is above the reading of a probe that does not feel the cold injection (mostly below zero)."""
+        return self.factors.probe_offset_c - self._drop_c
+
+    def element_balance_mmol(self) -> dict[str, float]:
+        """For each element the mmol found over all pools less the mmol that was added: zero, up to rounding."""
+        self._flush()
+        found = dict.fromkeys(self._fed, 0.0)
+        for key, amount in self._ions.items():
+            found[key.partition(":")[2]] += amount
+        contents, material = self._contents, self._material
+        cation = material.cation if material else _most(self._fed, ("Cd", "Pb"))
+        made = contents.monomer + contents.aggregated + (solid_mmol(contents, material) if material else 0.0)
+        if cation:
+            found[cation] += contents.oxide + contents.salt + made
+        if material:
+            found[material.anion] += sum(contents.anions.values()) + made
+        return {element: found[element] - fed for element, fed in self._fed.items()}
+
+    def sample(self) -> Product:
+        """The crystals as they are now, with their true size distribution."""
+        self._flush()
+        contents, material = self._contents, self._material
+        if material is None:
+            return Product.nothing()
+        limiting = min(self._fed[material.cation], self._fed[material.anion])
+        solid = solid_mmol(contents, material)
+        numbers, diameters = contents.numbers.ravel(), 2.0 * contents.radii_nm.ravel()
+        kept = (numbers > 1e-12 * max(float(numbers.sum()), 1e-30)) & (diameters >= SMALLEST_SEEN_NM)
+        order = np.argsort(diameters[kept])
+        diameters, numbers = diameters[kept][order], numbers[kept][order]
+        total = solid + contents.aggregated
+        product = Product(
+            formula=material.formula,
+            diameters_nm=diameters,
+            weights=numbers / numbers.sum() if numbers.size else numbers,
+            shape_fractions={},
+            yield_fraction=total / limiting if limiting > 0 else 0.0,
+            aggregated_fraction=contents.aggregated / total if total > 0 else 0.0,
+            failure_cause=None,
+        )
+        product = replace(product, shape_fractions=shape_fractions(product, contents, material))
+        return replace(product, failure_cause=judge(product))
+
+    def summary(self) -> dict[str, float | str | None]:
+        """Where the metal is and how far the reaction has come, for people and logs."""
+        product = self.sample()
+        contents = self._contents
+        return {
+            "product": product.formula,
+            "time_s": self.time_s,
+            "temperature_c": self._temperature_c,
+            "volume_ml": contents.volume_ml,
+            "undissolved_oxide_mmol": contents.oxide,
+            "dissolved_metal_mmol": contents.salt,
+            "monomer_mmol": contents.monomer,
+            "aggregated_mmol": contents.aggregated,
+            "yield_fraction": product.yield_fraction,
+            "mean_diameter_nm": product.mean_diameter_nm,
+            "std_diameter_nm": product.std_diameter_nm,
+            "failure_cause": product.failure_cause.value if product.failure_cause else None,
+        }
+
+    # -- keeping the flask
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it; `restore` goes on exactly where this was taken."""
+        return {
+            "seed": self.seed,
+            "factors": vars(self.factors).copy(),
+            "contents": self._contents.to_json(),
+            "ions": dict(self._ions),
+            "material": self._material.formula if self._material else None,
+            "fed": dict(self._fed),
+            "drop_c": self._drop_c,
+            "temperature_c": self._temperature_c,
+            "next_step_s": self._next_step_s,
+            "pending_s": self._pending_s,
+            "pending_heat": self._pending_heat,
+            "time_s": self.time_s,
+        }
+
+    @classmethod
+    def restore(cls, data: Mapping[str, Any]) -> "Reactor":
+        reactor = cls(int(data["seed"]), RunFactors(**data["factors"]))
+        reactor._contents = Contents.from_json(data["contents"])
+        reactor._ions = {key: float(amount) for key, amount in data["ions"].items()}
+        reactor._material = chemistry.material_of(data["material"]) if data["material"] else None
+        reactor._fed = {key: float(amount) for key, amount in data["fed"].items()}
+        reactor._drop_c = float(data["drop_c"])
+        reactor._temperature_c = float(data["temperature_c"])
+        reactor._next_step_s = float(data["next_step_s"])
+        reactor._pending_s = float(data["pending_s"])
+        reactor._pending_heat = float(data["pending_heat"])
+        reactor.time_s = float(data["time_s"])
+        return reactor
+
+
+SMALLEST_SEEN_NM = 1.0
+
+_POOL_OF = {
+    Brings.ACID: "acid",
+    Brings.PHOSPHONIC_ACID: "phosphonic",
+    Brings.AMINE: "amine",
+    Brings.PHOSPHINE: "phosphine",
+}
+
+
+def _most(fed: Mapping[str, float], elements: tuple[str, ...]) -> str | None:
+    present = [element for element in elements if element in fed]
+    return max(present, key=lambda element: fed[element]) if present else None
+
+
+def waits_in_syringe(name: str, vessel: Vessel | None) -> bool:
+    """Where a chemical waits: as the recipe says, else anion sources and phosphines are the ones to be injected."""
+    if vessel is not None:
+        return vessel is Vessel.SYRINGE
+    substance = chemistry.find(name)
+    return substance is not None and substance.brings in (
+        Brings.ANION,
+        Brings.SILYL_ANION,
+        Brings.PHOSPHINE_ANION,
+        Brings.PHOSPHINE,
+    )
+
+
+def perform(recipe: Recipe, seed: int) -> Reactor:
+    """The standard hot injection: heat the flask, inject, relax to the reaction temperature, hold, let cool to 60 °C.
+
+    Unknown conditions take the usual ones: heating at 10 °C/min, injection at the reaction temperature (and the other
+    way round), ten minutes. Unknown amounts count as nothing.
+    """
+    injection_c = _first(recipe.injection_temperature_c, recipe.reaction_temperature_c, 250.0)
+    reaction_c = _first(recipe.reaction_temperature_c, injection_c)
+    rate = recipe.heating_rate_c_per_min or DEFAULT_HEATING_RATE_C_PER_MIN
+    hold_s = 60.0 * _first(recipe.reaction_time_min, 10.0)
+    flask: dict[str, float] = {}
+    syringe: dict[str, float] = {}
+    for reagent in recipe.reagents:
+        where = syringe if waits_in_syringe(reagent.name, reagent.vessel) else flask
+        where[reagent.name] = where.get(reagent.name, 0.0) + (reagent.amount_mmol or 0.0)
+    reactor = Reactor(seed)
+    reactor.add(flask, _volume(flask))
+    temperature = AMBIENT_C
+
+    def spend(set_c: float, seconds: float, pace_s: float) -> None:
+        nonlocal temperature
+        while seconds > 1e-9:
+            part = min(pace_s, seconds)
+            temperature = flask_temperature(temperature, set_c, part, rate)
+            reactor.advance(part, temperature)
+            seconds -= part
+
+    spend(injection_c, 60.0 * max(0.0, injection_c - AMBIENT_C) / rate + 60.0, 10.0)
+    volume = _volume(syringe)
+    parts = max(1, round(60.0 * volume / INJECTION_RATE_ML_PER_MIN)) if syringe else 0
+    for _ in range(parts):
+        reactor.add({name: amount / parts for name, amount in syringe.items()}, volume / parts)
+        spend(injection_c, 60.0 * volume / INJECTION_RATE_ML_PER_MIN / parts, 1.0)
+    spend(reaction_c, hold_s, 2.0)
+    while temperature > 60.0:
+        spend(AMBIENT_C, 4.0, 4.0)
+    return reactor
+
+
+def run(recipe: Recipe, seed: int) -> Truth:
+    """What the recipe truly gives in this run: `perform`, then look, with the recipe's product as what was wanted."""
+    product = perform(recipe, seed).sample()
+    cause = product.failure_cause
+    if cause is None and product.formula != recipe.product.strip():
+        cause = FailureCause.WRONG_PRODUCT
+    return Truth(
+        product=product.formula,
+        mean_diameter_nm=product.mean_diameter_nm,
+        std_diameter_nm=product.std_diameter_nm,
+        shape=product.shape,
+        shape_fractions=product.shape_fractions,
+        failure_cause=cause,
+    )
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
+
+
+def _volume(amounts: Mapping[str, float]) -> float:
+    return sum(chemistry.volume_ml(name, amount) for name, amount in amounts.items())
+
+
+__all__ = [
+    "Array",
+    "Product",
+    "Reactor",
+    "RunFactors",
+    "Shape",
+    "Truth",
+    "UnknownChemicalWarning",
+    "flask_temperature",
+    "perform",
+    "run",
+]
