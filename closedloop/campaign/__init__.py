@@ -1,0 +1,46 @@
+"""The loop from a target to a hit, and what a person sees of it."""
+
+from closedloop.campaign.campaign import SHIPPED_MODEL, Campaign, load_champion
+from closedloop.campaign.characterise import bring_images
+from closedloop.campaign.definition import (
+    Approval,
+    CampaignDefinition,
+    canonical,
+    canonical_recipe,
+    read_campaign,
+    shipped_campaigns,
+)
+from closedloop.campaign.errors import CampaignBusy, CampaignFileError, NotOfThisCampaign
+from closedloop.campaign.labnames import canonical_lab, makeable_in
+from closedloop.campaign.report import write_report
+from closedloop.campaign.result import campaign_json, experiment_json
+from closedloop.campaign.runner import News, Retrainer, Runner, only_runner
+from closedloop.campaign.sheet import describe_recipe, sheet_lines, sheet_steps
+
+__all__ = [
+    "SHIPPED_MODEL",
+    "Approval",
+    "Campaign",
+    "CampaignBusy",
+    "CampaignDefinition",
+    "CampaignFileError",
+    "News",
+    "NotOfThisCampaign",
+    "Retrainer",
+    "Runner",
+    "bring_images",
+    "campaign_json",
+    "canonical",
+    "canonical_lab",
+    "canonical_recipe",
+    "describe_recipe",
+    "experiment_json",
+    "load_champion",
+    "makeable_in",
+    "only_runner",
+    "read_campaign",
+    "sheet_lines",
+    "sheet_steps",
+    "shipped_campaigns",
+    "write_report",
+]

@@ -1,0 +1,5 @@
+"""The command line: thin commands over the other rooms."""
+
+from closedloop.cli.app import main
+
+__all__ = ["main"]

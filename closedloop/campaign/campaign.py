@@ -1,0 +1,196 @@
+"""The one object that remembers: a target, what was tried in this store, and what to try next.
+
+`Campaign.propose` and `Campaign.record` serve a lab that drives its own hardware; `closedloop.campaign.runner` uses
+the same two to drive the instruments of a lab file.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from closedloop.campaign.definition import CampaignDefinition, canonical_recipe, parse_campaign, read_campaign
+from closedloop.campaign.errors import NotOfThisCampaign
+from closedloop.campaign.judge import distance_nm, judge, without_chemistry
+from closedloop.recipes import CauseKind, Evidence, FailureCause, Method, Outcome, Recipe
+from closedloop.store import ExperimentRecord, State, Store
+
+if TYPE_CHECKING:
+    from closedloop.synthesis import SynthesisModel
+
+SHIPPED_MODEL = "shipped"
+DEFAULT_STORE = "sqlite:///closedloop.db"
+OPEN = tuple(state for state in State if state.is_open)
+
+
+class Campaign:
+    """A definition and its experiments in a store. Everything that is remembered lies in the store.
+
+    ``makeable`` may refuse a recipe that this lab cannot make; such a recipe is never proposed.
+    """
+
+    def __init__(
+        self,
+        definition: CampaignDefinition,
+        store: Store,
+        *,
+        seed: int = 0,
+        makeable: Callable[[Recipe], bool] | None = None,
+    ) -> None:
+        self.definition = definition
+        self.store = store
+        self.seed = seed
+        self.makeable = makeable
+
+    @classmethod
+    def open(cls, campaign: str | Path, store: str | Store = DEFAULT_STORE, *, seed: int = 0) -> Self:
+        """``campaign`` is a file or the name of a shipped campaign; the store is made where there is none.
+
+        Raises `CampaignFileError` before the store is touched, so that a faulty file leaves nothing behind.
+        """
+        definition = read_campaign(campaign)
+        opened = store if isinstance(store, Store) else Store.open(store)
+        opened.save_campaign(definition.name, definition.model_dump_json(), definition.digest)
+        return cls(definition, opened, seed=seed)
+
+    @classmethod
+    def reopen(cls, name: str, store: Store) -> Self:
+        """A campaign by its name, as the store knows it. Raises `UnknownCampaign`."""
+        return cls(parse_campaign(store.campaign(name).definition, name), store)
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def experiments(self) -> list[ExperimentRecord]:
+        """All of this campaign's, in the order that they were proposed."""
+        return self.store.experiments(self.name)
+
+    def open_experiments(self) -> list[ExperimentRecord]:
+        return self.store.experiments(self.name, states=OPEN)
+
+    def made(self) -> list[ExperimentRecord]:
+        """Experiments that count against the budget: all but those given up before they were begun."""
+        return [
+            record
+            for record in self.experiments()
+            if not (record.outcome and record.outcome.failure_cause is FailureCause.ABANDONED)
+        ]
+
+    @property
+    def model_id(self) -> str:
+        """The model in service now: one of the store's, or the weights that ship with the package."""
+        champion = self.store.champion()
+        return champion.id if champion else SHIPPED_MODEL
+
+    def model(self) -> "SynthesisModel":
+        """The model in service, loaded once for as long as it stays the same."""
+        if self._loaded is None or self._loaded[0] != self.model_id:
+            self._loaded = (self.model_id, load_champion(self.store))
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> "tuple[str, SynthesisModel] | None":
+        return None
+
+    def propose(self, count: int | None = None) -> list[Recipe]:
+        """The next recipes (``batch_size`` of them unless told), each stored as a proposed experiment."""
+        return [record.recipe for record in self.propose_experiments(count)]
+
+    def propose_experiments(self, count: int | None = None) -> list[ExperimentRecord]:
+        """As `propose`, with ids, predictions and the reason for each."""
+        from closedloop.propose import propose
+
+        known = self.experiments()
+        batch = max((record.batch or 0 for record in known), default=0) + 1
+        proposals = propose(
+            self.definition.space.within(self.definition.target.limits),
+            self.definition.target,
+            self.model(),
+            tried=[record.experiment() for record in known if not record.state.is_open and record.outcome],
+            pending=[record.recipe for record in known if record.state.is_open],
+            count=self.definition.batch_size if count is None else count,
+            seed=self.seed * 10_007 + len(known),
+            filter=self.makeable,
+        )
+        return [
+            self.store.add_experiment(
+                self.name,
+                proposal.recipe,
+                model_id=self.model_id,
+                prediction=proposal.prediction(),
+                reason=proposal.reason,
+                batch=batch,
+            )
+            for proposal in proposals
+        ]
+
+    def record(self, recipe: Recipe, outcome: Outcome) -> ExperimentRecord:
+        """What came of a recipe: closes the oldest open experiment with this recipe, or adds one that the lab chose itself.
+
+        An outcome that leaves ``success`` open is judged by the campaign's own thresholds.
+        """
+        recipe = canonical_recipe(recipe)
+        if recipe.product != self.definition.target.product:
+            raise NotOfThisCampaign(
+                f"the recipe makes {recipe.product}, campaign {self.name} makes {self.definition.target.product}; "
+                "record it in a campaign of that product"
+            )
+        waiting = [record for record in self.open_experiments() if record.recipe == recipe]
+        experiment = waiting[0] if waiting else self.store.add_experiment(self.name, recipe, reason="chosen by the lab")
+        return self.settle(experiment.id, outcome)
+
+    def settle(self, experiment_id: str, outcome: Outcome) -> ExperimentRecord:
+        """Adds an outcome; an experiment that is still open goes through its remaining states to its end.
+
+        For one that is over, the new outcome supersedes the old one where its evidence is stronger.
+        """
+        if outcome.success is None and outcome.failure_cause is None:
+            outcome = judge(outcome, self.definition)
+        if outcome.evidence is None:
+            outcome = outcome.model_copy(update={"evidence": Evidence(method=Method.TEM, recorded_at=self.store.now())})
+        self.store.add_outcome(experiment_id, outcome)
+        cause = outcome.failure_cause
+        gone_wrong = cause is not None and cause.kind is not CauseKind.CHEMISTRY
+        while (record := self.store.experiment(experiment_id)).state.is_open:
+            if gone_wrong and cause is not None:
+                self.store.move(experiment_id, State.FAILED, note=str(cause))
+            elif record.state is State.MEASURED and cause is not None:
+                self.store.move(experiment_id, State.FAILED, note=str(cause))
+            else:
+                self.store.move(experiment_id, _forward(record.state))
+        return record
+
+    def abandon(self, experiment_id: str, why: str) -> None:
+        """Gives up an open experiment; nothing is learned from it."""
+        self.store.add_outcome(experiment_id, without_chemistry(FailureCause.ABANDONED))
+        self.store.move(experiment_id, State.FAILED, note=f"abandoned: {why}")
+
+    def best(self) -> ExperimentRecord | None:
+        """The success nearest to the target; one that meets every wish comes before all that do not."""
+        target = self.definition.target
+        candidates = [r for r in self.experiments() if r.outcome and r.outcome.success and r.outcome.size_nm]
+        return min(
+            candidates,
+            key=lambda r: (not target.is_met_by(r.outcome or Outcome()), distance_nm(r.outcome or Outcome(), target)),
+            default=None,
+        )
+
+    def hits(self) -> list[ExperimentRecord]:
+        """Experiments whose outcome satisfies every stated wish of the target."""
+        target = self.definition.target
+        return [record for record in self.experiments() if record.outcome and target.is_met_by(record.outcome)]
+
+
+def _forward(state: State) -> State:
+    """The next state of an experiment that goes well."""
+    return next(after for after in state.next_states if after is not State.FAILED)
+
+
+def load_champion(store: Store) -> "SynthesisModel":
+    """The model in service: the store's champion, or the one that ships with the package."""
+    from closedloop.synthesis import SynthesisModel
+
+    champion = store.champion()
+    return SynthesisModel.load(champion.path) if champion else SynthesisModel.default()
+

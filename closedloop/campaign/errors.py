@@ -1,0 +1,21 @@
+"""What can be wrong with a campaign before anything moves, or stop it while it runs."""
+
+from collections.abc import Sequence
+
+from closedloop.recipes import ClosedloopError
+
+
+class CampaignFileError(ClosedloopError):
+    """A campaign's file cannot be used; the message has every fault with its line."""
+
+    def __init__(self, where: str, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(f"{where}: {'; '.join(faults)}")
+
+
+class CampaignBusy(ClosedloopError):
+    """Another process is running this store's lab."""
+
+
+class NotOfThisCampaign(ClosedloopError):
+    """A recipe or outcome that does not belong to what the campaign makes."""

@@ -1,0 +1,87 @@
+"""The pictures of a campaign's report, as SVG or PNG text that an HTML page can carry inside itself."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from closedloop.recipes import Target
+from closedloop.store import ExperimentRecord
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, BAND, HIT, MISS, PREDICTED = "#1b2733", "#cfe8d5", "#1a7f4b", "#2f6db3", "#9aa7b4"
+
+
+def size_plot(records: Sequence[ExperimentRecord], target: Target) -> str:
+    """Measured size against experiment with the target's band; failures stand on the axis, predictions beside."""
+    figure, axes = _figure(7.2, 3.4)
+    low, high = target.band_nm
+    axes.axhspan(low, high, color=BAND, label=f"target {target.size_nm:g} ± {target.half_width_nm:g} nm", zorder=0)
+    for number, record in enumerate(records, start=1):
+        predicted = (record.prediction or {}).get("size_nm")
+        outcome = record.outcome
+        if predicted:
+            axes.plot(number, predicted, "_", color=PREDICTED, markersize=11)
+        if outcome and outcome.size_nm and outcome.success:
+            colour = HIT if target.is_met_by(outcome) else MISS
+            axes.errorbar(number, outcome.size_nm, outcome.size_std_nm or 0.0, fmt="o", color=colour, capsize=2)
+        elif not record.state.is_open:
+            axes.plot(number, 0.0, "x", color="#b3372f", clip_on=False)
+    axes.plot([], [], "o", color=MISS, label="measured (bar: spread of sizes)")
+    axes.plot([], [], "_", color=PREDICTED, markersize=11, label="predicted")
+    axes.plot([], [], "x", color="#b3372f", label="failed")
+    axes.set(xlabel="experiment", ylabel="mean diameter, nm", ylim=(0, None), xlim=(0.3, max(len(records), 4) + 0.7))
+    axes.legend(fontsize=8, frameon=False, ncols=2)
+    return _svg(figure)
+
+
+def learning_curve(records: Sequence[ExperimentRecord]) -> str | None:
+    """Error of the model's own prediction, made before the experiment, and its running median."""
+    errors = [
+        abs(predicted - record.outcome.size_nm) / record.outcome.size_nm * 100
+        for record in records
+        if record.outcome
+        and record.outcome.success
+        and record.outcome.size_nm
+        and (predicted := (record.prediction or {}).get("size_nm"))
+    ]
+    if len(errors) < 2:
+        return None
+    figure, axes = _figure(7.2, 2.6)
+    numbers = np.arange(1, len(errors) + 1)
+    running = [float(np.median(errors[max(0, i - 4) : i + 1])) for i in range(len(errors))]
+    axes.plot(numbers, errors, "o", color=MISS, label="each experiment")
+    axes.plot(numbers, running, "-", color=INK, label="median of the last five")
+    axes.set(xlabel="measured experiment", ylabel="error of the prediction, %", ylim=(0, None))
+    axes.legend(fontsize=8, frameon=False)
+    return _svg(figure)
+
+
+def png_uri(image: np.ndarray) -> str:
+    """An (H, W, 3) uint8 image as a ``data:`` address."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _figure(width_in: float, height_in: float) -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: "Figure") -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,64 @@
+"""One self-contained HTML page of a campaign: the result, the best recipe, the pictures and every experiment."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from closedloop.campaign.campaign import Campaign
+from closedloop.campaign.characterise import outlined
+from closedloop.campaign.plots import learning_curve, png_uri, size_plot
+from closedloop.campaign.sheet import sheet_lines, sheet_steps
+from closedloop.lab import LabConfig, ProcedureError, stock_volumes_ml
+from closedloop.store import ExperimentRecord
+
+
+def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str, path: Path) -> Path:
+    """Writes the page beside its place and moves it there, so that a reader never sees half of one."""
+    from closedloop import __version__
+
+    records = campaign.experiments()
+    best = campaign.best()
+    environment = Environment(
+        loader=PackageLoader("closedloop.campaign"), autoescape=select_autoescape(), undefined=StrictUndefined
+    )
+    curve = learning_curve(records)
+    page = environment.get_template("report.html").render(
+        campaign=campaign.definition,
+        target=campaign.definition.target,
+        stopped_because=stopped_because,
+        hits=campaign.hits(),
+        best=best,
+        lines=sheet_lines(best.recipe) if best else [],
+        steps=sheet_steps(best.recipe) if best else [],
+        volumes=_volumes(best, lab),
+        sizes=Markup(size_plot(records, campaign.definition.target)),
+        curve=Markup(curve) if curve else None,
+        image=_best_image(campaign, best),
+        records=records,
+        scores=campaign.store.scores(campaign.name),
+        version=__version__,
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        store=campaign.store.url,
+    )
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def _volumes(best: ExperimentRecord | None, lab: LabConfig | None) -> dict[str, float]:
+    if best is None or lab is None:
+        return {}
+    try:
+        return stock_volumes_ml(best.recipe, lab)
+    except ProcedureError:
+        return {}
+
+
+def _best_image(campaign: Campaign, best: ExperimentRecord | None) -> str | None:
+    images = campaign.store.images(best.id) if best else []
+    return png_uri(outlined(images[0])) if images else None

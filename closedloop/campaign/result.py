@@ -1,0 +1,39 @@
+"""A campaign as it stands, in the form that machines read (`closedloop run --json`)."""
+
+from typing import Any
+
+from closedloop.campaign.campaign import Campaign
+from closedloop.store import ExperimentRecord
+
+
+def experiment_json(record: ExperimentRecord) -> dict[str, Any]:
+    """One experiment: sizes in nm, ``None`` where a value is not known."""
+    outcome, prediction = record.outcome, record.prediction or {}
+    return {
+        "id": record.id,
+        "status": str(record.state),
+        "recipe": record.recipe.model_dump(mode="json"),
+        "predicted_size_nm": prediction.get("size_nm"),
+        "size_nm": outcome.size_nm if outcome else None,
+        "size_std_nm": outcome.size_std_nm if outcome else None,
+        "shape": str(outcome.shape) if outcome and outcome.shape else None,
+        "success": outcome.success if outcome else None,
+        "failure_cause": str(outcome.failure_cause) if outcome and outcome.failure_cause else None,
+        "note": record.note,
+        "model": record.model_id,
+        "prediction": record.prediction,
+        "particle_count": outcome.particle_count if outcome else None,
+    }
+
+
+def campaign_json(campaign: Campaign, stopped_because: str) -> dict[str, Any]:
+    """The contract of ``closedloop run --json``."""
+    best = campaign.best()
+    return {
+        "campaign": campaign.name,
+        "target": campaign.definition.target.model_dump(mode="json"),
+        "experiments": [experiment_json(record) for record in campaign.experiments()],
+        "best": experiment_json(best) if best else None,
+        "hit": bool(campaign.hits()),
+        "stopped_because": stopped_because,
+    }

@@ -1,0 +1,188 @@
+"""The loop: propose, make, look, learn, until the target is hit or there is a reason to stop.
+
+Everything that it decides lies in the store before it acts, so a killed run goes on where it stopped.
+"""
+
+import fcntl
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from closedloop.campaign.campaign import Campaign
+from closedloop.campaign.characterise import look
+from closedloop.campaign.definition import Approval
+from closedloop.campaign.errors import CampaignBusy
+from closedloop.campaign.judge import without_chemistry
+from closedloop.lab import Bench, Executor, InstrumentError, ProcedureError, Progress, compile_recipe
+from closedloop.recipes import ClosedloopError, Outcome
+from closedloop.store import ExperimentRecord, State, Store
+
+# After so many experiments in a row that the equipment spoiled, a person should look before more material is wasted.
+PATIENCE = 3
+
+
+class Retrainer(Protocol):
+    """What the loop asks of the room that retrains: whether it is time, and to do it (returns a line for the user)."""
+
+    def due(self, campaign: str) -> bool: ...
+
+    def retrain(self, campaign: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that a person watching would want to know; ``lab`` is set while the bench is at work."""
+
+    text: str
+    experiment: ExperimentRecord | None = None
+    lab: Progress | None = None
+
+
+@contextmanager
+def only_runner(store: Store) -> Iterator[None]:
+    """Keeps a second process from driving the same lab; the lock goes when this process does, however it ends."""
+    path = store.files / "run.lock"
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CampaignBusy(f"another closedloop run is using {store.url}; wait for it or stop it") from error
+        yield
+
+
+class Runner:
+    """Drives one campaign on one bench."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        bench: Bench,
+        *,
+        budget: int | None = None,
+        retrainer: Retrainer | None = None,
+        notify: Callable[[News], None] = lambda _: None,
+    ) -> None:
+        self.campaign = campaign
+        self.bench = bench
+        self.store = campaign.store
+        self.budget = campaign.definition.budget if budget is None else budget
+        self.retrainer = retrainer
+        self.notify = notify
+        self._spoiled: list[ExperimentRecord] = []
+
+    def run(self) -> str:
+        """Runs until there is a reason to stop, and returns it as a sentence."""
+        while True:
+            for record in self.campaign.open_experiments():
+                self._carry_on(record)
+                if (reason := self._reason_to_stop()) is not None:
+                    self._drop_unstarted()
+                    return reason
+            self._learn()
+            if (reason := self._reason_to_stop() or self._reason_to_wait()) is not None:
+                return reason
+            count = min(self.budget - len(self.campaign.made()), self.campaign.definition.batch_size)
+            self.notify(News(f"choosing the next {count} recipes"))
+            for record in self.campaign.propose_experiments(count):
+                self.notify(News("proposed", record))
+
+    def _reason_to_stop(self) -> str | None:
+        hits = self.campaign.hits()
+        if len(hits) >= self.campaign.definition.hits_wanted:
+            return f"target hit by {', '.join(hit.id for hit in hits)}"
+        if len(self._spoiled) >= PATIENCE:
+            notes = "; ".join(f"{record.id}: {record.note}" for record in self._spoiled)
+            return f"{PATIENCE} experiments in a row were spoiled, so a person should look at the lab ({notes})"
+        if len([record for record in self.campaign.made() if not record.state.is_open]) >= self.budget:
+            return f"budget of {self.budget} experiments used up"
+        return None
+
+    def _reason_to_wait(self) -> str | None:
+        """Open experiments that only a person can move."""
+        waiting = self.campaign.open_experiments()
+        imageless = [record.id for record in waiting if record.state is State.AWAITING_CHARACTERISATION]
+        unapproved = [record.id for record in waiting if record.state is State.PROPOSED]
+        if imageless:
+            return (
+                f"{', '.join(imageless)} await their TEM images; bring them with "
+                "`closedloop ingest IMAGE… --experiment ID`, then run again"
+            )
+        if unapproved:
+            return (
+                f"{', '.join(unapproved)} await approval; decide with `closedloop proposals approve ID` or "
+                "`closedloop proposals veto ID`, then run again"
+            )
+        if len(self.campaign.made()) >= self.budget:
+            return f"budget of {self.budget} experiments used up"
+        return None
+
+    def _drop_unstarted(self) -> None:
+        """Proposals that nobody began are closed as abandoned when the campaign ends."""
+        for record in self.campaign.open_experiments():
+            if record.state in (State.PROPOSED, State.APPROVED, State.CHECKED):
+                self.campaign.abandon(record.id, "the campaign ended before it was begun")
+
+    def _carry_on(self, record: ExperimentRecord) -> None:
+        """Takes one experiment as far as this lab can, from whatever state it is in."""
+        if record.state is State.PROPOSED:
+            if self.campaign.definition.approval is Approval.ASK:
+                return
+            self.store.move(record.id, State.APPROVED, note="approved by the campaign's own rule")
+        record = self.store.experiment(record.id)
+        if record.state in (State.APPROVED, State.CHECKED, State.RUNNING):
+            self._make(record)
+            record = self.store.experiment(record.id)
+        if record.state is State.AWAITING_CHARACTERISATION and self.bench.microscope is not None:
+            self._look(record)
+        elif record.state is State.MEASURED and record.outcome is not None:
+            self.campaign.settle(record.id, record.outcome)
+        record = self.store.experiment(record.id)
+        if not record.state.is_open:
+            spoiled = record.outcome is None or record.outcome.success is None
+            self._spoiled = [*self._spoiled, record] if spoiled else []
+        self.notify(News("done", record))
+
+    def _make(self, record: ExperimentRecord) -> None:
+        try:
+            procedure = compile_recipe(record.recipe, self.bench.config, record.id)
+        except ProcedureError as error:
+            self.campaign.abandon(record.id, f"cannot be made here: {error}")
+            return
+        if record.state is State.APPROVED:
+            self.store.move(record.id, State.CHECKED, note="the lab's stocks, vessel and limits allow it")
+        if record.state is not State.RUNNING:
+            self.store.move(record.id, State.RUNNING)
+        running = self.store.experiment(record.id)
+        executor = Executor(self.bench, self.store, lambda step: self.notify(News("making", running, step)))
+        try:
+            executor.run(procedure)
+        except InstrumentError as error:
+            self.store.add_outcome(record.id, without_chemistry(error.cause))
+            self.store.move(record.id, State.FAILED, note=f"{error.cause}: {error}")
+        else:
+            self.store.move(record.id, State.AWAITING_CHARACTERISATION)
+
+    def _look(self, record: ExperimentRecord) -> None:
+        assert self.bench.microscope is not None
+        self.notify(News("taking and measuring images", record))
+        outcome: Outcome
+        try:
+            with tempfile.TemporaryDirectory(dir=self.store.files) as folder:
+                taken = self.bench.microscope.acquire(record.id, Path(folder))
+                images = [self.store.add_image(record.id, path) for path in taken]
+            outcome = look(images, self.campaign.definition, at=self.store.now())
+        except InstrumentError as error:
+            outcome = without_chemistry(error.cause)
+        self.campaign.settle(record.id, outcome)
+
+    def _learn(self) -> None:
+        if self.retrainer is None or not self.retrainer.due(self.campaign.name):
+            return
+        self.notify(News("retraining the model on what was learned"))
+        try:
+            self.notify(News(self.retrainer.retrain(self.campaign.name)))
+        except ClosedloopError as error:
+            self.notify(News(f"retraining failed, the old model stays: {error}"))

@@ -1,0 +1,55 @@
+"""Puts the commands together, and turns every error that a user can cause into one line and exit status 2.
+
+Each command imports its rooms when it is called, so that `closedloop --help` answers at once.
+"""
+
+import sys
+
+import typer
+
+from closedloop.cli import data, db, doctor, evaluate_segmenter, evaluate_synthesis, ingest, lab, models, proposals
+from closedloop.cli import run as run_command
+from closedloop.cli import spectra, tem
+from closedloop.recipes import ClosedloopError
+
+app = typer.Typer(
+    name="closedloop",
+    help="Runs an autonomous lab for colloidal nanocrystals: a target goes in, recipes come out, a lab makes them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+evaluate = typer.Typer(help="Figures of merit on data with a known answer.", no_args_is_help=True)
+evaluate.command("synthesis")(evaluate_synthesis.synthesis)
+evaluate.command("segmenter")(evaluate_segmenter.segmenter)
+
+app.command("run")(run_command.run)
+app.command("ingest")(ingest.ingest)
+app.command("retrain")(models.retrain)
+app.command("serve")(models.serve)
+app.command("doctor")(doctor.doctor)
+app.add_typer(proposals.app, name="proposals")
+app.add_typer(tem.app, name="tem")
+app.add_typer(spectra.app, name="size")
+app.add_typer(data.app, name="data")
+app.add_typer(evaluate, name="evaluate")
+app.add_typer(models.app, name="models")
+app.add_typer(lab.app, name="lab")
+app.add_typer(db.app, name="db")
+
+
+@app.callback()
+def _root() -> None:
+    """Called before every command; has nothing to do."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except ClosedloopError as error:
+        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)

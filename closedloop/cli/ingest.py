@@ -1,0 +1,33 @@
+"""``closedloop ingest``: TEM images that a person brings close the experiment that waited for them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from closedloop.cli.output import STDERR, print_json
+from closedloop.cli.settings import StoreOption, store_url
+
+
+def ingest(
+    images: Annotated[list[Path], typer.Argument(help="TEM images of one sample.")],
+    experiment: Annotated[str, typer.Option(help="The experiment that the sample belongs to.")],
+    nm_per_px: Annotated[
+        float | None, typer.Option(min=0.0, help="Pixel size, where the images do not say it themselves.")
+    ] = None,
+    store: StoreOption = None,
+    json: Annotated[bool, typer.Option("--json", help="The experiment as JSON on standard output.")] = False,
+) -> None:
+    """Measure TEM images by hand-taken microscopy and record what they say of an experiment."""
+    from closedloop.campaign import bring_images, experiment_json
+    from closedloop.store import Store
+
+    record = bring_images(Store.open(store_url(store), create=False), experiment, images, nm_per_px=nm_per_px)
+    outcome = record.outcome
+    if outcome and outcome.size_nm:
+        size = f"{outcome.size_nm:.2f} ± {outcome.size_std_nm or 0:.2f} nm from {outcome.particle_count} particles"
+    else:
+        size = str(outcome.failure_cause) if outcome else "no outcome"
+    STDERR.print(f"{record.id} is {record.state}: {size}", soft_wrap=True)
+    if json:
+        print_json(experiment_json(record))

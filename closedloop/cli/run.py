@@ -1,0 +1,61 @@
+"""``closedloop run``: a campaign from its file to its result."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from closedloop.cli.output import STDERR, print_json
+from closedloop.cli.settings import StoreOption, store_url
+
+
+def run(
+    campaign: Annotated[str, typer.Argument(help="A campaign's YAML file, or the name of a shipped one.")] = "cdse",
+    lab: Annotated[
+        str | None, typer.Option(help="A lab file, or the name of an installed lab; left out: the campaign's own.")
+    ] = None,
+    store: StoreOption = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Largest number of experiments in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the proposals and of a simulated lab.")] = 0,
+    report: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on standard output.")] = False,
+) -> None:
+    """Run a campaign; called again, it goes on where it stopped."""
+    from closedloop.campaign import (
+        Campaign,
+        Runner,
+        campaign_json,
+        canonical_lab,
+        makeable_in,
+        only_runner,
+        write_report,
+    )
+    from closedloop.cli.live import LiveDisplay, describe
+    from closedloop.lab import Bench, find_lab
+    from closedloop.retrain import CampaignRetrainer
+
+    opened = Campaign.open(campaign, store_url(store), seed=seed)
+    with only_runner(opened.store):
+        config = canonical_lab(find_lab(lab or opened.definition.lab, opened.store.files / "virtual-lab", seed))
+        opened.makeable = makeable_in(config)
+        with (
+            LiveDisplay(opened.definition.target, opened.experiments()) as display,
+            Bench.open(config) as bench,
+        ):
+            runner = Runner(
+                opened, bench, budget=budget, retrainer=CampaignRetrainer(opened, seed=seed), notify=display.show
+            )
+            stopped_because = runner.run()
+        result = campaign_json(opened, stopped_because)
+        written = write_report(opened, config, stopped_because, report or Path(f"{opened.name}-report.html"))
+    _summary(result, written)
+    best = opened.best()
+    if best:
+        STDERR.print(f"best: {best.id}, {describe(best, opened.definition.target)}", soft_wrap=True)
+    if json:
+        print_json(result)
+
+
+def _summary(result: dict[str, Any], written: Path) -> None:
+    STDERR.print(f"stopped: {result['stopped_because']}", soft_wrap=True)
+    STDERR.print(f"report: {written}", soft_wrap=True)
