@@ -1,0 +1,1 @@
+"""An image file in; scale, particles, sizes and shapes out."""

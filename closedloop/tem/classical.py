@@ -1,0 +1,322 @@
+"""The classical segmenter: even ground, threshold, split, then each particle cut at its own edge.
+
+It takes a grey image in which the scale bar's place is known and knows nothing of files, scales or sizes in nm.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.tem._background import find_ground
+from closedloop.tem._edge import edge_level
+from closedloop.tem._splitting import distance_inside, split_touching
+
+
+@dataclass(frozen=True)
+class ClassicalSettings:
+    """Settings that are stated once.
+
+    least_area_px: smaller specks are not particles. least_area_share: nor are those below this share of the median
+    area. least_contrast_to_noise: mean contrast over its standard error, below which a piece is noise.
+    reach: how far, in its own radius, a particle may extend beyond its first outline.
+    """
+
+    least_area_px: int = 16
+    least_area_share: float = 0.04
+    least_contrast_to_noise: float = 3.0
+    reach: float = 0.45
+
+
+def segment_classically(
+    image: NDArray[np.float32],
+    ignore: NDArray[np.bool_] | None = None,
+    settings: ClassicalSettings | None = None,
+) -> NDArray[np.int32]:
+    """Labels (H, W) int32, 0 = background, from a grey image (H, W) float32 between 0 and 1.
+
+    ignore: (H, W) bool, the scale bar and its label; never a particle.
+    """
+    settings = settings or ClassicalSettings()
+    nothing = np.zeros(image.shape, bool)
+    ignore = nothing if ignore is None else ignore
+    spread = float(image.max() - image.min())
+    if spread <= 0 or min(image.shape) < 8:
+        return np.zeros(image.shape, np.int32)
+    ground = find_ground(image, ignore)
+    contrast = (ground.level - image) if ground.dark else (image - ground.level)
+    contrast[ignore] = 0
+    noise = noise_level(image)
+    sigma = _smoothing(noise, ground.threshold)
+    smooth = cv2.GaussianBlur(contrast, (0, 0), sigma)
+    labels = split_touching(_clean(smooth > ground.threshold, settings) & ~ignore)
+    labels = drop_small(labels, settings)
+    if not labels.any():
+        return labels
+    # The first outlines come from one threshold for all, the second ones from each particle's own height.
+    refined = labels
+    for _ in range(2):
+        if refined.any():
+            refined = _cut_at_edges(refined, contrast, smooth, sigma, settings, ignore)
+    return _drop_faint(refined, smooth, noise, sigma, settings)
+
+
+def noise_level(image: NDArray[np.float32]) -> float:
+    """Standard deviation of pixel noise: Immerkær's Laplacian difference (Comput. Vis. Image Underst. 1996, 64, 300)."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    return float(np.median(np.abs(cv2.filter2D(image, cv2.CV_32F, kernel))) / 0.6745 / 6)
+
+
+def _smoothing(noise: float, contrast: float) -> float:
+    """Gaussian σ in pixels that brings white noise to a tenth of the contrast: noise falls as 1 / (2·√π·σ)."""
+    wanted = 10 * noise / max(contrast, 1e-6) / (2 * np.sqrt(np.pi))
+    return float(np.clip(wanted, 0.8, 3.0))
+
+
+def _clean(mask: NDArray[np.bool_], settings: ClassicalSettings) -> NDArray[np.bool_]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    return _fill_holes(opened > 0)
+
+
+def _fill_holes(mask: NDArray[np.bool_], largest_share: float = 0.3) -> NDArray[np.bool_]:
+    """Fill holes that are small against the piece around them; a ring of particles keeps the ground inside it."""
+    filled = mask.astype(np.uint8)
+    contours, tree = cv2.findContours(filled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    for index, contour in enumerate(contours):
+        outer = tree[0][index][3]
+        if outer >= 0 and cv2.contourArea(contour) < largest_share * cv2.contourArea(contours[outer]):
+            x, y, w, h = cv2.boundingRect(contour)
+            if max(w, h) < 40 or cv2.contourArea(contour) < 0.05 * cv2.contourArea(contours[outer]):
+                cv2.drawContours(filled, contours, index, 1, thickness=-1)
+    return filled > 0
+
+
+def drop_small(labels: NDArray[np.int32], settings: ClassicalSettings) -> NDArray[np.int32]:
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    real = areas[areas >= settings.least_area_px]
+    if not real.size:
+        return np.zeros_like(labels)
+    # The area that the middle of the total area lies in: many specks do not pull it down as they do the median.
+    ordered = np.sort(real)
+    typical = ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)]
+    keep = areas >= max(settings.least_area_px, settings.least_area_share * typical)
+    return _renumber(labels, keep)
+
+
+def _renumber(labels: NDArray[np.int32], keep: NDArray[np.bool_]) -> NDArray[np.int32]:
+    keep = keep.copy()
+    keep[0] = False
+    table = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    renumbered: NDArray[np.int32] = table[labels]
+    return renumbered
+
+
+def _cut_at_edges(
+    labels: NDArray[np.int32],
+    contrast: NDArray[np.float32],
+    smooth: NDArray[np.float32],
+    sigma: float,
+    settings: ClassicalSettings,
+    ignore: NDArray[np.bool_],
+) -> NDArray[np.int32]:
+    """Each particle cut from the smoothed contrast at the edge level of its own height above its own ground."""
+    count = int(labels.max())
+    radii = np.sqrt(np.bincount(labels.ravel(), minlength=count + 1) / np.pi)
+    outside, owner = _nearest_label(labels)
+    local = _local_ground(contrast, labels, outside, float(np.median(radii[1:])), ignore)
+    contrast, smooth = contrast - local, smooth - local
+    inside = _depth_in_own(labels)
+    heights = _heights(labels, inside, contrast)
+    level = edge_level(*_edge_pixels(labels, inside, outside, owner, radii, heights, contrast), sigma)
+    territory = np.where(outside <= settings.reach * radii[owner], owner, 0)
+    cut = (territory > 0) & (smooth > level.fraction * heights[territory]) & ~ignore
+    return _largest_pieces(np.where(cut, territory, 0).astype(np.int32), settings)
+
+
+def _heights(
+    labels: NDArray[np.int32], inside: NDArray[np.float32], contrast: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """(n + 1,) mean contrast in the inner half of each particle; index 0 is unused."""
+    count = int(labels.max())
+    deepest = np.zeros(count + 1, np.float32)
+    np.maximum.at(deepest, labels.ravel(), inside.ravel())
+    core = (labels > 0) & (inside > 0.5 * deepest[labels])
+    pixels = np.bincount(labels[core], minlength=count + 1)
+    sums = np.bincount(labels[core], weights=contrast[core], minlength=count + 1)
+    return np.maximum(sums / np.maximum(pixels, 1), 1e-6)
+
+
+def _edge_pixels(
+    labels: NDArray[np.int32],
+    inside: NDArray[np.float32],
+    outside: NDArray[np.float32],
+    owner: NDArray[np.int32],
+    radii: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    contrast: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """What `edge_level` fits: place in radii and contrast of pixels of like particles, and their radius in pixels.
+
+    Particles of middling size are taken, on the sides where they have no neighbour. Where enough of them are
+    elliptical, the place is the elliptical radius, which the noise of a first outline does not disturb; otherwise it
+    is the distance from that outline, evened out.
+    """
+    middle = float(np.median(radii[1:]))
+    chosen_labels = (radii > 0.6 * middle) & (radii < 1.6 * middle)
+    chosen_labels[0] = False
+    on_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    chosen_labels[on_border] = False
+    ellipses = _ellipses(labels)
+    elliptical = chosen_labels & (ellipses.likeness > 0.95)
+    radial = elliptical.sum() >= max(3, 0.3 * chosen_labels.sum())
+    if radial:
+        chosen_labels = elliptical
+    pixels = chosen_labels[owner] & _faces_ground(owner, middle) & (outside < 0.7 * radii[owner])
+    own = owner[pixels]
+    if radial:
+        place = ellipses.radius(pixels, own)
+    else:
+        signed = np.where(labels > 0, 0.5 - inside, outside - 0.5).astype(np.float32)
+        signed = cv2.GaussianBlur(signed, (0, 0), 0.2 * middle)[pixels]
+        place = np.clip(1 + signed / radii[own], 0, None)
+    return place, contrast[pixels] / heights[own], middle
+
+
+class _Ellipses(NamedTuple):
+    """Per label: centre, inverse covariance (yy, xy, xx), and how well an ellipse of the same moments fills the area."""
+
+    centre_y: NDArray[np.float64]
+    centre_x: NDArray[np.float64]
+    yy: NDArray[np.float64]
+    xy: NDArray[np.float64]
+    xx: NDArray[np.float64]
+    likeness: NDArray[np.float64]
+
+    def radius(self, pixels: NDArray[np.bool_], own: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Elliptical radius of the pixels (1 on the outline of the ellipse) about the centres of their owners."""
+        y, x = np.nonzero(pixels)
+        dy, dx = y - self.centre_y[own], x - self.centre_x[own]
+        return np.sqrt(self.yy[own] * dy**2 + 2 * self.xy[own] * dx * dy + self.xx[own] * dx**2) / 2
+
+
+def _ellipses(labels: NDArray[np.int32]) -> _Ellipses:
+    y, x = np.nonzero(labels)
+    own = labels[y, x]
+    count = int(labels.max()) + 1
+    area = np.maximum(np.bincount(own, minlength=count), 1).astype(np.float64)
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(own, weights=values, minlength=count) / area
+
+    centre_y, centre_x = mean(y.astype(float)), mean(x.astype(float))
+    dy, dx = y - centre_y[own], x - centre_x[own]
+    # A pixel is a square, not a point: its own second moment is 1/12.
+    yy, xx, xy = mean(dy**2) + 1 / 12, mean(dx**2) + 1 / 12, mean(dy * dx)
+    determinant = np.maximum(yy * xx - xy**2, 1e-9)
+    likeness = area / (4 * np.pi * np.sqrt(determinant))
+    return _Ellipses(centre_y, centre_x, xx / determinant, -xy / determinant, yy / determinant, likeness)
+
+
+def _faces_ground(owner: NDArray[np.int32], middle: float) -> NDArray[np.bool_]:
+    """Pixels that lie well inside their particle's territory, so that no neighbour is near on their side."""
+    borders = np.zeros(owner.shape, np.uint8)
+    borders[:, 1:] |= (owner[:, 1:] != owner[:, :-1]).astype(np.uint8)
+    borders[1:] |= (owner[1:] != owner[:-1]).astype(np.uint8)
+    far: NDArray[np.float32] = cv2.distanceTransform(1 - borders, cv2.DIST_L2, cv2.DIST_MASK_3)
+    return far > 0.25 * middle
+
+
+def _nearest_label(labels: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Distance to the nearest labelled pixel, and whose it is."""
+    distance, index = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(int(index.max()) + 1, np.int32)
+    particle = labels > 0
+    table[index[particle]] = labels[particle]
+    return distance, table[index]
+
+
+def _depth_in_own(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Distance of each labelled pixel to the nearest pixel that is not of the same particle."""
+    kernel = np.ones((3, 3), np.uint8)
+    image = labels.astype(np.float32)
+    whole = cv2.erode(image, kernel) == cv2.dilate(image, kernel)
+    return distance_inside(whole & (labels > 0)) + (labels > 0)
+
+
+def _local_ground(
+    contrast: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    outside: NDArray[np.float32],
+    radius: float,
+    ignore: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """What is left of the ground's contrast near each pixel, from ground pixels clear of every edge."""
+    clear = (labels == 0) & ~ignore & (outside > min(3.0, 0.3 * radius) + 1)
+    if clear.sum() < 100:
+        return np.zeros_like(contrast)
+    shrink = max(1.0, min(radius / 2, max(contrast.shape) / 64))
+    size = (max(4, int(contrast.shape[1] / shrink)), max(4, int(contrast.shape[0] / shrink)))
+    weight = cv2.resize(clear.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    value = cv2.resize(contrast * clear, size, interpolation=cv2.INTER_AREA)
+    sigma = 2.5 * radius / shrink
+    weight = cv2.GaussianBlur(weight, (0, 0), sigma) + 1e-4 * float(clear.mean())
+    value = cv2.GaussianBlur(value, (0, 0), sigma) + 1e-4 * float(contrast[clear].mean() * clear.mean())
+    ground: NDArray[np.float32] = cv2.resize(
+        value / weight, contrast.shape[::-1], interpolation=cv2.INTER_LINEAR
+    )
+    return ground
+
+
+def _largest_pieces(labels: NDArray[np.int32], settings: ClassicalSettings) -> NDArray[np.int32]:
+    """One piece per particle, without holes and frayed pixels: the majority of its neighbourhood decides a pixel."""
+    result = np.zeros_like(labels)
+    boxes = _boxes(labels)
+    new = 0
+    for label, (top, bottom, left, right) in boxes.items():
+        window = (slice(top, bottom), slice(left, right))
+        mask = np.pad((labels[window] == label).astype(np.uint8), 2)
+        mask = cv2.medianBlur(mask, 3)
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if not contours:
+            continue
+        piece = np.zeros_like(mask)
+        largest = max(range(len(contours)), key=lambda i: cv2.contourArea(contours[i]))
+        cv2.drawContours(piece, contours, largest, 1, thickness=-1)
+        kept = (piece[2:-2, 2:-2] > 0) & ((labels[window] == label) | (labels[window] == 0))
+        if kept.sum() >= settings.least_area_px:
+            new += 1
+            target = result[window]
+            target[kept & (target == 0)] = new
+    return drop_small(result, settings)
+
+
+def _boxes(labels: NDArray[np.int32]) -> dict[int, tuple[int, int, int, int]]:
+    from scipy.ndimage import find_objects
+
+    return {
+        index + 1: (box[0].start, box[0].stop, box[1].start, box[1].stop)
+        for index, box in enumerate(find_objects(labels))
+        if box is not None
+    }
+
+
+def _drop_faint(
+    labels: NDArray[np.int32],
+    smooth: NDArray[np.float32],
+    noise: float,
+    sigma: float,
+    settings: ClassicalSettings,
+) -> NDArray[np.int32]:
+    """Drop pieces whose mean contrast is within the noise of a piece of their size."""
+    areas = np.bincount(labels.ravel()).astype(np.float64)
+    sums = np.bincount(labels.ravel(), weights=smooth.ravel().astype(np.float64))
+    mean = sums / np.maximum(areas, 1)
+    independent = np.maximum(areas / (4 * np.pi * sigma**2), 1)
+    error = noise / (2 * np.sqrt(np.pi) * sigma) / np.sqrt(independent)
+    return _renumber(labels, mean > settings.least_contrast_to_noise * error)

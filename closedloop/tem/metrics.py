@@ -1,0 +1,91 @@
+"""How well one label image agrees with another: average precision at thresholds of overlap, and mean overlap.
+
+AP at a threshold is TP / (TP + FP + FN) after optimal one-to-one matching, as in the cell-segmentation literature
+(Stringer et al., Nat. Methods 2021, 18, 100). Reading folders of images is left to the command line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One image: AP at each of `THRESHOLDS`, and the mean overlap (IoU) of true particles, 0 for a missed one."""
+
+    average_precision: tuple[float, ...]
+    mean_iou: float
+    true_count: int
+    found_count: int
+
+    def at(self, threshold: float) -> float:
+        return self.average_precision[THRESHOLDS.index(threshold)]
+
+    @property
+    def mean_average_precision(self) -> float:
+        return sum(self.average_precision) / len(self.average_precision)
+
+
+def overlaps(truth: NDArray[np.integer], found: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Intersection over union of each true label with each found one, (n, m); labels need not be consecutive.
+
+    Raises ValueError where the two images differ in shape.
+    """
+    if truth.shape != found.shape:
+        raise ValueError(f"label images differ in shape: {truth.shape} and {found.shape}")
+    true_ids, true_index = np.unique(np.append(truth.ravel(), 0), return_inverse=True)
+    found_ids, found_index = np.unique(np.append(found.ravel(), 0), return_inverse=True)
+    n, m = len(true_ids), len(found_ids)
+    joint = np.bincount(true_index[:-1] * m + found_index[:-1], minlength=n * m).reshape(n, m).astype(np.float64)
+    union = joint.sum(1, keepdims=True) + joint.sum(0, keepdims=True) - joint
+    iou = joint / np.maximum(union, 1)
+    return iou[true_ids != 0][:, found_ids != 0]
+
+
+def compare(truth: NDArray[np.integer], found: NDArray[np.integer]) -> Agreement:
+    """Match the particles of two label images (H, W), 0 = background, one to one.
+
+    An image without particles in which none was found counts as full agreement.
+    """
+    iou = overlaps(truth, found)
+    n, m = iou.shape
+    precisions = []
+    for threshold in THRESHOLDS:
+        matched = _matches(iou, threshold)
+        precisions.append(matched / (n + m - matched) if n + m else 1.0)
+    rows, columns = linear_sum_assignment(-iou)
+    mean_iou = float(iou[rows, columns].sum() / n) if n else float(m == 0)
+    return Agreement(tuple(precisions), mean_iou, n, m)
+
+
+def average(agreements: Sequence[Agreement]) -> dict[str, float]:
+    """Means over images under the keys that ``closedloop evaluate segmenter`` prints."""
+    if not agreements:
+        raise ValueError("no images to average over")
+
+    def mean(values: list[float]) -> float:
+        return float(np.mean(values))
+
+    return {
+        "AP50": mean([one.at(0.5) for one in agreements]),
+        "AP75": mean([one.at(0.75) for one in agreements]),
+        "AP90": mean([one.at(0.9) for one in agreements]),
+        "mean_AP": mean([one.mean_average_precision for one in agreements]),
+        "mIoU": mean([one.mean_iou for one in agreements]),
+    }
+
+
+def _matches(iou: NDArray[np.float64], threshold: float) -> int:
+    """Most pairs that overlap by the threshold or more, each particle in one pair at most."""
+    allowed = iou >= threshold - 1e-12
+    if not allowed.any():
+        return 0
+    # The small share of the overlap itself picks the better of two equally many matchings.
+    cost = -(allowed + iou / (2 * min(iou.shape)))
+    rows, columns = linear_sum_assignment(cost)
+    return int(allowed[rows, columns].sum())
