@@ -1,7 +1,7 @@
 """The simulated flask: reagents go in, temperature acts on it for a while, crystals can be sampled at any time.
 
 `Reactor` keeps the state that pumps and a hotplate change; `run` carries out a whole hot-injection recipe at once.
-Kinetics are in `sim.reactor_kinetics`, constants in `sim.reactor_chemistry`, limits of validity in ``docs/simulator.md``.
+Kinetics: `sim.reactor_kinetics`; constants: `sim.reactor_chemistry`; limits of validity: ``docs/simulator.md``.
 """
 
 import math

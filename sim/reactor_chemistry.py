@@ -1,4 +1,4 @@
-"""What the simulated reactor knows of chemicals: names and synonyms, what each brings, and the constants of each product.
+"""What the simulated reactor knows of chemicals: names, what each brings, and the constants of each product.
 
 Parameters only. What they do is in `sim.reactor_kinetics`; where the numbers come from is in ``docs/simulator.md``.
 """
@@ -111,9 +111,9 @@ def volume_ml(name: str, amount_mmol: float) -> float:
 class Material:
     """The constants of one product. Rates are stated at ``reference_c`` and follow Arrhenius from there.
 
-    ``conversion_per_s`` is the first-order rate at which an anion of each kind turns into monomer with the metal in
-    excess; ``solubility_mm`` (mmol/L) is that of the flat crystal in 100 mmol/L of free acid; ``attachment_nm_per_s_mm``
-    is the growth rate of a facet per mmol/L of monomer in excess; ``nucleation_per_m3_s`` is the prefactor of classical
+    ``conversion_per_s`` is the first-order rate at which an anion of each kind turns into monomer with metal in
+    excess; ``solubility_mm`` (mmol/L) is that of the flat crystal in 100 mmol/L of free acid;
+    ``attachment_nm_per_s_mm`` is the growth rate of a facet per mmol/L of monomer in excess; ``nucleation_per_m3_s`` is the prefactor of classical
     nucleation; energies are in kJ/mol, the surface energy in J/m2, the molar volume in m3/mol.
     """
 

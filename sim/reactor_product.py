@@ -18,7 +18,7 @@ MOST_SPREAD = 0.22
 
 @dataclass(frozen=True)
 class Product:
-    """A population of crystals: equivalent circle diameters in nm in rising order (n,), number weights (n,) of sum 1."""
+    """A population of crystals: equivalent circle diameters in nm, rising (n,), and number weights (n,) of sum 1."""
 
     formula: str | None
     diameters_nm: Array
@@ -121,7 +121,7 @@ def judge(product: Product) -> FailureCause | None:
 
 
 def shape_fractions(product: Product, contents: Contents, material: Material) -> dict[Shape, float]:
-    """An empirical rule, not kinetics: round while small, faceted when large or poorly covered, rods by phosphonic acid.
+    """An empirical rule, not kinetics: round while small, faceted when large or bare, rods by phosphonic acid.
 
     Rods: Peng and Peng, J. Am. Chem. Soc. 2001, 123, 1389 (phosphonic acid). Cubes: rock-salt PbS and PbSe beyond
     about 9 nm. Triangles stand for zinc-blende tetrahedra lying on a face.
