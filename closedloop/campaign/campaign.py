@@ -126,7 +126,7 @@ class Campaign:
         ]
 
     def record(self, recipe: Recipe, outcome: Outcome) -> ExperimentRecord:
-        """What came of a recipe: closes the oldest open experiment with this recipe, or adds one that the lab chose itself.
+        """What came of a recipe: closes the oldest open experiment that has it, or adds one that the lab chose itself.
 
         An outcome that leaves ``success`` open is judged by the campaign's own thresholds.
         """
@@ -153,9 +153,7 @@ class Campaign:
         cause = outcome.failure_cause
         gone_wrong = cause is not None and cause.kind is not CauseKind.CHEMISTRY
         while (record := self.store.experiment(experiment_id)).state.is_open:
-            if gone_wrong and cause is not None:
-                self.store.move(experiment_id, State.FAILED, note=str(cause))
-            elif record.state is State.MEASURED and cause is not None:
+            if cause is not None and (gone_wrong or record.state is State.MEASURED):
                 self.store.move(experiment_id, State.FAILED, note=str(cause))
             else:
                 self.store.move(experiment_id, _forward(record.state))
@@ -193,4 +191,3 @@ def load_champion(store: Store) -> "SynthesisModel":
 
     champion = store.champion()
     return SynthesisModel.load(champion.path) if champion else SynthesisModel.default()
-

@@ -56,7 +56,7 @@ class CampaignDefinition(Frozen):
             )
         if target.half_width_nm >= target.size_nm:
             raise ValueError(
-                f"a tolerance of {target.half_width_nm:g} nm at {target.size_nm:g} nm would accept anything; make it smaller"
+                f"a tolerance of {target.half_width_nm:g} nm at {target.size_nm:g} nm would accept anything; narrow it"
             )
         try:
             composition(target.product)
@@ -120,11 +120,13 @@ def find_campaign(path_or_name: str | Path) -> tuple[str, str]:
         try:
             return str(path), path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise CampaignFileError(str(path), [f"cannot be read ({_reason(error)}); give a campaign's file"]) from error
+            fault = f"cannot be read ({_reason(error)}); give a campaign's file"
+            raise CampaignFileError(str(path), [fault]) from error
     if str(path_or_name) in shipped_campaigns():
         return str(path_or_name), files("campaigns").joinpath(f"{path_or_name}.yaml").read_text(encoding="utf-8")
     known = ", ".join(shipped_campaigns())
-    raise CampaignFileError(str(path_or_name), [f"no such file, and no campaign of that name is shipped (those are: {known})"])
+    fault = f"no such file, and no campaign of that name is shipped (those are: {known})"
+    raise CampaignFileError(str(path_or_name), [fault])
 
 
 def read_campaign(path_or_name: str | Path) -> CampaignDefinition:

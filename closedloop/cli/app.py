@@ -7,9 +7,20 @@ import sys
 
 import typer
 
-from closedloop.cli import data, db, doctor, evaluate_segmenter, evaluate_synthesis, ingest, lab, models, proposals
+from closedloop.cli import (
+    data,
+    db,
+    doctor,
+    evaluate_segmenter,
+    evaluate_synthesis,
+    ingest,
+    lab,
+    models,
+    proposals,
+    spectra,
+    tem,
+)
 from closedloop.cli import run as run_command
-from closedloop.cli import spectra, tem
 from closedloop.recipes import ClosedloopError
 
 app = typer.Typer(

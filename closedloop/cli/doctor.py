@@ -78,7 +78,7 @@ def _gpu() -> Finding:
         return Finding("GPU", "ok", torch.cuda.get_device_name(0))
     if torch.backends.mps.is_available():
         return Finding("GPU", "ok", "Apple MPS")
-    return Finding("GPU", "note", "none that PyTorch sees", "none is needed; training and segmentation use the processor")
+    return Finding("GPU", "note", "none that PyTorch sees", "none is needed; the processor does the work")
 
 
 def _ocr() -> Finding:
@@ -108,12 +108,11 @@ def _ports() -> Finding:
 
     ports = [port.device for port in list_ports.comports()]
     if not ports:
-        return Finding("serial ports", "note", "none", "connect instruments by USB or RS-232; the simulated lab needs none")
+        return Finding("serial ports", "note", "none", "connect instruments; the simulated lab needs none")
     closed = [port for port in ports if not os.access(port, os.R_OK | os.W_OK)]
     if closed:
-        return Finding(
-            "serial ports", "missing", f"may not open {', '.join(closed)}", "add yourself to the group that owns the port"
-        )
+        remedy = "add yourself to the group that owns the port"
+        return Finding("serial ports", "missing", f"may not open {', '.join(closed)}", remedy)
     return Finding("serial ports", "ok", ", ".join(ports))
 
 
@@ -124,7 +123,8 @@ def _disk(url: str) -> Finding:
     folder = file.parent if file and file.parent.is_dir() else Path.cwd()
     free = shutil.disk_usage(folder).free / 1e9
     if free < LEAST_FREE_GB:
-        return Finding("disk", "missing", f"{free:.1f} GB free in {folder}", f"free {LEAST_FREE_GB:g} GB or move the store")
+        remedy = f"free {LEAST_FREE_GB:g} GB or move the store"
+        return Finding("disk", "missing", f"{free:.1f} GB free in {folder}", remedy)
     return Finding("disk", "ok", f"{free:.0f} GB free in {folder}")
 
 
@@ -135,4 +135,5 @@ def _database(url: str) -> Finding:
         store = Store.open(url, create=False, upgrade=False)
     except StoreMissing:
         return Finding("database", "note", f"{url} does not exist yet", "`closedloop run` makes it")
-    return Finding("database", "ok", f"{url}, {len(store.experiments())} experiments of {len(store.campaign_names())} campaigns")
+    count = len(store.experiments())
+    return Finding("database", "ok", f"{url}, {count} experiments of {len(store.campaign_names())} campaigns")

@@ -1,0 +1,176 @@
+"""Round trips on generated values, and the limits that each model keeps."""
+
+import copy
+import math
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from pydantic import BaseModel, ValidationError
+
+from closedloop.recipes import (
+    CauseKind,
+    Evidence,
+    Experiment,
+    FailureCause,
+    Limits,
+    Method,
+    Outcome,
+    Reagent,
+    Recipe,
+    Shape,
+    Target,
+    Vessel,
+)
+from tests import strategies
+
+
+def _round_trips(value: BaseModel) -> None:
+    again = type(value).model_validate_json(value.model_dump_json())
+    assert again == value
+    assert hash(again) == hash(value)
+    assert pickle.loads(pickle.dumps(value)) == value == copy.deepcopy(value)
+
+
+@given(strategies.experiments)
+def test_experiments_survive_json(experiment: Experiment) -> None:
+    _round_trips(experiment)
+
+
+@given(strategies.targets)
+def test_targets_survive_json(target: Target) -> None:
+    _round_trips(target)
+
+
+@given(strategies.recipes)
+def test_nothing_frozen_can_be_changed(recipe: Recipe) -> None:
+    with pytest.raises(ValidationError):
+        recipe.product = "other"
+
+
+def test_unknown_is_not_zero_in_json() -> None:
+    unknown, zero = Reagent(name="oleic acid"), Reagent(name="oleic acid", amount_mmol=0)
+    assert unknown != zero
+    assert Reagent.model_validate_json(unknown.model_dump_json()).amount_mmol is None
+    assert Reagent.model_validate_json(zero.model_dump_json()).amount_mmol == 0
+
+
+@pytest.mark.parametrize("amount", [-1e-9, math.nan, math.inf, -math.inf])
+def test_amounts_are_finite_and_not_negative(amount: float) -> None:
+    with pytest.raises(ValidationError):
+        Reagent(name="CdO", amount_mmol=amount)
+
+
+@pytest.mark.parametrize("field", ["injection_temperature_c", "reaction_temperature_c"])
+@pytest.mark.parametrize("value", [-273.16, math.nan, math.inf])
+def test_nothing_is_colder_than_absolute_zero(field: str, value: float) -> None:
+    with pytest.raises(ValidationError):
+        Recipe.model_validate({"product": "CdSe", field: value})
+
+
+def test_an_unknown_field_is_an_error() -> None:
+    with pytest.raises(ValidationError, match="reaction_temp"):
+        Recipe.model_validate({"product": "CdSe", "reaction_temp": 250})
+
+
+def test_a_chemical_may_stand_in_both_vessels_but_not_twice_in_one() -> None:
+    flask = Reagent(name="TOP", amount_mmol=1, vessel=Vessel.FLASK)
+    syringe = Reagent(name="TOP", amount_mmol=2, vessel=Vessel.SYRINGE)
+    assert Recipe(product="CdSe", reagents=(flask, syringe)).amount_mmol("TOP") == 3
+    with pytest.raises(ValidationError, match="listed twice"):
+        Recipe(product="CdSe", reagents=(flask, flask))
+
+
+def test_an_unknown_amount_makes_the_total_unknown() -> None:
+    known = Reagent(name="TOP", amount_mmol=1, vessel=Vessel.FLASK)
+    unknown = Reagent(name="TOP", vessel=Vessel.SYRINGE)
+    assert Recipe(product="CdSe", reagents=(known, unknown)).amount_mmol("TOP") is None
+
+
+def test_with_amounts_changes_only_what_is_named() -> None:
+    recipe = Recipe(product="CdSe", reagents=(Reagent(name="CdO", amount_mmol=1), Reagent(name="Se", amount_mmol=2)))
+    changed = recipe.with_amounts({("Se", None): 5.0})
+    assert [reagent.amount_mmol for reagent in changed.reagents] == [1, 5.0]
+    with pytest.raises(ValidationError):
+        recipe.with_amounts({("Se", None): -5.0})
+
+
+@pytest.mark.parametrize(
+    ("success", "cause"),
+    [
+        (True, FailureCause.NOTHING_FORMED),
+        (None, FailureCause.NOTHING_FORMED),
+        (False, FailureCause.BLOCKED),
+        (True, FailureCause.NO_IMAGE),
+    ],
+)
+def test_success_and_cause_must_agree(success: bool | None, cause: FailureCause) -> None:
+    with pytest.raises(ValidationError):
+        Outcome(success=success, failure_cause=cause)
+
+
+def test_only_chemistry_is_a_negative_example() -> None:
+    for cause in FailureCause:
+        chemical = cause.kind is CauseKind.CHEMISTRY
+        assert Outcome(success=False if chemical else None, failure_cause=cause).is_negative_example is chemical
+    assert Outcome(success=False).is_negative_example
+    assert not Outcome(success=True).is_negative_example
+
+
+def test_shape_fractions_cannot_exceed_the_whole() -> None:
+    with pytest.raises(ValidationError, match=r"add up to 1\.200"):
+        Outcome(shape_fractions={Shape.CUBE: 0.6, Shape.SPHERE: 0.6})
+
+
+def test_stronger_evidence_supersedes_and_later_breaks_ties() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    peak = Evidence(method=Method.ABSORBANCE, recorded_at=noon + timedelta(days=9))
+    tem = Evidence(method=Method.TEM, recorded_at=noon)
+    later = Evidence(method=Method.TEM, recorded_at=noon + timedelta(hours=1))
+    corrected = Evidence(method=Method.TEM_CORRECTED)
+    assert tem.supersedes(peak)
+    assert not peak.supersedes(tem)
+    assert later.supersedes(tem)
+    assert not tem.supersedes(later)
+    assert corrected.supersedes(later)
+
+
+def _hit(**changes: object) -> Outcome:
+    return Outcome.model_validate({"success": True, "size_nm": 4.1, "size_std_nm": 0.3, "shape": "sphere"} | changes)
+
+
+def test_a_target_is_met_only_by_what_is_known_to_satisfy_every_wish() -> None:
+    target = Target(product="CdSe", size_nm=4.0, tolerance_nm=0.2, shape=Shape.SPHERE, max_relative_spread=0.1)
+    assert target.is_met_by(_hit())
+    assert not target.is_met_by(_hit(size_nm=4.21))
+    assert not target.is_met_by(_hit(size_std_nm=0.42))
+    assert not target.is_met_by(_hit(size_std_nm=None))
+    assert not target.is_met_by(_hit(shape="cube"))
+    assert not target.is_met_by(_hit(shape=None))
+    assert not target.is_met_by(_hit(success=None))
+    demanding = target.model_copy(update={"min_shape_fraction": 0.9})
+    assert not demanding.is_met_by(_hit(shape_fractions={Shape.SPHERE: 0.8}))
+    assert demanding.is_met_by(_hit(shape_fractions={Shape.SPHERE: 0.95}))
+
+
+def test_the_default_tolerance_is_five_percent() -> None:
+    assert Target(product="CdSe", size_nm=4.0).band_nm == pytest.approx((3.8, 4.2))
+
+
+def test_limits_name_everything_that_a_recipe_breaks() -> None:
+    limits = Limits(
+        allowed_chemicals=("CdO",), max_temperature_c=300, max_reaction_time_min=10, max_amounts_mmol={"CdO": 1}
+    )
+    recipe = Recipe(
+        product="CdSe",
+        reagents=(Reagent(name="CdO", amount_mmol=2), Reagent(name="Se", amount_mmol=1)),
+        injection_temperature_c=310,
+        reaction_temperature_c=290,
+        reaction_time_min=11,
+    )
+    broken = limits.violations(recipe)
+    assert len(broken) == 4
+    assert any("310" in each for each in broken)
+    assert any("Se is not among" in each for each in broken)
+    assert limits.violations(Recipe(product="CdSe", reagents=(Reagent(name="CdO"),))) == []
