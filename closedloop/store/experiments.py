@@ -1,0 +1,295 @@
+"""Campaigns, their experiments, the states that these go through, their outcomes and images."""
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from closedloop.recipes import Outcome, Recipe
+from closedloop.store.errors import CampaignNameError, IllegalMove, UnknownCampaign, UnknownExperiment
+from closedloop.store.records import CampaignRecord, ExperimentRecord, Transition, best_outcome
+from closedloop.store.shelf import Shelf
+from closedloop.store.states import State
+from closedloop.store.tables import (
+    CampaignRevisionRow,
+    CampaignRow,
+    ExperimentRow,
+    ImageRow,
+    OutcomeRow,
+    TransitionRow,
+)
+
+CAMPAIGN_NAME = re.compile(r"\w(?:[\w .-]{0,98}[\w-])?")
+
+
+class ExperimentShelf(Shelf):
+    """The part of the store that the campaign lives on."""
+
+    def save_campaign(self, name: str, definition: str, digest: str) -> None:
+        """A definition whose digest differs from the last one's is the next revision; an equal one is not kept twice.
+
+        Raises `CampaignNameError` for a name that could not be part of a file name.
+        """
+        if not CAMPAIGN_NAME.fullmatch(name):
+            raise CampaignNameError(
+                f"{name!r} cannot name a campaign; use letters, digits, spaces, points, hyphens and underscores "
+                "(100 at most), beginning with a letter or digit and not ending with a point or space"
+            )
+        with self._writing(CampaignRow) as session:
+            if session.get(CampaignRow, name) is None:
+                session.add(CampaignRow(name=name, created_at=self._now()))
+                session.flush()
+            last = _last_revision(session, name)
+            if last is None or last.digest != digest:
+                session.add(
+                    CampaignRevisionRow(
+                        campaign=name,
+                        revision=last.revision + 1 if last else 1,
+                        definition=definition,
+                        digest=digest,
+                        created_at=self._now(),
+                    )
+                )
+
+    def campaign_names(self) -> list[str]:
+        """In the order that they were first saved."""
+        with self._reading() as session:
+            order = select(CampaignRow.name).order_by(col(CampaignRow.created_at), col(CampaignRow.name))
+            return list(session.exec(order))
+
+    def campaign(self, name: str) -> CampaignRecord:
+        """The latest revision. Raises `UnknownCampaign`."""
+        return self.campaign_revisions(name)[-1]
+
+    def campaign_revisions(self, name: str) -> list[CampaignRecord]:
+        """All revisions, the first first. Raises `UnknownCampaign`."""
+        with self._reading() as session:
+            query = (
+                select(CampaignRevisionRow)
+                .where(col(CampaignRevisionRow.campaign) == name)
+                .order_by(col(CampaignRevisionRow.revision))
+            )
+            rows = session.exec(query).all()
+            if not rows:
+                raise _unknown_campaign(session, name)
+            return [
+                CampaignRecord(
+                    name=name, revision=row.revision, definition=row.definition, digest=row.digest, at=row.created_at
+                )
+                for row in rows
+            ]
+
+    def add_experiment(
+        self,
+        campaign: str,
+        recipe: Recipe,
+        *,
+        model_id: str | None = None,
+        prediction: Mapping[str, Any] | None = None,
+        reason: str = "",
+        batch: int | None = None,
+    ) -> ExperimentRecord:
+        """A new experiment in the state ``proposed``, with the campaign's next number. Raises `UnknownCampaign`."""
+        with self._writing(ExperimentRow) as session:
+            if session.get(CampaignRow, campaign) is None:
+                raise _unknown_campaign(session, campaign)
+            last = session.exec(
+                select(func.max(ExperimentRow.number)).where(col(ExperimentRow.campaign) == campaign)
+            ).one()
+            number = (last or 0) + 1
+            row = ExperimentRow(
+                id=f"{campaign}-{number:04d}",
+                campaign=campaign,
+                number=number,
+                product=recipe.product,
+                recipe=recipe.model_dump(mode="json"),
+                prediction=None if prediction is None else dict(prediction),
+                model_id=model_id,
+                reason=reason,
+                batch=batch,
+                created_at=self._now(),
+            )
+            session.add(row)
+            session.flush()
+            first = TransitionRow(experiment=row.id, position=1, state=State.PROPOSED.value, at=row.created_at)
+            session.add(first)
+            return _record(row, first, [])
+
+    def experiment(self, id: str) -> ExperimentRecord:
+        """As it stands. Raises `UnknownExperiment`."""
+        with self._reading() as session:
+            records = _records(session, select(ExperimentRow).where(col(ExperimentRow.id) == id))
+            if not records:
+                raise _unknown_experiment(session, id)
+            return records[0]
+
+    def experiments(self, campaign: str | None = None, states: Iterable[State] | None = None) -> list[ExperimentRecord]:
+        """In the order that they were proposed; of one campaign or all, in some states or any."""
+        query = select(ExperimentRow).order_by(col(ExperimentRow.sequence))
+        if campaign is not None:
+            query = query.where(col(ExperimentRow.campaign) == campaign)
+        with self._reading() as session:
+            return _records(session, query, None if states is None else set(states))
+
+    def move(self, id: str, state: State, note: str = "", at: datetime | None = None) -> None:
+        """Raises `IllegalMove` where the state may not follow the present one, `UnknownExperiment`."""
+        with self._writing(TransitionRow) as session:
+            _require(session, id)
+            last = session.exec(
+                select(TransitionRow)
+                .where(col(TransitionRow.experiment) == id)
+                .order_by(col(TransitionRow.position).desc())
+                .limit(1)
+            ).one()
+            present = State(last.state)
+            if state not in present.next_states:
+                may = " or ".join(present.next_states) or "nothing: it is over"
+                raise IllegalMove(f"{id} is {present} and cannot become {state}; next may come {may}")
+            session.add(
+                TransitionRow(
+                    experiment=id, position=last.position + 1, state=state.value, note=note, at=at or self._now()
+                )
+            )
+
+    def history(self, id: str) -> list[Transition]:
+        """All states that the experiment went through, with their times. Raises `UnknownExperiment`."""
+        with self._reading() as session:
+            _require(session, id)
+            query = (
+                select(TransitionRow).where(col(TransitionRow.experiment) == id).order_by(col(TransitionRow.position))
+            )
+            return [Transition(state=State(row.state), note=row.note, at=row.at) for row in session.exec(query)]
+
+    def add_outcome(self, id: str, outcome: Outcome) -> None:
+        """Appends; which outcome holds is decided by evidence (see `best_outcome`). Raises `UnknownExperiment`."""
+        with self._writing(OutcomeRow) as session:
+            _require(session, id)
+            session.add(
+                OutcomeRow(
+                    experiment=id,
+                    outcome=outcome.model_dump(mode="json"),
+                    method=outcome.evidence.method.value if outcome.evidence else None,
+                    success=outcome.success,
+                    failure_cause=outcome.failure_cause.value if outcome.failure_cause else None,
+                    size_nm=outcome.size_nm,
+                    added_at=self._now(),
+                )
+            )
+
+    def outcomes(self, id: str) -> list[Outcome]:
+        """All of them, in the order that they were added. Raises `UnknownExperiment`."""
+        with self._reading() as session:
+            _require(session, id)
+            query = select(OutcomeRow).where(col(OutcomeRow.experiment) == id).order_by(col(OutcomeRow.id))
+            return [Outcome.model_validate(row.outcome) for row in session.exec(query)]
+
+    def add_image(self, id: str, path: Path) -> Path:
+        """Copies the image into the store and gives its place there; the same image twice is one.
+
+        Raises `UnknownExperiment`, `ArtefactError`.
+        """
+        with self._reading() as session:
+            _require(session, id)
+        artefact = self._keep(path, f"images/{id}")
+        with self._writing(ImageRow) as session:
+            known = select(ImageRow.path).where(col(ImageRow.experiment) == id, col(ImageRow.sha256) == artefact.sha256)
+            kept = session.exec(known).first()
+            if kept is None:
+                session.add(
+                    ImageRow(
+                        experiment=id,
+                        sha256=artefact.sha256,
+                        path=artefact.path,
+                        original=Path(path).name,
+                        added_at=self._now(),
+                    )
+                )
+            return self.files / (kept or artefact.path)
+
+    def images(self, id: str) -> list[Path]:
+        """In the order that they were added. Raises `UnknownExperiment`."""
+        with self._reading() as session:
+            _require(session, id)
+            query = select(ImageRow.path).where(col(ImageRow.experiment) == id).order_by(col(ImageRow.id))
+            return [self.files / path for path in session.exec(query)]
+
+
+def _last_revision(session: Session, name: str) -> CampaignRevisionRow | None:
+    query = select(CampaignRevisionRow).where(col(CampaignRevisionRow.campaign) == name)
+    return session.exec(query.order_by(col(CampaignRevisionRow.revision).desc()).limit(1)).first()
+
+
+def _records(
+    session: Session, query: SelectOfScalar[ExperimentRow], states: set[State] | None = None
+) -> list[ExperimentRecord]:
+    """The experiments of the query, each with its latest transition and its best outcome."""
+    rows = session.exec(query).all()
+    ids = query.order_by(None).with_only_columns(col(ExperimentRow.id))
+    latest = (
+        select(TransitionRow.experiment, func.max(TransitionRow.position).label("position"))
+        .where(col(TransitionRow.experiment).in_(ids))
+        .group_by(col(TransitionRow.experiment))
+        .subquery()
+    )
+    stands = {
+        transition.experiment: transition
+        for transition in session.exec(
+            select(TransitionRow).join(
+                latest,
+                (col(TransitionRow.experiment) == latest.c.experiment)
+                & (col(TransitionRow.position) == latest.c.position),
+            )
+        )
+    }
+    learned: dict[str, list[Outcome]] = defaultdict(list)
+    outcomes = select(OutcomeRow).where(col(OutcomeRow.experiment).in_(ids)).order_by(col(OutcomeRow.id))
+    for outcome in session.exec(outcomes):
+        learned[outcome.experiment].append(Outcome.model_validate(outcome.outcome))
+    return [
+        _record(row, stands[row.id], learned[row.id])
+        for row in rows
+        if states is None or State(stands[row.id].state) in states
+    ]
+
+
+def _record(row: ExperimentRow, stands: TransitionRow, outcomes: list[Outcome]) -> ExperimentRecord:
+    return ExperimentRecord(
+        id=row.id,
+        campaign=row.campaign,
+        number=row.number,
+        recipe=Recipe.model_validate(row.recipe),
+        state=State(stands.state),
+        note=stands.note,
+        outcome=best_outcome(outcomes),
+        prediction=row.prediction,
+        model_id=row.model_id,
+        reason=row.reason,
+        batch=row.batch,
+        created_at=row.created_at,
+    )
+
+
+def _require(session: Session, id: str) -> None:
+    if session.exec(select(ExperimentRow.sequence).where(col(ExperimentRow.id) == id)).first() is None:
+        raise _unknown_experiment(session, id)
+
+
+def _unknown_experiment(session: Session, id: str) -> UnknownExperiment:
+    newest_first = session.exec(select(ExperimentRow.id).order_by(col(ExperimentRow.sequence).desc())).all()
+    if not newest_first:
+        return UnknownExperiment(f"no experiment {id!r}: this store has none yet; is it the right store (--store)?")
+    near = difflib.get_close_matches(id, newest_first, n=3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UnknownExperiment(f"no experiment {id!r}; {hint}the most recent are {', '.join(newest_first[:5])}")
+
+
+def _unknown_campaign(session: Session, name: str) -> UnknownCampaign:
+    known = ", ".join(session.exec(select(CampaignRow.name).order_by(col(CampaignRow.name)))) or "none yet"
+    return UnknownCampaign(f"no campaign {name!r} in this store (known: {known}); save it before its experiments")

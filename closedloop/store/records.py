@@ -1,0 +1,136 @@
+"""What the store hands out: frozen values that know nothing of tables and sessions."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from closedloop.recipes import CauseKind, Evidence, Experiment, Outcome, Recipe
+from closedloop.recipes.fields import Frozen
+from closedloop.store.states import State
+
+
+class ExperimentRecord(Frozen):
+    """An experiment as it stands; ``outcome`` is the best that is known of it (see `best_outcome`).
+
+    ``model_id`` names the model that proposed it: one of this store, or the weights that ship with the package.
+    ``note`` belongs to the latest change of state.
+    """
+
+    id: str
+    campaign: str
+    number: int
+    recipe: Recipe
+    state: State
+    note: str = ""
+    outcome: Outcome | None = None
+    prediction: dict[str, Any] | None = None
+    model_id: str | None = None
+    reason: str = ""
+    batch: int | None = None
+    created_at: AwareDatetime
+
+    @property
+    def failure_note(self) -> str:
+        """What was said when the experiment failed; empty for one that did not."""
+        return self.note if self.state is State.FAILED else ""
+
+    @property
+    def teaches(self) -> bool:
+        """Whether a model may learn from it: it is over, and its outcome speaks of chemistry, good or bad."""
+        if self.state.is_open or self.outcome is None:
+            return False
+        cause = self.outcome.failure_cause
+        if cause is not None and cause.kind is not CauseKind.CHEMISTRY:
+            return False
+        return self.outcome.success is not None or self.outcome.size_nm is not None
+
+    def experiment(self) -> Experiment:
+        """For the model; without an outcome, one in which everything is unknown."""
+        return Experiment(
+            recipe=self.recipe, outcome=self.outcome or Outcome(), source=f"lab:{self.campaign}", id=self.id
+        )
+
+
+class Transition(Frozen):
+    """One change of state."""
+
+    state: State
+    note: str
+    at: AwareDatetime
+
+
+class CampaignRecord(Frozen):
+    """One revision of a campaign's definition."""
+
+    name: str
+    revision: int
+    definition: str
+    digest: str
+    at: AwareDatetime
+
+
+class ModelStatus(StrEnum):
+    """A challenger was never promoted, a champion is in service, a retired model was once."""
+
+    CHALLENGER = "challenger"
+    CHAMPION = "champion"
+    RETIRED = "retired"
+
+
+class ModelRecord(Frozen):
+    """A model that the store keeps; ``path`` is its weights, ``data_digest`` names what it was trained on."""
+
+    id: str
+    status: ModelStatus
+    path: Path
+    sha256: str
+    parent: str | None
+    data_digest: str
+    metrics: dict[str, Any]
+    note: str
+    created_at: AwareDatetime
+
+
+class Promotion(Frozen):
+    """One change of champion; ``model_id`` is ``None`` where the weights that ship with the package serve again."""
+
+    model_id: str | None
+    rollback: bool
+    reason: str
+    at: AwareDatetime
+
+
+class Score(Frozen):
+    """One point of a campaign's learning curve."""
+
+    campaign: str
+    model_id: str | None
+    metrics: dict[str, Any]
+    at: AwareDatetime
+
+
+class Retraining(Frozen):
+    """One attempt to train a challenger; ``model_id`` is ``None`` where none came of it, and ``reason`` says why."""
+
+    model_id: str | None
+    promoted: bool
+    reason: str
+    at: AwareDatetime
+
+
+def best_outcome(outcomes: list[Outcome]) -> Outcome | None:
+    """The outcome of the highest evidence rank, then the latest; ``outcomes`` in the order that they were added.
+
+    One without evidence gives way to any with; among those without, the one added last holds.
+    """
+    best: Outcome | None = None
+    for outcome in outcomes:
+        if best is None or _supersedes(outcome.evidence, best.evidence):
+            best = outcome
+    return best
+
+
+def _supersedes(evidence: Evidence | None, other: Evidence | None) -> bool:
+    return other is None or (evidence is not None and evidence.supersedes(other))
