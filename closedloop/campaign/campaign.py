@@ -7,7 +7,7 @@ the same two to drive the instruments of a lab file.
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from closedloop.campaign.definition import CampaignDefinition, canonical_recipe, parse_campaign, read_campaign
 from closedloop.campaign.errors import NotOfThisCampaign
@@ -16,6 +16,7 @@ from closedloop.recipes import CauseKind, Evidence, FailureCause, Method, Outcom
 from closedloop.store import ExperimentRecord, State, Store
 
 if TYPE_CHECKING:
+    from closedloop.propose import Proposal
     from closedloop.synthesis import SynthesisModel
 
 SHIPPED_MODEL = "shipped"
@@ -118,7 +119,7 @@ class Campaign:
                 self.name,
                 proposal.recipe,
                 model_id=self.model_id,
-                prediction=proposal.prediction(),
+                prediction=_prediction(proposal),
                 reason=proposal.reason,
                 batch=batch,
             )
@@ -183,6 +184,17 @@ class Campaign:
 def _forward(state: State) -> State:
     """The next state of an experiment that goes well."""
     return next(after for after in state.next_states if after is not State.FAILED)
+
+
+def _prediction(proposal: "Proposal") -> dict[str, Any]:
+    """What is kept of a proposal beside its recipe; sizes in nm."""
+    return {
+        "size_nm": proposal.predicted_size_nm,
+        "interval_nm": list(proposal.predicted_interval_nm),
+        "success_probability": proposal.success_probability,
+        "chance_of_hit": proposal.chance_of_hit,
+        "acquisition_value": proposal.acquisition_value,
+    }
 
 
 def load_champion(store: Store) -> "SynthesisModel":

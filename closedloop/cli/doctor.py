@@ -132,7 +132,7 @@ def _database(url: str) -> Finding:
     from closedloop.store import Store, StoreMissing
 
     try:
-        store = Store.open(url, create=False, upgrade=False)
+        store = Store.open(url, create=False)
     except StoreMissing:
         return Finding("database", "note", f"{url} does not exist yet", "`closedloop run` makes it")
     count = len(store.experiments())

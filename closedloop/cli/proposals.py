@@ -34,8 +34,8 @@ def approve(experiment: Id, store: StoreOption = None) -> None:
     """Let the next `closedloop run` make it."""
     from closedloop.store import State, Store
 
-    record = Store.open(store_url(store), create=False).move(experiment, State.APPROVED, note="approved by a person")
-    STDERR.print(f"{record.id} is {record.state}")
+    Store.open(store_url(store), create=False).move(experiment, State.APPROVED, note="approved by a person")
+    STDERR.print(f"{experiment} is approved")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What outlives the process: campaigns, experiments, ledger, images and models, appended and never overwritten."""
 
+from closedloop.store.database import database_file
 from closedloop.store.errors import (
     AlreadyChampion,
     ArtefactError,
@@ -70,4 +71,5 @@ __all__ = [
     "UnknownStep",
     "Upgrade",
     "best_outcome",
+    "database_file",
 ]

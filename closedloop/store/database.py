@@ -55,6 +55,11 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
 
 
+def database_file(url: str) -> Path | None:
+    """The file behind an address; ``None`` for a database on a server. Raises `StoreUrlError`."""
+    return sqlite_file(parse_url(url))
+
+
 def artefact_folder(url: URL) -> Path:
     """Beside a database file; for a database on a server below ``CLOSEDLOOP_HOME``, by the address without password."""
     file = sqlite_file(url)

@@ -22,6 +22,10 @@ class Shelf:
         self._writer = engine.execution_options(immediate=True)
         self._now = now
 
+    def now(self) -> datetime:
+        """The clock that the store dates everything by."""
+        return self._now()
+
     @property
     def files(self) -> Path:
         """The folder of artefacts; made on first use."""
