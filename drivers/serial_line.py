@@ -101,9 +101,8 @@ class SerialLine:
 
         def exchange(port: serial.Serial) -> bytes:
             self._drop_old_replies(port)
-            if first:
-                port.write(first)
-            port.write(command)
+            # In one piece: TCP would hold a second small piece back until the first is acknowledged.
+            port.write(first + command)
             while is_echo(reply := self._read(port, until)):
                 pass
             return reply
