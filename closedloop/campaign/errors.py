@@ -19,3 +19,7 @@ class CampaignBusy(ClosedloopError):
 
 class NotOfThisCampaign(ClosedloopError):
     """A recipe or outcome that does not belong to what the campaign makes."""
+
+
+class NotWaiting(ClosedloopError):
+    """Images cannot be taken in for this experiment, or say nothing of its sizes."""

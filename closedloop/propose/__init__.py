@@ -3,7 +3,8 @@
 from closedloop.propose.errors import EmptySpaceError, NothingToPropose, RecipeOutsideSpace, SearchSpaceError
 from closedloop.propose.proposal import Arrays, Proposal, SizeModel
 from closedloop.propose.proposer import propose
-from closedloop.propose.space import Range, SearchSpace, SpaceReagent
+from closedloop.propose.quantity import Range
+from closedloop.propose.space import SearchSpace, SpaceReagent
 
 __all__ = [
     "Arrays",

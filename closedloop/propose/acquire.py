@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from botorch.acquisition.objective import GenericMCObjective
 from botorch.exceptions import BotorchWarning
 from botorch.models.deterministic import GenericDeterministicModel
 from botorch.models.model import ModelList
+from botorch.posteriors.torch import TorchPosterior
 from botorch.sampling.get_sampler import get_sampler
 from linear_operator.utils.warnings import NumericalWarning
 from numpy.typing import NDArray
@@ -27,7 +29,8 @@ from torch import Tensor
 
 from closedloop.propose.residual import Columns, ResidualGP
 
-_SAMPLES = 128
+# Samples of the posterior: enough to sort candidates by, and enough to choose among the best of them.
+_ROUGH, _FINE = 128, 512
 _ROWS_AT_ONCE = 512
 # Log-odds of points that were made and succeeded, and the least of points that wait: both count as incumbents.
 _KNOWN_SUCCESS = 10.0
@@ -66,7 +69,7 @@ class Question:
         return Basis.FEASIBILITY if self.only_failures else Basis.TOLERANCE
 
 
-class _WithFeasibility(AcquisitionFunction):  # type: ignore[misc]
+class _WithFeasibility(AcquisitionFunction):
     """Sum of two log acquisition functions; pending points concern the first alone."""
 
     def __init__(self, improvement: qLogExpectedImprovement, feasibility: qLogProbabilityOfFeasibility) -> None:
@@ -81,21 +84,24 @@ class _WithFeasibility(AcquisitionFunction):  # type: ignore[misc]
 
 
 def values(question: Question, candidates: Tensor) -> NDArray[np.float64]:
-    """The acquisition value of each candidate (n, d + 3) on its own, (n,)."""
+    """The acquisition value of each candidate (n, d + 3) on its own, (n,); rough, to sort many by."""
     with _quiet():
-        return _evaluate(_build(question, question.pending), candidates).numpy()
+        # Without a baseline a sample costs little, and a wide band of sizes meets a narrow tolerance: few would mislead.
+        samples = _ROUGH if len(question.baseline) else _FINE
+        return _evaluate(_build(question, samples), candidates).numpy()
 
 
 def choose(question: Question, candidates: Tensor, count: int) -> list[tuple[int, float]]:
-    """(index, acquisition value) of ``count`` distinct candidates, one after the other: each is chosen as if those before
-    it were under way. Fewer where there are fewer candidates.
+    """(index, acquisition value) of ``count`` distinct candidates, each chosen as if those before it were under way.
+
+    Fewer where there are fewer candidates.
 
     Not BoTorch's ``optimize_acqf_discrete`` with q > 1, which forgets the pending points that an incremental noisy
     expected improvement was built with (0.18.1: its ``X_pending`` reads ``None``).
     """
     chosen: list[tuple[int, float]] = []
     with _quiet():
-        acquisition = _build(question, question.pending)
+        acquisition = _build(question, _FINE)
         waiting = _incumbents(question, question.pending)
         free = torch.ones(len(candidates), dtype=torch.bool)
         for position in range(min(count, len(candidates))):
@@ -110,17 +116,22 @@ def choose(question: Question, candidates: Tensor, count: int) -> list[tuple[int
     return chosen
 
 
-def _build(question: Question, pending: Tensor) -> AcquisitionFunction:
-    columns, target = question.columns, question.size_nm
+def _build(question: Question, samples: int) -> AcquisitionFunction:
+    columns, target, pending = question.columns, question.size_nm, question.pending
     logit = GenericDeterministicModel(lambda X: X[..., columns.logit : columns.logit + 1])
     model = ModelList(question.size_model, logit)
     constraints: list[Callable[[Tensor], Tensor]] = [lambda Y: -Y[..., 1]]
-    objective = GenericMCObjective(lambda Y, X=None: -(Y[..., 0].exp() - target).abs())
+
+    def closeness(Y: Tensor, X: Tensor | None = None) -> Tensor:
+        return -(Y[..., 0].exp() - target).abs()
+
+    objective = GenericMCObjective(closeness)
     some = question.baseline if len(question.baseline) else torch.zeros(1, columns.d + 3, dtype=torch.double)
-    sampler = get_sampler(model.posterior(some), torch.Size([_SAMPLES]), seed=question.seed)
+    posterior = cast(TorchPosterior, model.posterior(some))
+    sampler = get_sampler(posterior, torch.Size([samples]), seed=question.seed)
     waiting = _incumbents(question, pending) if len(pending) else None
     # With eta 1 and fat False the smooth indicator of "logit above zero" is sigmoid(logit): the chance itself.
-    common = {"sampler": sampler, "constraints": constraints, "eta": 1.0, "fat": False}
+    common: dict[str, Any] = {"sampler": sampler, "constraints": constraints, "eta": 1.0, "fat": False}
     if question.basis is Basis.BEST_MEASURED:
         baseline = question.baseline.clone()
         baseline[:, columns.logit] = _KNOWN_SUCCESS
@@ -150,7 +161,7 @@ def _evaluate(acquisition: AcquisitionFunction, candidates: Tensor) -> Tensor:
 class _quiet(warnings.catch_warnings):
     """Without BoTorch's advice and the jitter that near-equal rows need; both are expected here."""
 
-    def __enter__(self) -> None:  # type: ignore[override]
+    def __enter__(self) -> None:
         super().__enter__()
         warnings.simplefilter("ignore", BotorchWarning)
         warnings.simplefilter("ignore", NumericalWarning)

@@ -1,7 +1,7 @@
 """Reads linear comparisons such as ``oleic acid >= 4 * cadmium oxide``; knows no search space.
 
-A comparison has one ``>=`` or ``<=`` between two sums. A term is a number, a name, or ``number * name``; terms are joined by
-``+`` or ``-`` with a space on both sides, so that the hyphen of ``1-octadecene`` stays part of the name.
+A comparison has one ``>=`` or ``<=`` between two sums. A term is a number, a name, or ``number * name``; terms are
+joined by ``+`` or ``-`` with a space on both sides, so that the hyphen of ``1-octadecene`` stays part of the name.
 """
 
 import math

@@ -105,9 +105,10 @@ class Geometry:
             b_ub=np.concatenate([bound, np.ones(d), np.zeros(d)]),
             bounds=[(0, 1)] * d + [(0, 0.5)],
         )
-        if not result.success or result.x[-1] < _LEAST_RADIUS:
+        solution = result.x
+        if not result.success or solution is None or solution[-1] < _LEAST_RADIUS:
             return None
-        return np.asarray(self._low + width * result.x[:d], dtype=np.float64)
+        return np.asarray(self._low + width * solution[:d], dtype=np.float64)
 
     def to_unit(self, values: Array) -> Array:
         """Physical values (..., d) to the unit cube; values outside the ranges land outside the cube."""

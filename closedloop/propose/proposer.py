@@ -17,7 +17,7 @@ from closedloop.propose.errors import NothingToPropose, RecipeOutsideSpace, Sear
 from closedloop.propose.proposal import Arrays, Proposal, SizeModel
 from closedloop.propose.space import SearchSpace
 from closedloop.propose.success import corrected_logit
-from closedloop.recipes import ClosedloopError, Experiment, Recipe, Target
+from closedloop.recipes import CauseKind, ClosedloopError, Experiment, Outcome, Recipe, Target
 
 Array = NDArray[np.float64]
 Filter = Callable[[Recipe], bool | Sequence[str]]
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 # Where candidates come from: all over the space, around the best tried, the model's own designs, and, once those are
 # scored, around the best of them. About 2,000 in all.
 _SPREAD, _AROUND_TRIED, _DESIGNED, _AROUND_BEST = 1024, 384, 8, 512
-_BEST_TRIED, _BEST_SCORED = 6, 16
+_BEST_TRIED, _BEST_SCORED, _SHORTLIST = 6, 16, 256
 _STEPS = (0.02, 0.06, 0.18)
 _Z90 = 1.6448536269514722
 
@@ -45,9 +45,10 @@ def propose(
 ) -> list[Proposal]:
     """``count`` distinct recipes of the space, best first; the same for the same arguments and seed.
 
-    ``tried`` are this campaign's experiments, failures among them; ``pending`` are recipes under way. ``filter`` says of a
-    recipe whether the lab can make it, or what it objects to (an empty list: nothing). Sizes enter as they are, whatever
-    the cause that an experiment may have failed for; only chemical failures lower the chance of success.
+    ``tried`` are this campaign's experiments, failures among them; ``pending`` are recipes under way. ``filter`` says
+    of a recipe whether the lab can make it, or what it objects to (an empty list: nothing). A chemical failure lowers
+    the chance of success nearby, and its size counts if it was measured; an experiment that failed for another cause
+    teaches nothing, but is not proposed again.
 
     Raises `EmptySpaceError` where the target's limits leave nothing of the space, `SearchSpaceError` where the two are
     not about the same product, and `NothingToPropose` where no candidate is new and makeable.
@@ -118,7 +119,7 @@ class _Round:
         outcomes = [experiment.outcome for experiment in self.tried]
         self.judged = np.array([outcome.success is not None for outcome in outcomes], dtype=bool)
         self.succeeded = np.array([bool(outcome.success) for outcome in outcomes], dtype=bool)
-        self.measured = np.array([outcome.size_nm is not None for outcome in outcomes], dtype=bool)
+        self.measured = np.array([_is_measured(outcome) for outcome in outcomes], dtype=bool)
         self.sizes = np.array([outcome.size_nm or math.nan for outcome in outcomes], dtype=np.float64)
         self.usable = self.measured & (self.succeeded | ~self.judged)
         self.seen = {_place(unit) for unit in [*self.tried_unit, *self.pending_unit]}
@@ -156,9 +157,9 @@ class _Round:
             if not pool.recipes:
                 raise NothingToPropose(self._why_nothing())
             x = rows(pool.unit, pool.log_size, pool.sd, pool.logit)
-            chosen = acquire.choose(question, x, count)
-            indices = [index for index, _ in chosen]
-            mean, sd = size_model.moments(x[indices])
+            shortlist = np.argsort(-acquire.values(question, x), kind="stable")[: max(_SHORTLIST, 4 * count)]
+            chosen = [(int(shortlist[i]), value) for i, value in acquire.choose(question, x[shortlist.copy()], count)]
+            mean, sd = size_model.moments(x[[index for index, _ in chosen]])
         picked = zip(chosen, mean.tolist(), sd.tolist(), strict=True)
         return [
             self._proposal(pool, index, value, m, s, question.basis, position)
@@ -257,10 +258,8 @@ class _Round:
         target = self.target.size_nm
         if basis == Basis.BEST_MEASURED:
             best = float(self.sizes[self.usable][np.argmin(np.abs(self.sizes[self.usable] - target))])
-            parts = [
-                f"largest expected improvement on the best of {int(self.usable.sum())} measured "
-                f"({best:.2f} nm, {abs(best - target):.2f} nm off)"
-            ]
+            among = f"the best of {int(self.usable.sum())} measured ({best:.2f} nm, {abs(best - target):.2f} nm off)"
+            parts = [f"largest expected improvement on {among}"]
         elif basis == Basis.FEASIBILITY:
             parts = ["nothing has succeeded yet: likely to succeed, and to come within the tolerance"]
         else:
@@ -286,6 +285,12 @@ class _Round:
             return "every candidate of the search space was tried or is under way; widen the space"
         common = "; ".join(f"{text} ({times} times)" for text, times in self.objections.most_common(3))
         return f"none of the candidates can be made: {common}; change the search space or the lab"
+
+
+def _is_measured(outcome: Outcome) -> bool:
+    """Whether the size is that of the recipe: not of a run that a blocked syringe or a bad image spoiled."""
+    cause = outcome.failure_cause
+    return outcome.size_nm is not None and (cause is None or cause.kind is CauseKind.CHEMISTRY)
 
 
 def _place(unit: Array) -> tuple[float, ...]:

@@ -57,7 +57,7 @@ def rows(
     return torch.from_numpy(np.hstack(columns).astype(np.float64))
 
 
-class _ModelMean(Mean):  # type: ignore[misc]
+class _ModelMean(Mean):
     """The model's log-size, read from its column."""
 
     def __init__(self, columns: Columns) -> None:
@@ -68,7 +68,7 @@ class _ModelMean(Mean):  # type: ignore[misc]
         return x[..., self._column]
 
 
-class _ResidualKernel(Kernel):  # type: ignore[misc]
+class _ResidualKernel(Kernel):
     """``s(x) s(x') (shift + local * Matérn 5/2)``, s being the model's own standard deviation.
 
     ``shift`` is what the whole lab has in common (its thermometer, its octadecene); ``local`` differs over the space.
@@ -118,7 +118,7 @@ def _set_local(kernel: _ResidualKernel, value: float | Tensor) -> None:
     kernel.initialize(raw_local=kernel.raw_local_constraint.inverse_transform(tensor))
 
 
-class ResidualGP(ExactGP, GPyTorchModel):  # type: ignore[misc]
+class ResidualGP(ExactGP, GPyTorchModel):
     """Natural logarithm of the size in nm at input rows (..., d + 3)."""
 
     _num_outputs = 1

@@ -1,22 +1,23 @@
 """The space that a campaign searches: which chemicals, how much of each, which conditions, fixed or ranged.
 
-The field names are what a chemist writes under ``space:`` in a campaign's file. The proposer sees it as a cube of side 1.
+The field names are what a chemist writes under ``space:`` in a campaign's file. The proposer sees a cube of side 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from closedloop.propose.constraints import parse_comparison
 from closedloop.propose.errors import EmptySpaceError, RecipeOutsideSpace, SearchSpaceError
 from closedloop.propose.geometry import Array, Axis, Geometry, Inequality
+from closedloop.propose.quantity import Quantity, Range, cut, low_of
 from closedloop.recipes import Limits, Reagent, Recipe, Role, Vessel
-from closedloop.recipes.fields import ABSOLUTE_ZERO_C, Finite, Frozen
+from closedloop.recipes.fields import ABSOLUTE_ZERO_C, Frozen
 from closedloop.recipes.recipe import Name
 
 CONDITIONS = {
@@ -33,42 +34,6 @@ _UNITS = {
 }
 
 
-class Range(Frozen):
-    """Values from ``low`` to ``high``; also written ``[low, high]``. ``scale`` left out is log for times, else linear."""
-
-    low: Finite
-    high: Finite
-    scale: Literal["linear", "log"] | None = None
-
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if not self.low < self.high:
-            raise ValueError(f"the range [{self.low:g}, {self.high:g}] must rise; write one number for a fixed value")
-        if self.scale == "log" and self.low <= 0:
-            raise ValueError(f"a log scale cannot start at {self.low:g}; start above zero or leave the scale out")
-        return self
-
-
-def _read_quantity(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        if len(value) != 2:
-            raise ValueError(f"a range is [low, high], not a list of {len(value)} values")
-        return {"low": value[0], "high": value[1]}
-    return value
-
-
-def _kind(value: Any) -> str:
-    return "range" if isinstance(value, (dict, Range)) else "value"
-
-
-# Told apart by what was written, so that a wrong range is one fault and not two.
-Quantity = Annotated[
-    Annotated[Finite, Tag("value")] | Annotated[Range, Tag("range")],
-    Discriminator(_kind),
-    BeforeValidator(_read_quantity),
-]
-
-
 class SpaceReagent(Frozen):
     """One chemical of every recipe of the space; an amount range that starts at 0 lets a recipe do without it."""
 
@@ -79,8 +44,8 @@ class SpaceReagent(Frozen):
 
     @model_validator(mode="after")
     def _is_an_amount(self) -> Self:
-        if _low(self.amount_mmol) < 0:
-            raise ValueError(f"{self.name}: an amount cannot be negative ({_low(self.amount_mmol):g} mmol)")
+        if low_of(self.amount_mmol) < 0:
+            raise ValueError(f"{self.name}: an amount cannot be negative ({low_of(self.amount_mmol):g} mmol)")
         return self
 
     @property
@@ -112,8 +77,8 @@ class SearchSpace(Frozen):
         for field, label in CONDITIONS.items():
             least = ABSOLUTE_ZERO_C if field.endswith("temperature_c") else 0.0
             value = getattr(self, field)
-            if value is not None and _low(value) < least:
-                raise ValueError(f"{label} {_low(value):g} {_UNITS[field]} is below {least:g} {_UNITS[field]}")
+            if value is not None and low_of(value) < least:
+                raise ValueError(f"{label} {low_of(value):g} {_UNITS[field]} is below {least:g} {_UNITS[field]}")
         try:
             _ = self.geometry.centre
         except SearchSpaceError as error:
@@ -209,7 +174,7 @@ class SearchSpace(Frozen):
             if found:
                 left.remove(found[0])
                 amounts.append(found[0].amount_mmol)
-            elif _low(wanted.amount_mmol) == 0:
+            elif low_of(wanted.amount_mmol) == 0:
                 amounts.append(0.0)
             else:
                 raise RecipeOutsideSpace(f"the recipe has no {wanted.label}, which every recipe of this space has")
@@ -220,8 +185,8 @@ class SearchSpace(Frozen):
     def decode(self, x: Array) -> Recipe:
         """The recipe at ``x`` (d,), rounded to what can be weighed and set (three significant digits).
 
-        Always inside the space: coordinates outside the cube are moved to its wall, and a point that breaks a constraint
-        is moved towards the middle of what is allowed.
+        Always inside the space: coordinates outside the cube are moved to its wall, and a point that breaks a
+        constraint is moved towards the middle of what is allowed.
         """
         return self.decode_many(np.asarray(x, dtype=np.float64)[None])[0]
 
@@ -269,14 +234,14 @@ class SearchSpace(Frozen):
         return bool(self.geometry.are_inside(self.geometry.to_values(unit)[None])[0])
 
     def within(self, limits: Limits) -> SearchSpace:
-        """The part of the space that keeps the limits. Raises `EmptySpaceError`, naming the limit that leaves nothing."""
+        """The part of the space that keeps the limits. Raises `EmptySpaceError`, naming the limit that empties it."""
         reagents = []
         constraints = list(self.constraints)
         names = [reagent.name for reagent in self.reagents]
         for reagent in self.reagents:
             amount, largest = reagent.amount_mmol, limits.max_amounts_mmol.get(reagent.name)
             if limits.allowed_chemicals is not None and reagent.name not in limits.allowed_chemicals:
-                if _low(amount) > 0:
+                if low_of(amount) > 0:
                     raise EmptySpaceError(
                         f"{reagent.name} is in every recipe of the search space but not among the allowed chemicals; "
                         "allow it, or take it out of the space"
@@ -285,7 +250,7 @@ class SearchSpace(Frozen):
                 continue
             if largest is not None:
                 what = f"the limit of {largest:g} mmol of {reagent.name}"
-                amount = _cut(reagent.label, amount, None, largest, what)
+                amount = cut(reagent.label, amount, None, largest, what)
                 if names.count(reagent.name) > 1:
                     constraints.append(f"{reagent.name} <= {largest!r}")
             reagents.append(reagent.model_copy(update={"amount_mmol": amount}))
@@ -293,15 +258,15 @@ class SearchSpace(Frozen):
         for field, label in CONDITIONS.items():
             value = getattr(self, field)
             if value is not None and field.endswith("temperature_c"):
-                value = _cut(
+                value = cut(
                     label, value, limits.min_temperature_c, None, f"min_temperature_c {limits.min_temperature_c:g}"
                 )
                 if limits.max_temperature_c is not None:
                     what = f"max_temperature_c {limits.max_temperature_c:g}"
-                    value = _cut(label, value, None, limits.max_temperature_c, what)
+                    value = cut(label, value, None, limits.max_temperature_c, what)
             if value is not None and field == "reaction_time_min" and limits.max_reaction_time_min is not None:
                 what = f"max_reaction_time_min {limits.max_reaction_time_min:g}"
-                value = _cut(label, value, None, limits.max_reaction_time_min, what)
+                value = cut(label, value, None, limits.max_reaction_time_min, what)
             conditions[field] = value
         narrowed = self.model_copy(
             update={"reagents": tuple(reagents), "constraints": tuple(dict.fromkeys(constraints)), **conditions}
@@ -312,26 +277,7 @@ class SearchSpace(Frozen):
         return narrowed
 
 
-def _low(quantity: float | Range) -> float:
-    return quantity.low if isinstance(quantity, Range) else quantity
-
-
 def _is_log(key: int | str, value: Range) -> bool:
     if value.scale is None:
         return key == "reaction_time_min" and value.low > 0
     return value.scale == "log"
-
-
-def _cut(label: str, quantity: float | Range, low: float | None, high: float | None, what: str) -> float | Range:
-    """The quantity within [low, high]; a range of which one value is left becomes that value."""
-    first, last = (quantity.low, quantity.high) if isinstance(quantity, Range) else (quantity, quantity)
-    new_first = first if low is None else max(first, low)
-    new_last = last if high is None else min(last, high)
-    if new_first > new_last:
-        written = f"{first:g}" if first == last else f"{first:g} to {last:g}"
-        raise EmptySpaceError(
-            f"{what} leaves no room for the {label} of the search space ({written}); change one of them"
-        )
-    if not isinstance(quantity, Range) or new_first == new_last:
-        return new_first
-    return Range(low=new_first, high=new_last, scale=quantity.scale)

@@ -1,0 +1,97 @@
+"""TEM images of one sample -> its outcome; the same for a virtual microscope and for images that a person brings."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from closedloop.campaign.campaign import Campaign
+from closedloop.campaign.definition import CampaignDefinition
+from closedloop.campaign.errors import NotWaiting
+from closedloop.campaign.judge import judge, without_chemistry
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome
+from closedloop.store import ExperimentRecord, State, Store
+
+if TYPE_CHECKING:
+    from closedloop.tem import Measurement
+
+
+def look(
+    images: Sequence[Path], definition: CampaignDefinition, *, at: datetime, nm_per_px: float | None = None
+) -> Outcome:
+    """The outcome of a sample from all its images together; one with an unreadable scale is left out.
+
+    Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing.
+    """
+    from closedloop.tem import ScaleError, measure_image
+
+    measurements: list[Measurement] = []
+    unreadable: list[str] = []
+    for image in images:
+        try:
+            measurements.append(measure_image(image, nm_per_px=nm_per_px))
+        except ScaleError as error:
+            unreadable.append(str(error))
+    evidence = Evidence(
+        method=Method.TEM,
+        files=tuple(image.name for image in images),
+        recorded_at=at,
+        note="; ".join(unreadable) or None,
+    )
+    if not measurements:
+        cause = FailureCause.UNREADABLE_SCALE if images else FailureCause.NO_IMAGE
+        return without_chemistry(cause, evidence)
+    return judge(pooled(measurements, evidence), definition)
+
+
+def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome:
+    """All whole particles of all images as one distribution (nm); ``success`` stays open."""
+    whole = [particle for each in measurements for particle in each.particles if not particle.touches_edge]
+    if not whole:
+        return Outcome(particle_count=0, evidence=evidence)
+    diameters = np.array([particle.equivalent_diameter_nm for particle in whole])
+    shapes = Counter(particle.shape for particle in whole)
+    return Outcome(
+        size_nm=float(diameters.mean()),
+        size_std_nm=float(diameters.std(ddof=1)) if len(whole) > 1 else None,
+        particle_count=len(whole),
+        shape=shapes.most_common(1)[0][0],
+        shape_fractions={shape: count / len(whole) for shape, count in shapes.items()},
+        evidence=evidence,
+    )
+
+
+def bring_images(
+    store: Store, experiment_id: str, images: Sequence[Path], *, nm_per_px: float | None = None
+) -> ExperimentRecord:
+    """Measures images that a person took and closes the experiment that waited for them.
+
+    For an experiment that is over the new images supersede what was known before. Nothing is kept of images that
+    cannot be measured: their error comes first.
+    """
+    record = store.experiment(experiment_id)
+    if record.state.is_open and record.state is not State.AWAITING_CHARACTERISATION:
+        raise NotWaiting(
+            f"{experiment_id} is {record.state}, so it has no sample yet; let `closedloop run` make it first"
+        )
+    campaign = Campaign.reopen(record.campaign, store)
+    outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px)
+    if outcome.failure_cause is FailureCause.UNREADABLE_SCALE:
+        raise NotWaiting(
+            f"no image has a readable scale ({outcome.evidence.note if outcome.evidence else ''}); "
+            "give it with --nm-per-px"
+        )
+    for image in images:
+        store.add_image(experiment_id, image)
+    return campaign.settle(experiment_id, outcome)
+
+
+def outlined(image: Path) -> np.ndarray:
+    """The image with the outlines of its particles, (H, W, 3) uint8."""
+    from closedloop.tem import Segmenter, overlay, read_image
+
+    pixels = read_image(image)
+    return overlay(pixels, Segmenter.load(device="auto").segment(pixels))
