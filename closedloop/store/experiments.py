@@ -1,7 +1,6 @@
-"""Campaigns, their experiments, the states that these go through, their outcomes and images."""
+"""Experiments, the states that they go through, their outcomes and images."""
 
 import difflib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -13,12 +12,11 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from closedloop.recipes import Outcome, Recipe
-from closedloop.store.errors import CampaignNameError, IllegalMove, UnknownCampaign, UnknownExperiment
-from closedloop.store.records import CampaignRecord, ExperimentRecord, Transition, best_outcome
-from closedloop.store.shelf import Shelf
+from closedloop.store.campaigns import CampaignShelf, unknown_campaign
+from closedloop.store.errors import IllegalMove, UnknownExperiment
+from closedloop.store.records import ExperimentRecord, Transition, best_outcome
 from closedloop.store.states import State
 from closedloop.store.tables import (
-    CampaignRevisionRow,
     CampaignRow,
     ExperimentRow,
     ImageRow,
@@ -26,65 +24,9 @@ from closedloop.store.tables import (
     TransitionRow,
 )
 
-CAMPAIGN_NAME = re.compile(r"\w(?:[\w .-]{0,98}[\w-])?")
 
-
-class ExperimentShelf(Shelf):
+class ExperimentShelf(CampaignShelf):
     """The part of the store that the campaign lives on."""
-
-    def save_campaign(self, name: str, definition: str, digest: str) -> None:
-        """A definition whose digest differs from the last one's is the next revision; an equal one is not kept twice.
-
-        Raises `CampaignNameError` for a name that could not be part of a file name.
-        """
-        if not CAMPAIGN_NAME.fullmatch(name):
-            raise CampaignNameError(
-                f"{name!r} cannot name a campaign; use letters, digits, spaces, points, hyphens and underscores "
-                "(100 at most), beginning with a letter or digit and not ending with a point or space"
-            )
-        with self._writing(CampaignRow) as session:
-            if session.get(CampaignRow, name) is None:
-                session.add(CampaignRow(name=name, created_at=self._now()))
-                session.flush()
-            last = _last_revision(session, name)
-            if last is None or last.digest != digest:
-                session.add(
-                    CampaignRevisionRow(
-                        campaign=name,
-                        revision=last.revision + 1 if last else 1,
-                        definition=definition,
-                        digest=digest,
-                        created_at=self._now(),
-                    )
-                )
-
-    def campaign_names(self) -> list[str]:
-        """In the order that they were first saved."""
-        with self._reading() as session:
-            order = select(CampaignRow.name).order_by(col(CampaignRow.created_at), col(CampaignRow.name))
-            return list(session.exec(order))
-
-    def campaign(self, name: str) -> CampaignRecord:
-        """The latest revision. Raises `UnknownCampaign`."""
-        return self.campaign_revisions(name)[-1]
-
-    def campaign_revisions(self, name: str) -> list[CampaignRecord]:
-        """All revisions, the first first. Raises `UnknownCampaign`."""
-        with self._reading() as session:
-            query = (
-                select(CampaignRevisionRow)
-                .where(col(CampaignRevisionRow.campaign) == name)
-                .order_by(col(CampaignRevisionRow.revision))
-            )
-            rows = session.exec(query).all()
-            if not rows:
-                raise _unknown_campaign(session, name)
-            return [
-                CampaignRecord(
-                    name=name, revision=row.revision, definition=row.definition, digest=row.digest, at=row.created_at
-                )
-                for row in rows
-            ]
 
     def add_experiment(
         self,
@@ -99,7 +41,7 @@ class ExperimentShelf(Shelf):
         """A new experiment in the state ``proposed``, with the campaign's next number. Raises `UnknownCampaign`."""
         with self._writing(ExperimentRow) as session:
             if session.get(CampaignRow, campaign) is None:
-                raise _unknown_campaign(session, campaign)
+                raise unknown_campaign(session, campaign)
             last = session.exec(
                 select(func.max(ExperimentRow.number)).where(col(ExperimentRow.campaign) == campaign)
             ).one()
@@ -221,11 +163,6 @@ class ExperimentShelf(Shelf):
             return [self.files / path for path in session.exec(query)]
 
 
-def _last_revision(session: Session, name: str) -> CampaignRevisionRow | None:
-    query = select(CampaignRevisionRow).where(col(CampaignRevisionRow.campaign) == name)
-    return session.exec(query.order_by(col(CampaignRevisionRow.revision).desc()).limit(1)).first()
-
-
 def _records(
     session: Session, query: SelectOfScalar[ExperimentRow], states: set[State] | None = None
 ) -> list[ExperimentRecord]:
@@ -288,8 +225,3 @@ def _unknown_experiment(session: Session, id: str) -> UnknownExperiment:
     near = difflib.get_close_matches(id, newest_first, n=3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return UnknownExperiment(f"no experiment {id!r}; {hint}the most recent are {', '.join(newest_first[:5])}")
-
-
-def _unknown_campaign(session: Session, name: str) -> UnknownCampaign:
-    known = ", ".join(session.exec(select(CampaignRow.name).order_by(col(CampaignRow.name)))) or "none yet"
-    return UnknownCampaign(f"no campaign {name!r} in this store (known: {known}); save it before its experiments")

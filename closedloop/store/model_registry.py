@@ -1,4 +1,4 @@
-"""Models that were trained, which of them serves, and why; learning curves and attempts to retrain."""
+"""Models that were trained, which of them serves, and why; attempts to retrain."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +9,9 @@ from sqlmodel import Session, col, select
 
 from closedloop.store.artefacts import is_whole
 from closedloop.store.errors import AlreadyChampion, ArtefactMissing, NothingToRollBack, UnknownModel
-from closedloop.store.records import ModelRecord, ModelStatus, Promotion, Retraining, Score
+from closedloop.store.records import ModelRecord, ModelStatus, Promotion, Retraining
 from closedloop.store.shelf import Shelf
-from closedloop.store.tables import ModelRow, OutcomeRow, PromotionRow, RetrainingRow, ScoreRow
+from closedloop.store.tables import ModelRow, OutcomeRow, PromotionRow, RetrainingRow
 
 
 class ModelShelf(Shelf):
@@ -94,20 +94,6 @@ class ModelShelf(Shelf):
             return [
                 Promotion(model_id=_id(row.model), rollback=row.rollback, reason=row.reason, at=row.at)
                 for row in _promotions(session)
-            ]
-
-    def add_score(self, campaign: str, model_id: str | None, metrics: Mapping[str, Any]) -> None:
-        """A point of the campaign's learning curve."""
-        with self._writing(ScoreRow) as session:
-            session.add(ScoreRow(campaign=campaign, model_id=model_id, metrics=dict(metrics), at=self._now()))
-
-    def scores(self, campaign: str) -> list[Score]:
-        """In the order that they were added."""
-        with self._reading() as session:
-            query = select(ScoreRow).where(col(ScoreRow.campaign) == campaign).order_by(col(ScoreRow.id))
-            return [
-                Score(campaign=row.campaign, model_id=row.model_id, metrics=row.metrics, at=row.at)
-                for row in session.exec(query)
             ]
 
     def last_outcome(self) -> int:
