@@ -1,0 +1,72 @@
+"""From an absorbance spectrum to a size and to the provisional outcome of an experiment."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from closedloop.columns import Columns, read_two_columns
+from closedloop.optical.curves import sizing_curve
+from closedloop.optical.exciton import FEWEST_POINTS, PeakKind, find_exciton
+from closedloop.recipes import Evidence, Method, Outcome
+from closedloop.recipes.fields import Finite, Frozen, Positive
+
+
+class OpticalSize(Frozen):
+    """Diameter by a sizing curve, and the peak that it was read from; ``hwhm`` is that of the peak's red side."""
+
+    product: str
+    size_nm: Positive
+    peak_nm: Positive
+    peak_ev: Positive
+    peak_kind: PeakKind
+    hwhm_nm: Positive | None
+    hwhm_ev: Positive | None
+    absorbance: Finite
+    curve: str
+    source: str
+
+
+def read_spectrum(path: Path) -> Columns:
+    """(wavelength_nm, absorbance) of a file of two columns. Raises `closedloop.columns.ColumnFileError`."""
+    return read_two_columns(path, fewest_rows=FEWEST_POINTS)
+
+
+def size_from_absorbance(
+    wavelength_nm: ArrayLike, absorbance: ArrayLike, product: str, *, curve: str | None = None
+) -> OpticalSize:
+    """Diameter of a product's nanocrystals from their spectrum, (n,) each; ``curve`` names one of several curves.
+
+    Raises `SpectrumError`, `NoExcitonPeak`, `NoSizingCurve` or `OutsideSizingCurve`.
+    """
+    chosen = sizing_curve(product, curve)
+    peak = find_exciton(wavelength_nm, absorbance)
+    return OpticalSize(
+        product=product,
+        size_nm=chosen.size_nm(peak.peak_nm),
+        peak_nm=peak.peak_nm,
+        peak_ev=peak.peak_ev,
+        peak_kind=peak.kind,
+        hwhm_nm=peak.hwhm_nm,
+        hwhm_ev=peak.hwhm_ev,
+        absorbance=peak.absorbance,
+        curve=chosen.name,
+        source=chosen.source,
+    )
+
+
+def outcome_from_absorbance(
+    size: OpticalSize, *, success: bool | None = None, files: Sequence[str] = (), recorded_at: datetime | None = None
+) -> Outcome:
+    """A provisional outcome, which any TEM result supersedes; whether it counts as a success is the caller's to say."""
+    observables = {"absorbance_peak_nm": size.peak_nm}
+    if size.hwhm_nm is not None:
+        observables["absorbance_hwhm_nm"] = size.hwhm_nm
+    note = f"first exciton {size.peak_kind} at {size.peak_nm:.1f} nm; sizing curve {size.curve} ({size.source})"
+    return Outcome(
+        success=success,
+        size_nm=size.size_nm,
+        observables=observables,
+        evidence=Evidence(method=Method.ABSORBANCE, files=tuple(files), recorded_at=recorded_at, note=note),
+    )
