@@ -1,0 +1,22 @@
+"""Published data sets and a user's own tables -> experiments, and splits of them that do not leak."""
+
+from closedloop.literature.catalogue import Listed, import_data, list_data, load, load_experiments
+from closedloop.literature.errors import DataError, TableError
+from closedloop.literature.loaded import Loaded
+from closedloop.literature.splits import SPLITS, split
+from closedloop.literature.tables import Fault, check_table
+
+__all__ = [
+    "SPLITS",
+    "DataError",
+    "Fault",
+    "Listed",
+    "Loaded",
+    "TableError",
+    "check_table",
+    "import_data",
+    "list_data",
+    "load",
+    "load_experiments",
+    "split",
+]

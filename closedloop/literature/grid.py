@@ -1,0 +1,108 @@
+"""A file -> its cells: .csv in the encodings and dialects that spreadsheets write, .xlsx, .parquet.
+
+Leaves the meaning of the cells to `tables`. A row keeps the number that the spreadsheet shows for it.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+from closedloop.literature.errors import DataError
+
+SUFFIXES = (".csv", ".xlsx", ".parquet")
+_SIGNATURES = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A spreadsheet cell with a formula that was never calculated, so that its value is not in the file."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """``rows``: (row number as shown, cells) below the header; a cell is text, a number, a date, or ``None``."""
+
+    header: tuple[str, ...]
+    rows: list[tuple[int, list[Any]]]
+
+
+def read_grid(path: Path) -> Grid:
+    """All cells of the file's (first) table; raises `DataError`, naming what is wrong with the file."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{path}: not a table that can be read; save it as one of {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; check the path")
+    try:
+        lines = {".csv": _csv, ".xlsx": _xlsx, ".parquet": _parquet}[path.suffix.lower()](path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error}); check the file") from error
+    numbered = [(number, cells) for number, cells in enumerate(lines, start=1) if not all(map(_is_empty, cells))]
+    if not numbered:
+        raise DataError(f"{path}: the table is empty; it needs a header row and at least one experiment")
+    header = tuple("" if cell is None else str(cell).strip() for cell in numbered[0][1])
+    while header and not header[-1]:
+        header = header[:-1]
+    return Grid(header, numbered[1:])
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _csv(path: Path) -> list[list[Any]]:
+    raw = path.read_bytes()
+    encoding = next((name for signature, name in _SIGNATURES if raw.startswith(signature)), "utf-8")
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: neither UTF-8 nor UTF-16 with its mark; save it as 'CSV UTF-8'") from error
+    if "\0" in text:
+        raise DataError(f"{path}: contains NUL characters, so it is no text file; save it as 'CSV UTF-8'")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(",;\t", key=first.count)
+    if first.lower().startswith("sep=") and len(first.strip()) == 5:
+        delimiter = first.strip()[4]
+    try:
+        rows: list[list[Any]] = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise DataError(f"{path}: its quotation marks do not match ({error}); save it as CSV again") from error
+    if first.lower().startswith("sep="):
+        rows[next(index for index, row in enumerate(rows) if row)] = []
+    return rows
+
+
+def _xlsx(path: Path) -> list[list[Any]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        values = load_workbook(path, data_only=True).worksheets[0]
+        formulas = load_workbook(path, data_only=False).worksheets[0]
+    except (InvalidFileException, BadZipFile, KeyError, IndexError, ValueError) as error:
+        raise DataError(f"{path}: not an Excel workbook with a sheet; save it as .xlsx again") from error
+    return [
+        [
+            Formula(str(source.value)) if source.data_type == "f" and cell.value is None else cell.value
+            for cell, source in zip(shown, written, strict=True)
+        ]
+        for shown, written in zip(values.iter_rows(), formulas.iter_rows(), strict=True)
+    ]
+
+
+def _parquet(path: Path) -> list[list[Any]]:
+    import pandas as pd
+    from pyarrow import ArrowException
+
+    try:
+        frame = pd.read_parquet(path, dtype_backend="pyarrow")
+    except (ArrowException, ValueError) as error:
+        raise DataError(f"{path}: not a Parquet file; write it again") from error
+    # NaN in a float column stays NaN, and is a fault; only a missing value is empty.
+    columns = [[value.as_py() for value in frame[name].array.__arrow_array__()] for name in frame.columns]
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    return [[str(name) for name in frame.columns], *rows]
