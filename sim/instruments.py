@@ -139,22 +139,30 @@ class VirtualMicroscope(_VirtualInstrument):
 class VirtualClock(_VirtualInstrument):
     """The lab's time, which stands still between our sleeps for as long as we are connected."""
 
+    def __init__(self, name: str, *, url: str) -> None:
+        super().__init__(name, url=url)
+        self._now: float | None = None
+
     def connect(self) -> None:
         super().connect()
         give_up = time.monotonic() + HELD_S
-        while True:
+        while self._now is None:
             try:
-                self._line.ask("hold", holder=f"process {os.getpid()}")
-                return
+                self._now = float(self._line.ask("hold", holder=f"process {os.getpid()}"))
             except Held:
                 if time.monotonic() > give_up:
                     self._line.close()
                     raise
                 time.sleep(0.05)
 
+    def close(self) -> None:
+        self._now = None
+        super().close()
+
     def now(self) -> float:
-        return float(self._line.ask("now"))
+        # Nobody else can move the time while we hold the clock, so it need not be asked for.
+        return float(self._line.ask("now")) if self._now is None else self._now
 
     def sleep(self, seconds: float) -> None:
         # Not repeatable: on a new connection we would not hold the clock, and time may have passed already.
-        self._line.ask("sleep", repeatable=False, seconds=seconds)
+        self._now = float(self._line.ask("sleep", repeatable=False, seconds=seconds))

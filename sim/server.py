@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
+import importlib
 import json
 import logging
 import math
@@ -68,7 +69,6 @@ class Server:
             "vessel_id": lambda request, writer: self.world.vessel_id,
             "collect": lambda request, writer: self.world.collect(_identifier(request, "sample_id")),
             "has_sample": lambda request, writer: _identifier(request, "sample_id") in self.world.samples,
-            "image": self._image,
             "counters": lambda request, writer: {name: pump.lifetime_ml for name, pump in self.world.pumps.items()},
             "stall": self._stall,
             "shutdown": self._shutdown,
@@ -157,12 +157,17 @@ class Server:
             if not isinstance(request, dict):
                 raise WorldError("a request is a JSON object")
             do = request.get("do")
+            result: Any
             if do == "sleep":
                 result = await self._sleep(request, writer)
+            elif do == "image":
+                result = await self._image(request)
             elif isinstance(do, str) and do in self._requests:
                 result = self._requests[do](request, writer)
             else:
-                raise WorldError(f"there is no request {do!r}; known: sleep, {', '.join(sorted(self._requests))}")
+                raise WorldError(
+                    f"there is no request {do!r}; known: sleep, image, {', '.join(sorted(self._requests))}"
+                )
             self.world.save_news()
             return _answer(result=result)
         except WorldError as error:
@@ -208,11 +213,15 @@ class Server:
                 await asyncio.sleep(0)
         return self.world.now
 
-    def _image(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> list[str]:
+    async def _image(self, request: dict[str, Any]) -> list[str]:
         directory = request.get("directory")
         if not isinstance(directory, str) or not os.path.isabs(directory) or "\0" in directory:
             raise WorldError(f"directory must be an absolute path, not {directory!r}")
-        return [str(path) for path in self.world.image(_identifier(request, "sample_id"), Path(directory))]
+        sample_id = _identifier(request, "sample_id")
+        # In a thread, so that the instruments go on answering meanwhile.
+        paths = await asyncio.to_thread(self.world.views(sample_id, Path(directory)))
+        self.world.note("images", sample_id=sample_id, files=[path.name for path in paths])
+        return [str(path) for path in paths]
 
     def _stall(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         """A blocked line, for whoever wants to see what the loop makes of it."""
@@ -239,6 +248,11 @@ def _answer(result: Any = None, error: str | None = None, kind: str = "refused")
     return json.dumps(content).encode() + b"\n"
 
 
+def _import_simulators() -> None:
+    for module in ("sim.reactor", "sim.microscope"):
+        importlib.import_module(module)
+
+
 async def serve(world: World, *, free_run_factor: float, idle_minutes: float) -> None:
     """Runs the lab to its end, with its ports in ``lab.json`` for as long as they are open."""
     server = Server(world, free_run_factor=free_run_factor, idle_minutes=idle_minutes)
@@ -247,8 +261,11 @@ async def serve(world: World, *, free_run_factor: float, idle_minutes: float) ->
     ports = await server.listen()
     lab_file = world.directory / LAB_FILE
     replace_file(lab_file, json.dumps({"pid": os.getpid(), "token": server.token, "host": HOST, "ports": ports}))
+    # Imported once the ports are open: they take a second or two, in which the loop has imports of its own to do.
+    imports = asyncio.create_task(asyncio.to_thread(_import_simulators))
     try:
         reason = await server.run()
+        await imports
         world.note("lab ended", reason=reason)
     finally:
         lab_file.unlink(missing_ok=True)

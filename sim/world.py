@@ -26,7 +26,8 @@ STEP_S = 1.0
 # While liquid runs into a hot flask, composition and temperature change from one instant to the next.
 INJECTION_STEP_S = 0.2
 HOT_C = 80.0
-SAVE_EVERY_S = 60.0
+# What a kill of the lab process may undo of a reaction that goes on undisturbed.
+SAVE_EVERY_S = 300.0
 FIELDS_OF_VIEW = 2
 SAMPLES_FOLDER = "samples"
 
@@ -114,7 +115,7 @@ class World:
             if moved > 0:
                 self._pour(name, moved)
         self.hotplate.advance(seconds)
-        if self.reactor is not None:
+        if self.reactor is not None and self.thermal.liquid_ml > 0:
             # The reactor has a cold injection of its own, for use without a thermal model; here the flask's is felt.
             own_drop = self.reactor.factors.probe_offset_c - self.reactor.temperature_offset_c
             self.reactor.advance(seconds, self.thermal.flask_c + own_drop)
@@ -175,29 +176,37 @@ class World:
             },
         )
 
-    def image(self, sample_id: str, directory: Path) -> list[Path]:
-        """TIFF files of the sample in the directory, the same ones whenever they are asked for."""
+    def views(self, sample_id: str, directory: Path) -> Callable[[], list[Path]]:
+        """A task that writes TIFF files of the sample into the directory, the same ones whenever it is asked for.
+
+        It touches nothing of the world, so it may run in a thread while lab time goes on.
+        """
         if sample_id not in self.samples:
             raise WorldError(
                 f"there is no sample {sample_id!r} in the virtual microscope; collect it first", "no image"
             )
-        from sim.microscope import render
-        from sim.reactor import Product
+        content = self._sample_file(sample_id).read_text(encoding="utf-8")
+        targets = {
+            directory / f"{quote(sample_id, safe='')}-{view}.tif": derived_seed(
+                self.seed, "image", sample_id, str(view)
+            )
+            for view in range(1, FIELDS_OF_VIEW + 1)
+        }
 
-        product = Product.from_json(json.loads(self._sample_file(sample_id).read_text(encoding="utf-8")))
-        paths = []
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            for view in range(1, FIELDS_OF_VIEW + 1):
-                path = directory / f"{quote(sample_id, safe='')}-{view}.tif"
-                part = path.with_name(f".{path.name}.part.tif")
-                render(product, derived_seed(self.seed, "image", sample_id, str(view))).save(part)
-                part.replace(path)
-                paths.append(path)
-        except OSError as error:
-            raise WorldError(f"the image cannot be written to {directory} ({error}); choose another place") from error
-        self._tell("images", sample_id=sample_id, files=[path.name for path in paths])
-        return paths
+        def render_all() -> list[Path]:
+            from sim.microscope import render
+            from sim.reactor import Product
+
+            product = Product.from_json(json.loads(content))
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+                for path, seed in targets.items():
+                    render(product, seed).save(path)
+            except OSError as error:
+                raise WorldError(f"no image can be written to {directory} ({error}); choose another place") from error
+            return list(targets)
+
+        return render_all
 
     # -- what is kept
 
