@@ -1,7 +1,8 @@
 """Experiments to the first hit in a synthetic lab: the proposer against random search, and the time of a batch.
 
-The lab's size law differs from the model's by a factor, a slope and a local bump, scatters by 3%, and has a corner where
-nothing forms that the model does not know of. Prints the machine, the commit and the seeds; ``--json`` for a machine.
+The lab's size law differs from the model's by a factor, a slope and a local bump, scatters by 3%, and has a corner
+where nothing forms that the model does not know of. Prints the machine, the commit and the seeds; ``--json`` for
+programs.
 
     python benchmarks/propose_synthetic.py [--seeds 10] [--budget 40] [--batch 1]
 """
@@ -176,9 +177,8 @@ def main() -> None:
             row[name] = statistics.median(hits)
         medians[f"{target.size_nm:g} nm"] = row
         if not options.json:
-            print(
-                f"{target.size_nm:g} nm:", "; ".join(f"{name} {median:g}" for name, median in row.items()), flush=True
-            )
+            listed = "; ".join(f"{name} {median:g}" for name, median in row.items())
+            print(f"{target.size_nm:g} nm: {listed}", flush=True)
     report["median_experiments_to_hit"] = medians
     if options.json:
         print(json.dumps(report, indent=2))

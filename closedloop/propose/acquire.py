@@ -86,7 +86,7 @@ class _WithFeasibility(AcquisitionFunction):
 def values(question: Question, candidates: Tensor) -> NDArray[np.float64]:
     """The acquisition value of each candidate (n, d + 3) on its own, (n,); rough, to sort many by."""
     with _quiet():
-        # Without a baseline a sample costs little, and a wide band of sizes meets a narrow tolerance: few would mislead.
+        # Without a baseline samples are cheap, and a wide band of sizes meets a narrow tolerance: few would mislead.
         samples = _ROUGH if len(question.baseline) else _FINE
         return _evaluate(_build(question, samples), candidates).numpy()
 
