@@ -32,6 +32,7 @@ from closedloop.store.records import (
     Retraining,
     Score,
     Transition,
+    Twin,
     best_outcome,
 )
 from closedloop.store.states import State
@@ -65,6 +66,7 @@ __all__ = [
     "StoreReadOnly",
     "StoreUrlError",
     "Transition",
+    "Twin",
     "UnknownCampaign",
     "UnknownExperiment",
     "UnknownModel",

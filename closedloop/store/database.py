@@ -65,10 +65,10 @@ def artefact_folder(url: URL) -> Path:
     file = sqlite_file(url)
     if file is not None:
         return file.with_name(file.name + ".files")
-    home = os.environ.get("CLOSEDLOOP_HOME")
-    root = Path(home) if home else Path.home() / ".local" / "share" / "closedloop"
+    from closedloop.literature.places import home
+
     address = f"{url.get_backend_name()}://{url.host}:{url.port}/{url.database}"
-    return root / "stores" / f"{url.database}-{hashlib.sha256(address.encode()).hexdigest()[:12]}.files"
+    return home() / "stores" / f"{url.database}-{hashlib.sha256(address.encode()).hexdigest()[:12]}.files"
 
 
 def check_file(file: Path, *, create: bool) -> None:

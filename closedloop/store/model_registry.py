@@ -1,6 +1,6 @@
 """Models that were trained, which of them serves, and why; attempts to retrain."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from closedloop.store.artefacts import is_whole
 from closedloop.store.errors import AlreadyChampion, ArtefactMissing, NothingToRollBack, UnknownModel
-from closedloop.store.records import ModelRecord, ModelStatus, Promotion, Retraining
+from closedloop.store.records import ModelRecord, ModelStatus, Promotion, Retraining, Twin
 from closedloop.store.shelf import Shelf
 from closedloop.store.tables import ModelRow, OutcomeRow, PromotionRow, RetrainingRow
 
@@ -18,10 +18,21 @@ class ModelShelf(Shelf):
     """The champion is whoever the promotions so far leave on top; nothing is deleted when another takes over."""
 
     def add_model(
-        self, file: Path, *, parent: str | None = None, data_digest: str, metrics: Mapping[str, Any], note: str = ""
+        self,
+        file: Path,
+        *,
+        parent: str | None = None,
+        data_digest: str,
+        metrics: Mapping[str, Any],
+        note: str = "",
+        twin: tuple[Path, Sequence[str]] | None = None,
     ) -> ModelRecord:
-        """Copies the weights into the store, as a challenger. Raises `ArtefactError`, `UnknownModel` (the parent)."""
+        """Copies the weights into the store, as a challenger; ``twin`` is its twin's weights and what that one saw.
+
+        Raises `ArtefactError`, `UnknownModel` (the parent).
+        """
         artefact = self._keep(file, "models")
+        twin_artefact = None if twin is None else self._keep(twin[0], "models")
         with self._writing(ModelRow) as session:
             row = ModelRow(
                 parent=None if parent is None else _number(session, parent),
@@ -31,6 +42,9 @@ class ModelShelf(Shelf):
                 metrics=dict(metrics),
                 note=note,
                 created_at=self._now(),
+                twin_path=twin_artefact.path if twin_artefact else None,
+                twin_sha256=twin_artefact.sha256 if twin_artefact else None,
+                twin_saw=None if twin is None else list(twin[1]),
             )
             session.add(row)
             session.flush()
@@ -140,6 +154,9 @@ class ModelShelf(Shelf):
             metrics=row.metrics,
             note=row.note,
             created_at=row.created_at,
+            twin=None
+            if row.twin_path is None
+            else Twin(path=self.files / row.twin_path, sha256=row.twin_sha256 or "", saw=tuple(row.twin_saw or ())),
         )
 
 

@@ -79,6 +79,17 @@ class ModelStatus(StrEnum):
     RETIRED = "retired"
 
 
+class Twin(Frozen):
+    """A model's twin, trained as it was, but on fewer data, so that there is something left to judge it on.
+
+    ``saw`` is the ids of this store's experiments that it was trained on.
+    """
+
+    path: Path
+    sha256: str
+    saw: tuple[str, ...]
+
+
 class ModelRecord(Frozen):
     """A model that the store keeps; ``path`` is its weights, ``data_digest`` names what it was trained on."""
 
@@ -91,6 +102,7 @@ class ModelRecord(Frozen):
     metrics: dict[str, Any]
     note: str
     created_at: AwareDatetime
+    twin: Twin | None = None
 
 
 class Promotion(Frozen):

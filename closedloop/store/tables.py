@@ -167,7 +167,7 @@ class ImageRow(Row, table=True):
 
 
 class ModelRow(Row, table=True):
-    """A trained model; ``path`` is relative to the folder of artefacts."""
+    """A trained model; paths are relative to the folder of artefacts, ``twin_saw`` is experiment ids (see `Twin`)."""
 
     __tablename__ = "model"
     number: int | None = Field(default=None, primary_key=True)
@@ -178,6 +178,9 @@ class ModelRow(Row, table=True):
     metrics: dict[str, Any] = _json()
     note: str = _text()
     created_at: datetime = _moment()
+    twin_path: str | None = None
+    twin_sha256: str | None = Field(default=None, max_length=64)
+    twin_saw: list[str] | None = Field(default=None, sa_type=JSON(none_as_null=True))
 
 
 class PromotionRow(Row, table=True):

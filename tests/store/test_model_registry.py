@@ -47,6 +47,18 @@ def test_a_model_is_kept_with_its_file_and_its_line(three: Store) -> None:
     assert three.champion() is None
 
 
+def test_a_twin_is_kept_beside_its_model(store: Store, tmp_path: Path) -> None:
+    weights, twin = tmp_path / "w.pt", tmp_path / "t.pt"
+    weights.write_bytes(b"all")
+    twin.write_bytes(b"some")
+    added = store.add_model(weights, data_digest="d", metrics={}, twin=(twin, ["cdse-0001", "cdse-0003"]))
+    assert added == store.model(added.id)
+    assert added.twin is not None
+    assert added.twin.saw == ("cdse-0001", "cdse-0003")
+    assert (added.path.read_bytes(), added.twin.path.read_bytes()) == (b"all", b"some")
+    assert store.add_model(weights, data_digest="d", metrics={}).twin is None
+
+
 def test_rollback_goes_back_step_by_step_to_the_shipped_weights(three: Store) -> None:
     for id in ("model-0001", "model-0002", "model-0003"):
         assert three.promote(id, "better").status is ModelStatus.CHAMPION

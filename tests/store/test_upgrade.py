@@ -104,6 +104,33 @@ def test_an_old_database_is_copied_and_upgraded(url: str, tmp_path: Path, monkey
         assert store.experiment("cdse-0001").model_dump_json() == record
 
 
+def schema(file: Path) -> set[tuple[str, ...]]:
+    connection = sqlite3.connect(file)
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {(name, *map(str, row)) for name in tables for row in connection.execute(f"PRAGMA table_info({name})")}
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("revision", upgrade_module.revisions()[:-1])
+def test_a_database_of_every_earlier_version_becomes_a_present_one(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revision: str
+) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(upgrade_module.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in (folder / "versions").glob("[0-9]*_*.py"):
+        if file.name.split("_")[0] > revision:
+            file.unlink()
+    monkeypatch.setattr(upgrade_module, "MIGRATIONS", folder)
+    assert upgrade_module.upgrade(parse_url(url)).after == revision
+    monkeypatch.undo()
+    following = upgrade_module.revisions()[upgrade_module.revisions().index(revision) + 1]
+    with Store.open(url) as store:
+        assert store.upgraded.backup == tmp_path / f"lab.db.before-{following}"
+    Store.open(f"sqlite:///{tmp_path}/fresh.db").close()
+    assert schema(tmp_path / "lab.db") == schema(tmp_path / "fresh.db")
+
+
 @pytest.mark.parametrize(
     ("also", "error"),
     [("INSERT INTO nowhere VALUES (1)", "nowhere"), ("DELETE FROM experiment", "references that lead nowhere")],
