@@ -10,7 +10,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from closedloop.literature.errors import DataError
-from closedloop.literature.grid import SUFFIXES
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.places import register, registered
 from closedloop.recipes import Experiment
@@ -88,7 +87,7 @@ def load(name_or_path: str | Path, path: str | Path | None = None, *, negatives:
         if path is not None:
             raise DataError(f"{name} ships with closedloop and takes no path; leave {str(path)!r} out")
         return known.load(None, negatives)
-    if path is None and known is None and Path(name).suffix.lower() in SUFFIXES:
+    if path is None and known is None and (Path(name).suffix or Path(name).is_file()):
         return _table(Path(name))
     place = Path(path).expanduser() if path is not None else registered().get(name)
     if known is not None:

@@ -5,6 +5,7 @@ Leaves the meaning of the cells to `tables`. A row keeps the number that the spr
 
 import csv
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,16 @@ class Formula:
 
 @dataclass(frozen=True)
 class Grid:
-    """``rows``: (row number as shown, cells) below the header; a cell is text, a number, a date, or ``None``."""
+    """``rows``: (row number as shown, cells) below the header; a cell is text, a number, a date, or ``None``.
+
+    ``delimiter`` is what stands between the cells of a text file, ``None`` in the other formats; in a text file a row
+    may have another number of cells than the header's ``width``, so that cells have slipped into other columns.
+    """
 
     header: tuple[str, ...]
     rows: list[tuple[int, list[Any]]]
+    width: int
+    delimiter: str | None = None
 
 
 def read_grid(path: Path) -> Grid:
@@ -38,7 +45,7 @@ def read_grid(path: Path) -> Grid:
     if not path.is_file():
         raise DataError(f"{path}: no such file; check the path")
     try:
-        lines = {".csv": _csv, ".xlsx": _xlsx, ".parquet": _parquet}[path.suffix.lower()](path)
+        lines, delimiter = {".csv": _csv, ".xlsx": _xlsx, ".parquet": _parquet}[path.suffix.lower()](path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error}); check the file") from error
     numbered = [(number, cells) for number, cells in enumerate(lines, start=1) if not all(map(_is_empty, cells))]
@@ -47,14 +54,14 @@ def read_grid(path: Path) -> Grid:
     header = tuple("" if cell is None else str(cell).strip() for cell in numbered[0][1])
     while header and not header[-1]:
         header = header[:-1]
-    return Grid(header, numbered[1:])
+    return Grid(header, numbered[1:], width=len(numbered[0][1]), delimiter=delimiter)
 
 
 def _is_empty(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _csv(path: Path) -> list[list[Any]]:
+def _csv(path: Path) -> tuple[list[list[Any]], str | None]:
     raw = path.read_bytes()
     encoding = next((name for signature, name in _SIGNATURES if raw.startswith(signature)), "utf-8")
     try:
@@ -73,28 +80,31 @@ def _csv(path: Path) -> list[list[Any]]:
         raise DataError(f"{path}: its quotation marks do not match ({error}); save it as CSV again") from error
     if first.lower().startswith("sep="):
         rows[next(index for index, row in enumerate(rows) if row)] = []
-    return rows
+    return rows, delimiter
 
 
-def _xlsx(path: Path) -> list[list[Any]]:
+def _xlsx(path: Path) -> tuple[list[list[Any]], str | None]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        values = load_workbook(path, data_only=True).worksheets[0]
-        formulas = load_workbook(path, data_only=False).worksheets[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # on styles and extensions, which hold no values
+            values = load_workbook(path, data_only=True).worksheets[0]
+            formulas = load_workbook(path, data_only=False).worksheets[0]
     except (InvalidFileException, BadZipFile, KeyError, IndexError, ValueError) as error:
         raise DataError(f"{path}: not an Excel workbook with a sheet; save it as .xlsx again") from error
-    return [
+    rows = [
         [
             Formula(str(source.value)) if source.data_type == "f" and cell.value is None else cell.value
             for cell, source in zip(shown, written, strict=True)
         ]
         for shown, written in zip(values.iter_rows(), formulas.iter_rows(), strict=True)
     ]
+    return rows, None
 
 
-def _parquet(path: Path) -> list[list[Any]]:
+def _parquet(path: Path) -> tuple[list[list[Any]], str | None]:
     import pandas as pd
     from pyarrow import ArrowException
 
@@ -105,4 +115,4 @@ def _parquet(path: Path) -> list[list[Any]]:
     # NaN in a float column stays NaN, and is a fault; only a missing value is empty.
     columns = [[value.as_py() for value in frame[name].array.__arrow_array__()] for name in frame.columns]
     rows = [list(row) for row in zip(*columns, strict=True)]
-    return [[str(name) for name in frame.columns], *rows]
+    return [[str(name) for name in frame.columns], *rows], None

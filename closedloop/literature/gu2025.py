@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,8 @@ def load_gu2025(folder: Path, *, negatives: bool = True) -> Loaded:
     rows = _table(folder / RECIPES)
     sources = _table(folder / SOURCES)
     shapes = _shapes(folder / SHAPES)
+    synthetic = _table(folder / NEGATIVES) if negatives else None
+    sheet = _spreadsheet(folder / SPREADSHEET)
     if list(sources["ID"]) != list(rows["ID"]):
         raise DataError(f"{folder / SOURCES}: its IDs are not those of {RECIPES}; copy both files again")
     implausible = _implausible(rows)
@@ -64,7 +67,7 @@ def load_gu2025(folder: Path, *, negatives: bool = True) -> Loaded:
     keys = [_row_key(row) for row in records]
     keyed = rows.assign(key=pd.Series(keys, dtype=object))
     conflicts = _conflicts(keyed)
-    converted, edges = _edge_lengths(folder / SPREADSHEET, keyed, shapes)
+    converted, edges = _edge_lengths(sheet, keyed, shapes)
     repairs["size converted from an edge length by the publisher: kept"] += converted
     repairs["cube, triangle or rhombus whose size the publisher did not convert: kept"] += edges
     repairs["equal recipes with conflicting sizes: kept, rows"] += sum(map(len, conflicts))
@@ -73,9 +76,9 @@ def load_gu2025(folder: Path, *, negatives: bool = True) -> Loaded:
         + "; ".join(", ".join(group) for group in conflicts),
         "which vessel a chemical was in is read from the publisher's precursor groups, where it is in one of them only",
     ]
-    if negatives:
+    if synthetic is not None:
         of_negatives: Counter[str] = Counter()
-        experiments += [_negative_row(row, of_negatives) for row in _table(folder / NEGATIVES).to_dict("records")]
+        experiments += [_negative_row(row, of_negatives) for row in synthetic.to_dict("records")]
         repairs.update({f"negatives: {kind}": count for kind, count in of_negatives.items()})
         notes.append("the negatives are synthetic and separable from the conditions alone: they are no evidence")
     return Loaded(experiments, repairs, tuple(notes))
@@ -100,7 +103,12 @@ def _table(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: the columns {', '.join(missing)} are missing; copy the file again")
     if len(frame) != COUNTS[path.name]:
         raise DataError(f"{path}: {len(frame):,} rows instead of {COUNTS[path.name]:,}; it is truncated: copy it again")
-    if frame[numeric].isna().to_numpy().any() or frame[columns].isna().to_numpy().any():
+    # A row that was cut short has empty cells at its end; the sources' 39 unknown rows are empty altogether.
+    if path.name == SOURCES:
+        cut = (frame["doi"] == "") != (frame["segmented"] == "")
+    else:
+        cut = (frame[columns] == "").any(axis=1) | frame[numeric].isna().any(axis=1)
+    if cut.any():
         raise DataError(f"{path}: empty cells where there should be none; it is truncated: copy it again")
     frame["ID"] = frame["ID"].astype(int)
     return frame
@@ -268,19 +276,22 @@ def _conflicts(rows: pd.DataFrame) -> list[list[str]]:
     ]
 
 
-def _edge_lengths(path: Path, rows: pd.DataFrame, shapes: list[Shape]) -> tuple[int, int]:
+def _spreadsheet(path: Path) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # openpyxl on the workbook's default style
+            return pd.read_excel(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: missing; without it, it cannot be told which sizes were edge lengths") from None
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise DataError(f"{path}: damaged ({error}); copy it again") from error
+
+
+def _edge_lengths(sheet: pd.DataFrame, rows: pd.DataFrame, shapes: list[Shape]) -> tuple[int, int]:
     """How many sizes are an edge length of the spreadsheet times the factor of their shape, and how many are not.
 
     The second number counts the rows of the same shapes whose size is the spreadsheet's own.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # openpyxl on the workbook's default style
-            sheet = pd.read_excel(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: missing; without it, it cannot be told which sizes were edge lengths") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: damaged ({error}); copy it again") from error
     sizes: dict[tuple[object, ...], set[float]] = {}
     for cells in sheet.itertuples(index=False):
         pairs = ((str(cells[at + 1]).strip(), str(cells[at])) for at in range(6, 26, 2))

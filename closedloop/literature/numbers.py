@@ -1,7 +1,8 @@
 """A cell of a user's table -> a number, or the reason why it is none. A cell is never read in one of two ways.
 
 "0,5" can only be a decimal comma and is read; "1,000" may be one or a thousand and is refused. A point is the decimal
-mark, except that "1.000" is refused in a table that writes decimal commas elsewhere.
+mark, except that "1.000" is refused in a table that writes decimal commas elsewhere, or that has semicolons between
+its cells (as spreadsheets write them where the comma is the decimal mark) and no decimal point elsewhere.
 """
 
 import datetime
@@ -12,7 +13,7 @@ _POINT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([.,'\u2019\s\u00a0\u202f]\d{3})+([.,]\d+)?")
-_WITH_UNIT = re.compile(r"([+-]?[\d.,]+)\s*([^\d\s].*)")
+_WITH_UNIT = re.compile(r"([+-]?[\d.,]+)\s*([^\d\s.,].*)")
 
 
 class NotANumber(ValueError):
@@ -29,10 +30,15 @@ def has_decimal_comma(text: str) -> bool:
     return bool(_COMMA.fullmatch(text.strip())) and not _AMBIGUOUS.fullmatch(text.strip())
 
 
+def has_decimal_point(text: str) -> bool:
+    """Whether the text can only be a number with a decimal point."""
+    return "." in text and bool(_POINT.fullmatch(text.strip())) and not _AMBIGUOUS.fullmatch(text.strip())
+
+
 def parse_number(cell: object, *, comma_decimals: bool = False) -> float | None:
     """The finite number in a cell, ``None`` if the cell is empty; raises `NotANumber`.
 
-    ``comma_decimals`` says that the table writes decimal commas elsewhere.
+    ``comma_decimals`` says that the table writes decimal commas, or may do so.
     """
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return None

@@ -20,7 +20,7 @@ from closedloop.chemistry import InvalidFormula, UnknownChemical, composition, r
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.grid import Formula, Grid, read_grid
 from closedloop.literature.loaded import Loaded
-from closedloop.literature.numbers import NotANumber, has_decimal_comma, parse_number
+from closedloop.literature.numbers import NotANumber, has_decimal_comma, has_decimal_point, parse_number
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome, Reagent, Recipe, Role, Shape, Vessel
 from closedloop.recipes.fields import ABSOLUTE_ZERO_C
 
@@ -50,6 +50,7 @@ REQUIRED = ("product", "reagents")
 _NUMBERS = (*CONDITIONS, "size_nm", "size_std_nm", "particle_count", *OBSERVABLES)
 _LEAST = dict.fromkeys(_NUMBERS, 0.0) | dict.fromkeys(CONDITIONS[:2], ABSOLUTE_ZERO_C)
 _POSITIVE = ("size_nm", *OBSERVABLES)
+_LONGEST_NAME = 200
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _ENTRY = re.compile(r"(?P<amount>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)?\s*(?P<rest>.*)")
 
@@ -69,7 +70,8 @@ class Fault:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        where = f"{self.file}, row {self.row}, {self.column}" if self.row else self.file
+        place = [self.file, f"row {self.row}" if self.row else "", self.column]
+        where = ", ".join(part for part in place if part)
         value = f" {self.value!r}" if self.value else ""
         return f"{where}:{value} {self.problem}; {self.remedy}"
 
@@ -97,7 +99,7 @@ def load_table(path: str | Path) -> Loaded:
     errors = [fault for fault in faults if fault.severity == "error"]
     if errors:
         count = f"{len(errors)} fault{'s' if len(errors) > 1 else ''}"
-        raise TableError(f"{count}, the first: {errors[0]}. List all of them with: closedloop data check {path}")
+        raise TableError(f"{count}; list all of them with: closedloop data check {path}. The first: {errors[0]}")
     return Loaded(experiments, notes=tuple(str(fault) for fault in faults))
 
 
@@ -119,20 +121,21 @@ class _Reader:
             return [], self._faults
         if not self._grid.rows:
             self._fault("", "", "the table has a header and no experiment", "add a row")
-        self._comma_decimals = any(
-            isinstance(text, str) and has_decimal_comma(text) for text in self._number_cells(positions)
+        texts = [text for text in self._number_cells(positions) if isinstance(text, str)]
+        self._comma_decimals = any(map(has_decimal_comma, texts)) or (
+            self._grid.delimiter == ";" and not any(map(has_decimal_point, texts))
         )
         experiments = []
         for number, cells in self._grid.rows:
             self._row = number
-            beyond = [cell for cell in cells[len(self._grid.header) :] if cell not in (None, "")]
-            if beyond:
+            if self._grid.delimiter and len(cells) != self._grid.width:
                 self._fault(
                     "",
-                    str(beyond[0]),
-                    "stands beyond the last column of the header",
-                    "put cells that contain the separator in quotation marks",
+                    f"{len(cells)} cells",
+                    f"are not the {self._grid.width} of the header",
+                    "put a cell that contains the separator in quotation marks, and write out empty cells at the end",
                 )
+                continue
             row = {name: cells[at] if at < len(cells) else None for name, at in positions.items()}
             experiment = self._experiment(row)
             if experiment is not None:
@@ -165,7 +168,9 @@ class _Reader:
                 yield from self._cells(at)
             elif name == "reagents":
                 for cell in self._cells(at):
-                    yield from (entry.rpartition("=")[2].split(" ")[0] for entry in str(cell or "").split(";"))
+                    yield from (
+                        next(iter(entry.rpartition("=")[2].split()), "") for entry in str(cell or "").split(";")
+                    )
 
     def _fault(
         self, column: str, value: object, problem: str, remedy: str, severity: Literal["error", "warning"] = "error"
@@ -264,6 +269,9 @@ class _Reader:
         name, equals, value = (part.strip() for part in entry.rpartition("="))
         if not equals or not name or "=" in name:
             self._fault("reagents", entry, "is not NAME=AMOUNT", "write CdO=0.1; oleic acid=1.9 (mmol)")
+            return None
+        if len(name) > _LONGEST_NAME:
+            self._fault("reagents", entry, "is too long for the name of a chemical", "shorten it")
             return None
         match = _ENTRY.fullmatch(value)
         amount_text, rest = (match.group("amount") or "", match.group("rest")) if match else ("", value)
