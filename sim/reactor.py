@@ -12,18 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from closedloop.recipes import FailureCause, Recipe, Shape, Vessel
+from closedloop.recipes import FailureCause, Recipe, Vessel
 from sim import reactor_chemistry as chemistry
 from sim.reactor_chemistry import Brings, Material
-from sim.reactor_kinetics import Array, Contents, solid_mmol, step
+from sim.reactor_kinetics import ANION_KINDS, Contents, solid_mmol, step
 from sim.reactor_product import Product, Truth, judge, shape_fractions
+from sim.thermal import AMBIENT_C, ThermalModel
 
-AMBIENT_C = 25.0
-COOLING_TAU_S = 120.0  # flask in a jet of air, mantle removed
-INJECTION_RATE_ML_PER_MIN = 10.0
+INJECTION_RATE_ML_PER_MIN = 60.0
 DEFAULT_HEATING_RATE_C_PER_MIN = 10.0
-DROP_TAU_S = 40.0  # time in which the mantle makes up for the cold injection
-DROP_SHARE = 0.6  # of the ideal mixing temperature: glass and mantle hold heat too
+REACHED_C = 2.0  # the injection starts when the flask is this near to its temperature
+COLDEST_SAMPLE_C = 60.0
+HOTTEST_PLATE_C = 365.0
+MIXING_TAU_S = 15.0  # time in which unevenly mixed cold liquid catches up
+MIXING_SHARE = 0.5  # of the ideal mixing temperature, felt where the mixing is uneven
 LONGEST_STEP_S = 12.0
 FIRST_STEP_S = 0.02
 
@@ -39,35 +41,29 @@ class RunFactors:
     cation_purity: float
     anion_purity: float
     conversion: float
-    drop: float
+    attachment: float
+    mixing: float
     probe_offset_c: float
 
     @classmethod
     def draw(cls, seed: int) -> "RunFactors":
-        draw = np.random.default_rng(seed).standard_normal(5)
+        draw = np.random.default_rng(seed).standard_normal(6)
         return cls(
-            cation_purity=math.exp(0.010 * draw[0]),
-            anion_purity=math.exp(0.015 * draw[1]),
-            conversion=math.exp(0.05 * draw[2]),
-            drop=math.exp(0.15 * draw[3]),
-            probe_offset_c=1.0 * draw[4],
+            cation_purity=math.exp(0.015 * draw[0]),
+            anion_purity=math.exp(0.02 * draw[1]),
+            conversion=math.exp(0.08 * draw[2]),
+            attachment=math.exp(0.08 * draw[5]),
+            mixing=0.3 * draw[3],
+            probe_offset_c=1.5 * draw[4],
         )
-
-
-def flask_temperature(
-    current_c: float, set_c: float, seconds: float, heating_rate_c_per_min: float = DEFAULT_HEATING_RATE_C_PER_MIN
-) -> float:
-    """Temperature after ``seconds``: a ramp up to the set point, or cooling towards the room until it is reached."""
-    if set_c >= current_c:
-        return min(set_c, current_c + heating_rate_c_per_min * seconds / 60.0)
-    return max(set_c, AMBIENT_C + (current_c - AMBIENT_C) * math.exp(-seconds / COOLING_TAU_S))
 
 
 class Reactor:
     """One flask. Amounts in mmol, volumes in mL, times in s, temperatures in °C as the probe shows them.
 
+    The caller's temperature is that of the mixed liquid, the chill of an injection included (`sim.thermal`).
     The flask makes one product: that of the most abundant cation and anion when both are there for the first time;
-    further ions stay inert. ``temperature_offset_c`` is what the crystals feel above the probe's reading.
+    further ions stay inert.
     """
 
     def __init__(self, seed: int = 0, factors: RunFactors | None = None) -> None:
@@ -77,7 +73,7 @@ class Reactor:
         self._ions: dict[str, float] = {}  # "<kind>:<element>" -> mmol not yet part of a product
         self._material: Material | None = None
         self._fed: dict[str, float] = {}  # element -> mmol added, after purity
-        self._drop_c = 0.0
+        self._uneven_c = 0.0
         self._temperature_c = AMBIENT_C
         self._next_step_s = FIRST_STEP_S
         self._pending_s = 0.0
@@ -99,15 +95,25 @@ class Reactor:
         before = self._contents.volume_ml
         if before > 0 and volume_ml > 0:
             share = volume_ml / (before + volume_ml)
-            self._drop_c += DROP_SHARE * self.factors.drop * (self._temperature_c - AMBIENT_C) * share
+            chill = (self._temperature_c - AMBIENT_C) * share
+            self._uneven_c += MIXING_SHARE * self.factors.mixing * chill
         pools = {name: getattr(self._contents, name) for name in ("acid", "phosphonic", "amine", "phosphine")}
+        self._release_ions()
         for name, amount in contents.items():
             self._take(name, amount, pools)
+        self._bind_to_phosphine(pools)
         self._contents = replace(self._contents, volume_ml=before + volume_ml, **pools)
-        self._bind_to_phosphine()
         self._choose_material()
         self._next_step_s = FIRST_STEP_S
         return unknown
+
+    def _release_ions(self) -> None:
+        """Elemental chalcogen already in the flask may still find a phosphine that is poured in now."""
+        material, anions = self._material, self._contents.anions
+        if material is not None and anions.get(Brings.ANION, 0.0) > 0:
+            key = f"{Brings.ANION.value}:{material.anion}"
+            self._ions[key] = self._ions.get(key, 0.0) + anions[Brings.ANION]
+            self._contents = replace(self._contents, anions={**anions, Brings.ANION: 0.0})
 
     def _take(self, name: str, amount: float, pools: dict[str, float]) -> None:
         substance = chemistry.find(name)
@@ -120,30 +126,30 @@ class Reactor:
         metal = substance.brings in (Brings.METAL_OXIDE, Brings.METAL_SALT)
         amount *= self.factors.cation_purity if metal else self.factors.anion_purity
         self._fed[element] = self._fed.get(element, 0.0) + amount
+        if substance.brings is Brings.PHOSPHINE_ANION:
+            self._put_phosphine_anion(element, amount)
+            return
         key = f"{substance.brings.value}:{element}"
         self._ions[key] = self._ions.get(key, 0.0) + amount
 
-    def _bind_to_phosphine(self) -> None:
+    def _bind_to_phosphine(self, pools: dict[str, float]) -> None:
         """A free chalcogen and a free phosphine combine at once, compared with everything else."""
-        phosphine = self._contents.phosphine
         for element in ("Se", "S"):
             free = self._ions.get(f"{Brings.ANION.value}:{element}", 0.0)
-            bound = min(free, phosphine)
+            bound = min(free, pools["phosphine"])
             if bound > 0:
-                phosphine -= bound
+                pools["phosphine"] -= bound
                 self._ions[f"{Brings.ANION.value}:{element}"] = free - bound
-                key = f"{Brings.PHOSPHINE_ANION.value}:{element}"
-                self._ions[key] = self._ions.get(key, 0.0) + bound
-        material = self._material
-        if material is not None and phosphine > 0:
-            anions = dict(self._contents.anions)
-            bound = min(anions.get(Brings.ANION, 0.0), phosphine)
-            if bound > 0:
-                phosphine -= bound
-                anions[Brings.ANION] -= bound
-                anions[Brings.PHOSPHINE_ANION] = anions.get(Brings.PHOSPHINE_ANION, 0.0) + bound
-                self._contents = replace(self._contents, anions=anions)
-        self._contents = replace(self._contents, phosphine=phosphine)
+                self._put_phosphine_anion(element, bound)
+
+    def _put_phosphine_anion(self, element: str, amount: float) -> None:
+        """A phosphine chalcogenide, with the reactive share that the secondary phosphine in it makes."""
+        for kind, share in (
+            (Brings.REACTIVE_PHOSPHINE_ANION, chemistry.REACTIVE_SHARE),
+            (Brings.PHOSPHINE_ANION, 1.0 - chemistry.REACTIVE_SHARE),
+        ):
+            key = f"{kind.value}:{element}"
+            self._ions[key] = self._ions.get(key, 0.0) + share * amount
 
     def _choose_material(self) -> None:
         """Settle the product once both ions are there, and hand its ions over to the kinetics."""
@@ -161,7 +167,7 @@ class Reactor:
             )
         if self._material:
             taken = dict(self._contents.anions)
-            for kind in (Brings.ANION, Brings.SILYL_ANION, Brings.PHOSPHINE_ANION):
+            for kind in ANION_KINDS:
                 amount = self._ions.pop(f"{kind.value}:{self._material.anion}", 0.0)
                 if amount > 0:
                     taken[kind] = taken.get(kind, 0.0) + amount
@@ -184,22 +190,29 @@ class Reactor:
         """Integrate the time that has been gathered."""
         left, heat = self._pending_s, self._pending_heat
         self._pending_s = self._pending_heat = 0.0
-        if left <= 0:
+        if left <= 0 or self._contents.volume_ml <= 0:
             return
         probe_c = heat / left
         while left > 1e-9:
             seconds = min(left, self._next_step_s, LONGEST_STEP_S)
-            if self._drop_c > 0.05:
-                seconds = min(seconds, 4.0)
-            temperature_k = probe_c + self.factors.probe_offset_c - self._drop_c + 273.15
+            if abs(self._uneven_c) > 0.1:
+                seconds = min(seconds, 2.0)
+            temperature_k = probe_c + self.temperature_offset_c + 273.15
             # Without a product only the metal oxide dissolves, which any product's constants describe alike.
             material = self._material or chemistry.MATERIALS[0]
-            after, error = step(self._contents, material, temperature_k, seconds, self.factors.conversion)
+            after, error = step(
+                self._contents,
+                material,
+                temperature_k,
+                seconds,
+                self.factors.conversion,
+                self.factors.attachment,
+            )
             if error > 3.0 and seconds > 1e-3:
                 self._next_step_s = 0.4 * seconds
                 continue
             self._contents = after
-            self._drop_c *= math.exp(-seconds / DROP_TAU_S)
+            self._uneven_c *= math.exp(-seconds / MIXING_TAU_S)
             left -= seconds
             if seconds >= 0.999 * self._next_step_s or error > 1.0:
                 self._next_step_s = min(LONGEST_STEP_S, seconds * min(1.6, max(0.3, 0.9 / (error + 1e-9))))
@@ -212,8 +225,8 @@ class Reactor:
 
     @property
     def temperature_offset_c(self) -> float:
-        """What the liquid is above the reading of a probe that does not feel the cold injection (mostly below zero)."""
-        return self.factors.probe_offset_c - self._drop_c
+        """What the crystals feel above the probe's reading: its calibration, and uneven mixing after an injection."""
+        return self.factors.probe_offset_c + self._uneven_c
 
     def element_balance_mmol(self) -> dict[str, float]:
         """For each element the mmol found over all pools less the mmol that was added: zero, up to rounding."""
@@ -285,7 +298,7 @@ class Reactor:
             "ions": dict(self._ions),
             "material": self._material.formula if self._material else None,
             "fed": dict(self._fed),
-            "drop_c": self._drop_c,
+            "uneven_c": self._uneven_c,
             "temperature_c": self._temperature_c,
             "next_step_s": self._next_step_s,
             "pending_s": self._pending_s,
@@ -300,7 +313,7 @@ class Reactor:
         reactor._ions = {key: float(amount) for key, amount in data["ions"].items()}
         reactor._material = chemistry.material_of(data["material"]) if data["material"] else None
         reactor._fed = {key: float(amount) for key, amount in data["fed"].items()}
-        reactor._drop_c = float(data["drop_c"])
+        reactor._uneven_c = float(data["uneven_c"])
         reactor._temperature_c = float(data["temperature_c"])
         reactor._next_step_s = float(data["next_step_s"])
         reactor._pending_s = float(data["pending_s"])
@@ -352,27 +365,35 @@ def perform(recipe: Recipe, seed: int) -> Reactor:
     for reagent in recipe.reagents:
         where = syringe if waits_in_syringe(reagent.name, reagent.vessel) else flask
         where[reagent.name] = where.get(reagent.name, 0.0) + (reagent.amount_mmol or 0.0)
-    reactor = Reactor(seed)
-    reactor.add(flask, _volume(flask))
-    temperature = AMBIENT_C
+    reactor, thermal = Reactor(seed), ThermalModel()
 
-    def spend(set_c: float, seconds: float, pace_s: float) -> None:
-        nonlocal temperature
+    def pour(amounts: Mapping[str, float], volume_ml: float) -> None:
+        thermal.pour(volume_ml)
+        reactor.add(amounts, volume_ml)
+
+    def spend(seconds: float, set_c: float | None, pace_s: float = 4.0) -> None:
         while seconds > 1e-9:
             part = min(pace_s, seconds)
-            temperature = flask_temperature(temperature, set_c, part, rate)
-            reactor.advance(part, temperature)
+            thermal.advance(part, set_c, HOTTEST_PLATE_C)
+            reactor.advance(part, thermal.flask_c)
             seconds -= part
 
-    spend(injection_c, 60.0 * max(0.0, injection_c - AMBIENT_C) / rate + 60.0, 10.0)
-    volume = _volume(syringe)
-    parts = max(1, round(60.0 * volume / INJECTION_RATE_ML_PER_MIN)) if syringe else 0
-    for _ in range(parts):
-        reactor.add({name: amount / parts for name, amount in syringe.items()}, volume / parts)
-        spend(injection_c, 60.0 * volume / INJECTION_RATE_ML_PER_MIN / parts, 1.0)
-    spend(reaction_c, hold_s, 2.0)
-    while temperature > 60.0:
-        spend(AMBIENT_C, 4.0, 4.0)
+    pour(flask, _volume(flask))
+    ramp_s = 60.0 * max(0.0, injection_c - AMBIENT_C) / rate
+    elapsed = 0.0
+    while elapsed < ramp_s or (abs(thermal.flask_c - injection_c) > REACHED_C and elapsed < 2.0 * ramp_s + 1800.0):
+        elapsed += 5.0
+        spend(5.0, min(injection_c, AMBIENT_C + rate * elapsed / 60.0))
+    if syringe:
+        volume = _volume(syringe)
+        seconds = 60.0 * volume / INJECTION_RATE_ML_PER_MIN
+        parts = max(1, math.ceil(2.0 * seconds))
+        for _ in range(parts):
+            pour({name: amount / parts for name, amount in syringe.items()}, volume / parts)
+            spend(seconds / parts, injection_c)
+    spend(hold_s, reaction_c, 2.0)
+    while thermal.flask_c > COLDEST_SAMPLE_C:
+        spend(4.0, None, 2.0)
     return reactor
 
 
@@ -401,14 +422,11 @@ def _volume(amounts: Mapping[str, float]) -> float:
 
 
 __all__ = [
-    "Array",
     "Product",
     "Reactor",
     "RunFactors",
-    "Shape",
     "Truth",
     "UnknownChemicalWarning",
-    "flask_temperature",
     "perform",
     "run",
 ]

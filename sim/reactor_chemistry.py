@@ -16,6 +16,7 @@ class Brings(StrEnum):
     ANION = "anion"
     SILYL_ANION = "silyl anion"
     PHOSPHINE_ANION = "phosphine anion"
+    REACTIVE_PHOSPHINE_ANION = "reactive phosphine anion"
     ACID = "acid"
     PHOSPHONIC_ACID = "phosphonic acid"
     AMINE = "amine"
@@ -84,6 +85,10 @@ SUBSTANCES: tuple[Substance, ...] = (
     Substance("hexane", Brings.SOLVENT, 0.1316, None, ("n-hexane", "hexanes")),
 )
 
+# Share of a technical trialkylphosphine that is secondary phosphine, whose chalcogenide is the one that reacts at once
+# (Evans, Evans and Krauss, J. Am. Chem. Soc. 2010, 132, 10973).
+REACTIVE_SHARE = 0.05
+
 _INERT_VOLUME_ML_PER_MMOL = 0.2
 
 
@@ -113,7 +118,9 @@ class Material:
 
     ``conversion_per_s`` is the first-order rate at which an anion of each kind turns into monomer with metal in
     excess; ``solubility_mm`` (mmol/L) is that of the flat crystal in 100 mmol/L of free acid;
-    ``attachment_nm_per_s_mm`` is the growth rate of a facet per mmol/L of monomer in excess; ``nucleation_per_m3_s`` is the prefactor of classical
+    ``attachment_nm_per_s_mm`` is the growth rate of a facet per mmol/L of monomer in excess, which falls off from
+    a radius of ``crowding_nm``; ``nucleation_per_m3_s`` is
+    the prefactor of classical
     nucleation; energies are in kJ/mol, the surface energy in J/m2, the molar volume in m3/mol.
     """
 
@@ -129,6 +136,7 @@ class Material:
     solubility_energy: float
     attachment_nm_per_s_mm: float
     attachment_energy: float
+    crowding_nm: float
     nucleation_per_m3_s: float
     aggregation_per_s: float
     aggregation_energy: float
@@ -142,16 +150,22 @@ MATERIALS: tuple[Material, ...] = (
         anion="Se",
         molar_volume_m3=3.29e-5,
         reference_c=250.0,
-        surface_energy=0.12,
-        conversion_per_s={Brings.PHOSPHINE_ANION: 4e-3, Brings.ANION: 5e-3, Brings.SILYL_ANION: 1.0},
-        conversion_energy=75.0,
-        solubility_mm=0.01,
-        solubility_energy=70.0,
-        attachment_nm_per_s_mm=0.3,
-        attachment_energy=70.0,
+        surface_energy=0.165,
+        conversion_per_s={
+            Brings.REACTIVE_PHOSPHINE_ANION: 4e-2,
+            Brings.PHOSPHINE_ANION: 1e-3,
+            Brings.ANION: 4e-3,
+            Brings.SILYL_ANION: 1.0,
+        },
+        conversion_energy=110.0,
+        solubility_mm=2e-4,
+        solubility_energy=75.0,
+        attachment_nm_per_s_mm=1.2,
+        attachment_energy=50.0,
+        crowding_nm=0.75,
         nucleation_per_m3_s=1e31,
-        aggregation_per_s=2e-3,
-        aggregation_energy=90.0,
+        aggregation_per_s=1.7e-3,
+        aggregation_energy=130.0,
     ),
     Material(
         formula="CdS",
@@ -159,16 +173,22 @@ MATERIALS: tuple[Material, ...] = (
         anion="S",
         molar_volume_m3=2.99e-5,
         reference_c=250.0,
-        surface_energy=0.12,
-        conversion_per_s={Brings.PHOSPHINE_ANION: 1.5e-3, Brings.ANION: 6e-3, Brings.SILYL_ANION: 1.0},
-        conversion_energy=80.0,
-        solubility_mm=0.01,
-        solubility_energy=70.0,
-        attachment_nm_per_s_mm=0.35,
-        attachment_energy=70.0,
+        surface_energy=0.165,
+        conversion_per_s={
+            Brings.REACTIVE_PHOSPHINE_ANION: 1e-2,
+            Brings.PHOSPHINE_ANION: 5e-4,
+            Brings.ANION: 5e-3,
+            Brings.SILYL_ANION: 1.0,
+        },
+        conversion_energy=110.0,
+        solubility_mm=2e-4,
+        solubility_energy=75.0,
+        attachment_nm_per_s_mm=1.4,
+        attachment_energy=50.0,
+        crowding_nm=0.75,
         nucleation_per_m3_s=1e31,
-        aggregation_per_s=2e-3,
-        aggregation_energy=90.0,
+        aggregation_per_s=1.7e-3,
+        aggregation_energy=130.0,
     ),
     Material(
         formula="PbS",
@@ -176,16 +196,22 @@ MATERIALS: tuple[Material, ...] = (
         anion="S",
         molar_volume_m3=3.15e-5,
         reference_c=120.0,
-        surface_energy=0.08,
-        conversion_per_s={Brings.PHOSPHINE_ANION: 1e-3, Brings.ANION: 6e-3, Brings.SILYL_ANION: 6e-2},
-        conversion_energy=45.0,
-        solubility_mm=0.012,
-        solubility_energy=45.0,
-        attachment_nm_per_s_mm=0.7,
-        attachment_energy=55.0,
+        surface_energy=0.11,
+        conversion_per_s={
+            Brings.REACTIVE_PHOSPHINE_ANION: 1e-2,
+            Brings.PHOSPHINE_ANION: 5e-4,
+            Brings.ANION: 3e-3,
+            Brings.SILYL_ANION: 5e-2,
+        },
+        conversion_energy=60.0,
+        solubility_mm=4e-4,
+        solubility_energy=75.0,
+        attachment_nm_per_s_mm=4.0,
+        attachment_energy=45.0,
+        crowding_nm=1.0,
         nucleation_per_m3_s=1e31,
         aggregation_per_s=1e-3,
-        aggregation_energy=70.0,
+        aggregation_energy=90.0,
         cube_from_nm=9.0,
     ),
     Material(
@@ -194,16 +220,22 @@ MATERIALS: tuple[Material, ...] = (
         anion="Se",
         molar_volume_m3=3.53e-5,
         reference_c=150.0,
-        surface_energy=0.08,
-        conversion_per_s={Brings.PHOSPHINE_ANION: 1e-2, Brings.ANION: 5e-3, Brings.SILYL_ANION: 6e-2},
-        conversion_energy=55.0,
-        solubility_mm=0.012,
-        solubility_energy=45.0,
-        attachment_nm_per_s_mm=0.7,
-        attachment_energy=55.0,
+        surface_energy=0.11,
+        conversion_per_s={
+            Brings.REACTIVE_PHOSPHINE_ANION: 5e-2,
+            Brings.PHOSPHINE_ANION: 1.5e-3,
+            Brings.ANION: 2e-3,
+            Brings.SILYL_ANION: 5e-2,
+        },
+        conversion_energy=65.0,
+        solubility_mm=4e-4,
+        solubility_energy=75.0,
+        attachment_nm_per_s_mm=4.0,
+        attachment_energy=45.0,
+        crowding_nm=1.0,
         nucleation_per_m3_s=1e31,
         aggregation_per_s=1e-3,
-        aggregation_energy=70.0,
+        aggregation_energy=90.0,
         cube_from_nm=10.0,
     ),
 )

@@ -22,7 +22,7 @@ BOLTZMANN = 1.380649e-23  # J/K
 AVOGADRO = 6.02214076e23
 
 CLASSES = 9
-GROWTH_DISPERSION = 0.09  # relative standard deviation of the growth rate between particles
+GROWTH_DISPERSION = 0.15  # relative standard deviation of the growth rate between particles
 MAX_COHORTS = 72
 SMALLEST_RADIUS_NM = 0.25  # below it a crystal has dissolved
 DIFFUSIVITY_NM2_PER_S = 1e9  # 1e-9 m2/s: a Cd carboxylate in octadecene at 500 K
@@ -37,8 +37,8 @@ AMINE_COVERS_MM = 150.0
 PHOSPHINE_DISSOLVES_MM = 150.0
 ACID_REFERENCE_MM = 100.0
 ACID_FLOOR_MM = 10.0
-ACID_ORDER = 0.5
-ANION_KINDS = (Brings.SILYL_ANION, Brings.ANION, Brings.PHOSPHINE_ANION)
+ACID_ORDER = 0.9
+ANION_KINDS = (Brings.SILYL_ANION, Brings.REACTIVE_PHOSPHINE_ANION, Brings.ANION, Brings.PHOSPHINE_ANION)
 
 _QUANTILES = norm.ppf((np.arange(CLASSES) + 0.5) / CLASSES)
 GROWTH_FACTORS: Array = np.exp(GROWTH_DISPERSION * _QUANTILES / _QUANTILES.std())
@@ -125,8 +125,10 @@ class Rates:
         return self.solubility_mm * math.exp(math.sqrt(self.barrier / 25.0))
 
 
-def rates(contents: Contents, material: Material, temperature_k: float, speed: float = 1.0) -> Rates:
-    """Coefficients from temperature and composition; ``speed`` multiplies the conversion (trace impurities)."""
+def rates(
+    contents: Contents, material: Material, temperature_k: float, speed: float = 1.0, stickiness: float = 1.0
+) -> Rates:
+    """Coefficients from temperature and composition; ``speed`` multiplies conversion, ``stickiness`` attachment."""
     acid = millimolar(contents.acid, contents)
     phosphonic = millimolar(contents.phosphonic, contents)
     amine = millimolar(contents.amine, contents)
@@ -149,7 +151,10 @@ def rates(contents: Contents, material: Material, temperature_k: float, speed: f
     )
     covered = 1.0 + amine / AMINE_COVERS_MM + phosphonic / PHOSPHONIC_SLOWS_MM
     attachment = (
-        material.attachment_nm_per_s_mm * arrhenius(material.attachment_energy, temperature_k, reference) / covered
+        stickiness
+        * material.attachment_nm_per_s_mm
+        * arrhenius(material.attachment_energy, temperature_k, reference)
+        / covered
     )
     thermal = BOLTZMANN * temperature_k
     unit_m3 = material.molar_volume_m3 / AVOGADRO
@@ -182,10 +187,15 @@ def rates(contents: Contents, material: Material, temperature_k: float, speed: f
 
 
 def step(
-    contents: Contents, material: Material, temperature_k: float, seconds: float, speed: float = 1.0
+    contents: Contents,
+    material: Material,
+    temperature_k: float,
+    seconds: float,
+    speed: float = 1.0,
+    stickiness: float = 1.0,
 ) -> tuple[Contents, float]:
     """One step of the balances, and its error as a multiple of what is tolerable (above 1: take shorter steps)."""
-    coefficients = rates(contents, material, temperature_k, speed)
+    coefficients = rates(contents, material, temperature_k, speed, stickiness)
     contents = _dissolve(contents, coefficients, seconds)
     contents, released = _convert(contents, coefficients, seconds)
     contents, growth_error = _grow(contents, material, coefficients, released, seconds)
@@ -229,8 +239,10 @@ def _grow(
     radii, numbers = contents.radii_nm, contents.numbers
     per_nm3 = _mmol_per_nm3(material)
     attachment = coefficients.attachment_nm_per_s_mm * GROWTH_FACTORS
-    # Series of diffusion to the surface and attachment at it (Talapin et al. 2001, without their transfer term).
-    slope = seconds * attachment / (1.0 + attachment * radii / coefficients.diffusion_nm2_per_s_mm)
+    # Series of diffusion to the surface and attachment at it (Talapin et al. 2001, without their transfer term); the
+    # larger the facet, the denser its ligands and the slower the attachment.
+    hindrance = (radii / material.crowding_nm) ** 2 + attachment * radii / coefficients.diffusion_nm2_per_s_mm
+    slope = seconds * attachment / (1.0 + hindrance)
     equilibrium = coefficients.solubility_mm * np.exp(coefficients.capillary_nm / np.maximum(radii, SMALLEST_RADIUS_NM))
     base = radii - slope * equilibrium
     weights = per_nm3 * numbers
