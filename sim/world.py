@@ -26,6 +26,8 @@ STEP_S = 1.0
 # While liquid runs into a hot flask, composition and temperature change from one instant to the next.
 INJECTION_STEP_S = 0.2
 HOT_C = 80.0
+# Below it the kinetics stand still for days, so a vessel that waits costs no computing.
+FROZEN_C = 40.0
 # What a kill of the lab process may undo of a reaction that goes on undisturbed.
 SAVE_EVERY_S = 300.0
 FIELDS_OF_VIEW = 2
@@ -93,11 +95,12 @@ class World:
 
     def advance(self, seconds: float) -> None:
         """Lets lab time pass, and saves what happened in it."""
-        end = self.now + seconds
-        while self.now < end:
-            self._step(min(self._longest_step(), end - self.now))
-            if end - self.now < 1e-6:
-                self.now = end
+        # Steps are cut from what is left, never from `now`: the same commands give the same steps at any time of day.
+        left = seconds
+        while left > 1e-9:
+            step = min(self._longest_step(), left)
+            self._step(step)
+            left -= step
         if self.records.has_news or self._moved or self.now - self._saved_at >= SAVE_EVERY_S:
             self.save()
 
@@ -115,7 +118,7 @@ class World:
             if moved > 0:
                 self._pour(name, moved)
         self.hotplate.advance(seconds)
-        if self.reactor is not None and self.thermal.liquid_ml > 0:
+        if self.reactor is not None and self.thermal.liquid_ml > 0 and self.thermal.flask_c > FROZEN_C:
             # The reactor has a cold injection of its own, for use without a thermal model; here the flask's is felt.
             own_drop = self.reactor.factors.probe_offset_c - self.reactor.temperature_offset_c
             self.reactor.advance(seconds, self.thermal.flask_c + own_drop)
