@@ -98,7 +98,9 @@ def render(
     """
     generator = np.random.default_rng(seed)
     scale = nm_per_px or magnification_nm_per_px(product)
-    coverage = coverage if coverage is not None else 0.28 + 0.22 * generator.random()
+    coverage = (
+        coverage if coverage is not None else (0.28 + 0.22 * generator.random()) * (1.0 - product.aggregated_fraction)
+    )
     dose = dose_per_px if dose_per_px is not None else 60.0 + 80.0 * generator.random()
     size = (size_px, size_px)
 
@@ -106,6 +108,7 @@ def render(
     masks = np.zeros(size, dtype=np.int32)
     clumps = _clumps(product, size, generator, thickness)
     particles = _particles(product, scale, coverage, overlapping, size, generator, thickness, masks)
+    masks[clumps] = 0
     transmission = np.exp(-thickness) * _film(size, scale, generator)
     seen = _expose(_defocus(transmission, scale, generator), dose, generator)
     bar = None if scale_bar == "none" else label.choose(scale, size_px)
@@ -218,16 +221,17 @@ def _clumps(
     clumps = np.zeros(size, dtype=bool)
     if product.aggregated_fraction < PRECIPITATE_FROM:
         return clumps
-    heap = np.zeros(size, dtype=np.float32)
+    rows = np.arange(size[0], dtype=np.float32)[:, None]
+    columns = np.arange(size[1], dtype=np.float32)[None, :]
+    hill = np.zeros(size, dtype=np.float32)
     for _ in range(1 + round(3 * product.aggregated_fraction)):
         middle = generator.random(2) * size
-        spread = (0.04 + 0.10 * product.aggregated_fraction) * size[0]
-        for _ in range(60):
-            x, y = (middle + spread * generator.standard_normal(2)).astype(int).tolist()
-            cv2.circle(heap, (x, y), max(3, int(0.35 * spread * (0.4 + generator.random()))), 1.0, -1, cv2.LINE_AA)
-    soft = cv2.GaussianBlur(heap, (0, 0), 2.0)
-    clumps |= soft > 0.5
-    thickness += np.float32(1.6) * soft
+        spread = (0.05 + 0.15 * product.aggregated_fraction * generator.random()) * size[0]
+        distance = (rows - middle[0]) ** 2 + (columns - middle[1]) ** 2
+        np.maximum(hill, np.exp(-distance / (2.0 * spread**2)), out=hill, casting="unsafe")
+    rough = hill * (1.0 + 0.30 * _noise(size, 0.010 * size[0], generator) + 0.12 * _noise(size, 3.0, generator))
+    clumps |= rough > 0.5
+    thickness += np.float32(1.6) * np.clip(8.0 * (rough - 0.5) + 0.5, 0.0, 1.0).astype(np.float32)
     return clumps
 
 
