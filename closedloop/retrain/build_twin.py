@@ -1,0 +1,27 @@
+"""Trains the twin of the shipped model and puts it among the package's data: ``python -m closedloop.retrain.build_twin``.
+
+To be done again whenever the shipped literature or the synthesis model's training changes.
+"""
+
+import sys
+from pathlib import Path
+
+from closedloop.retrain.makers import SHIPPED_SEED, shipped_training, twin_name
+from closedloop.synthesis import SynthesisModel
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def main() -> None:
+    training = shipped_training()
+    model = SynthesisModel.fit(training, seed=SHIPPED_SEED)
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("twin-*"):
+        old.unlink()
+    path = FOLDER / twin_name(training)
+    model.save(path)
+    print(f"{path.name}: {model.description}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
