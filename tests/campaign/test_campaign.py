@@ -1,0 +1,151 @@
+"""Ask and tell: what a campaign remembers, and what it makes of what it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from closedloop.campaign import Campaign, CampaignFileError, NotOfThisCampaign
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe
+from closedloop.store import State
+from tests.campaign.fakes import TrendModel, size_of
+
+
+@pytest.fixture
+def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
+    monkeypatch.setattr(Campaign, "model", lambda self: TrendModel())
+    return Campaign.open("cdse", store=f"sqlite:///{tmp_path}/lab.db", seed=3)
+
+
+def _propose(campaign: Campaign, count: int) -> list[Recipe]:
+    """Recipes as if proposed, for tests that are not about the choice of them."""
+    recipes = campaign.definition.space.sample(count, seed=1)
+    for recipe in recipes:
+        campaign.store.add_experiment(campaign.name, recipe)
+    return recipes
+
+
+def _outcome(size_nm: float, **changes: object) -> Outcome:
+    values = {"size_nm": size_nm, "size_std_nm": 0.1 * size_nm, "particle_count": 200, "shape": "sphere"}
+    return Outcome.model_validate(values | changes)
+
+
+def test_proposals_keep_the_limits_and_wait_in_the_store(campaign: Campaign) -> None:
+    recipes = campaign.propose(3)
+    assert len(set(recipes)) == 3
+    target = campaign.definition.target
+    for recipe in recipes:
+        assert campaign.definition.space.contains(recipe)
+        assert target.limits.violations(recipe) == []
+    records = campaign.experiments()
+    assert [record.recipe for record in records] == recipes
+    assert {record.state for record in records} == {State.PROPOSED}
+    assert all(record.model_id == "shipped" and record.prediction for record in records)
+
+
+def test_what_is_pending_is_not_proposed_again(campaign: Campaign) -> None:
+    assert not set(campaign.propose(2)) & set(campaign.propose(2))
+
+
+def test_a_recorded_outcome_closes_the_experiment_that_waited_for_it(campaign: Campaign) -> None:
+    first, second = _propose(campaign, 2)
+    record = campaign.record(second, _outcome(3.1))
+    assert record.state is State.CLOSED
+    assert record.outcome is not None
+    assert record.outcome.success is True
+    assert [r.recipe for r in campaign.open_experiments()] == [first]
+
+
+def test_telling_moves_the_next_proposals_towards_the_target(campaign: Campaign) -> None:
+    """This lab makes everything 30% smaller than the model believes; three rounds are enough to learn that."""
+    errors = []
+    for _ in range(3):
+        for recipe in campaign.propose(4):
+            made = 0.7 * size_of(recipe)
+            errors.append(abs(made - 4.0))
+            campaign.record(recipe, _outcome(made))
+    assert sum(errors[-4:]) < 0.5 * sum(errors[:4])
+    assert campaign.hits()
+
+
+def test_a_recipe_of_the_labs_own_is_recorded_too(campaign: Campaign) -> None:
+    own = Recipe(product="CdSe", reagents=(Reagent(name="CdO", amount_mmol=0.3),), reaction_time_min=5)
+    record = campaign.record(own, _outcome(5.0))
+    assert record.state is State.CLOSED
+    assert record.recipe.reagents[0].name == "cadmium oxide"
+
+
+def test_another_product_is_refused_by_name(campaign: Campaign) -> None:
+    with pytest.raises(NotOfThisCampaign, match="makes PbS"):
+        campaign.record(Recipe(product="PbS"), _outcome(5.0))
+    assert campaign.experiments() == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause", "success", "state"),
+    [
+        (Outcome(particle_count=0), FailureCause.NOTHING_FORMED, False, State.FAILED),
+        (_outcome(3.0, particle_count=5), FailureCause.TOO_FEW_PARTICLES, None, State.FAILED),
+        (_outcome(3.0, size_std_nm=1.5), FailureCause.TOO_POLYDISPERSE, False, State.FAILED),
+        (_outcome(900.0), FailureCause.BULK_PRECIPITATE, False, State.FAILED),
+        (Outcome(failure_cause=FailureCause.BLOCKED), FailureCause.BLOCKED, None, State.FAILED),
+        (_outcome(3.0), None, True, State.CLOSED),
+    ],
+)
+def test_outcomes_are_judged_by_the_campaigns_thresholds(
+    campaign: Campaign, outcome: Outcome, cause: FailureCause | None, success: bool | None, state: State
+) -> None:
+    record = campaign.record(_propose(campaign, 1)[0], outcome)
+    assert record.outcome is not None
+    assert record.outcome.failure_cause is cause
+    assert record.outcome.success is success
+    assert record.state is state
+    # Only chemistry teaches.
+    assert record.teaches is (success is not None)
+
+
+def test_the_tem_result_that_comes_days_later_replaces_the_peak(campaign: Campaign) -> None:
+    recipe = _propose(campaign, 1)[0]
+    peak = _outcome(4.9, evidence=Evidence(method=Method.ABSORBANCE))
+    record = campaign.record(recipe, peak)
+    assert not campaign.hits()
+    later = campaign.settle(record.id, _outcome(4.05, evidence=Evidence(method=Method.TEM)))
+    assert later.outcome is not None
+    assert later.outcome.size_nm == 4.05
+    assert [hit.id for hit in campaign.hits()] == [record.id]
+    weaker = campaign.settle(record.id, _outcome(4.9, evidence=Evidence(method=Method.ABSORBANCE)))
+    assert weaker.outcome == later.outcome
+    assert len(campaign.store.outcomes(record.id)) == 3
+
+
+def test_the_best_is_the_nearest_that_meets_every_wish(campaign: Campaign) -> None:
+    near_but_broad, near_enough, far = _propose(campaign, 3)
+    campaign.record(far, _outcome(5.0))
+    campaign.record(near_but_broad, _outcome(4.0, size_std_nm=1.2))
+    assert (best := campaign.best())
+    assert best.recipe == near_but_broad
+    campaign.record(near_enough, _outcome(4.15))
+    assert (best := campaign.best())
+    assert best.recipe == near_enough
+
+
+def test_what_was_given_up_does_not_count_against_the_budget(campaign: Campaign) -> None:
+    _propose(campaign, 2)
+    campaign.abandon(campaign.experiments()[0].id, "no cadmium left")
+    assert len(campaign.made()) == 1
+    assert campaign.experiments()[0].state is State.FAILED
+    assert "no cadmium left" in campaign.experiments()[0].note
+
+
+def test_a_campaign_is_found_again_by_its_name(campaign: Campaign) -> None:
+    _propose(campaign, 1)
+    again = Campaign.reopen("cdse", campaign.store)
+    assert again.definition == campaign.definition
+    assert again.experiments() == campaign.experiments()
+
+
+def test_a_faulty_file_leaves_no_store_behind(tmp_path: Path) -> None:
+    faulty = tmp_path / "faulty.yaml"
+    faulty.write_text("name: x\n")
+    with pytest.raises(CampaignFileError):
+        Campaign.open(faulty, store=f"sqlite:///{tmp_path}/new.db")
+    assert not (tmp_path / "new.db").exists()
