@@ -108,7 +108,7 @@ def test_the_negatives_can_be_left_out(gu2025_folder: Path) -> None:
 
 def copy(folder: Path, to: Path) -> Path:
     for name in (RECIPES, NEGATIVES, SHAPES, SOURCES, SPREADSHEET):
-        shutil.copy(gu2025_folder / name, to / name)
+        shutil.copy(folder / name, to / name)
         (to / name).chmod(0o644)
     return to
 
