@@ -136,7 +136,9 @@ class Vocabulary:
                     amount[i, j] = max(reagent.amount_mmol, LEAST_AMOUNT_MMOL)
         values = np.array([condition_values(recipe) for recipe in recipes], dtype=float).reshape(n, len(CONDITIONS))
         condition_known = np.isfinite(values)
-        scaled = (np.where(condition_known, values, self.condition_centre) - self.condition_centre) / self.condition_scale
+        scaled = (
+            np.where(condition_known, values, self.condition_centre) - self.condition_centre
+        ) / self.condition_scale
         products = list(dict.fromkeys(recipe.product for recipe in recipes))
         product_row = {name: i for i, name in enumerate(products)}
         described = [describe_product(name) for name in products]

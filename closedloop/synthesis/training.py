@@ -22,10 +22,10 @@ Progress = Callable[[float, str], None]
 class Schedule:
     """How long and how hard; the defaults suit a few hundred to a few thousand experiments."""
 
-    steps: int = 500
-    batch: int = 48
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.03
+    steps: int = 250
+    batch: int = 32
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
     # Weight of the masked-amount loss, and the share of a batch that it is computed on.
     amount_weight: float = 0.3
     design_share: float = 0.33
@@ -85,10 +85,14 @@ def train(
     """
     rng = np.random.default_rng(seed)
     tensors = to_tokens(arrays, device)
-    known = {name: torch.as_tensor(getattr(labels, name), device=device) for name in ("size", "shape", "success", "weight")}
+    known = {
+        name: torch.as_tensor(getattr(labels, name), device=device) for name in ("size", "shape", "success", "weight")
+    }
     chances = np.where(held_out, 0.0, 1.0)
     pools = [np.flatnonzero(row) for row in chances]
-    optimiser = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+    )
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.learning_rate, schedule.steps, pct_start=0.15)
     batches = [_batches(pool, schedule.batch, rng) for pool in pools]
     network.train()
@@ -107,7 +111,7 @@ def train(
             optimiser.step()
             rate.step()
             if progress and (step % 20 == 19 or step + 1 == schedule.steps):
-                progress((step + 1) / schedule.steps, f"training, loss {float(loss):.3f}")
+                progress((step + 1) / schedule.steps, f"training, loss {float(loss.detach()):.3f}")
     network.eval()
 
 
@@ -171,7 +175,7 @@ def _amount_loss(network: Network, tokens: Tokens, outcome: dict[str, Tensor]) -
         wished_shape=torch.where(outcome["shape"] >= 0, outcome["shape"], torch.full_like(outcome["shape"], NO_SHAPE)),
     )
     wanted = (tokens.log_amount - network.amount_centre) / network.amount_scale
-    error = functional.smooth_l1_loss(network(shown).amount, wanted, beta=0.3, reduction="none")
+    error = functional.smooth_l1_loss(network(shown, amounts=True).amount, wanted, beta=0.3, reduction="none")
     return _mean(error.flatten(1), (hidden * (usable * outcome["weight"])[..., None]).flatten(1))
 
 

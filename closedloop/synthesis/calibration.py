@@ -1,0 +1,50 @@
+"""Intervals that hold what they promise: predicted standard deviations are rescaled by errors on held-out experiments.
+
+Split conformal prediction with normalised errors (Lei et al., "Distribution-Free Predictive Inference for Regression",
+J. Am. Stat. Assoc. 2018, 113, 1094, section 5.2).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.stats import norm
+
+LEVELS = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6827, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975])
+# Fewer held-out errors than this say too little about the scale; then the model's own deviations stand as they are.
+LEAST_ERRORS = 8
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``widths`` (levels,): how many predicted standard deviations each side hold the fraction `LEVELS` of errors."""
+
+    widths: np.ndarray
+
+    @classmethod
+    def of(cls, errors: np.ndarray) -> "Calibration":
+        """From held-out errors over predicted standard deviations, (n,)."""
+        normal = norm.ppf((1 + LEVELS) / 2)
+        n = len(errors)
+        if n < LEAST_ERRORS:
+            return cls(normal)
+        # The (n + 1)(1 - alpha)th smallest error; where there are too few errors for a level, the normal law goes on.
+        wanted = LEVELS * (n + 1) / n
+        reached = wanted <= 1
+        widths = np.quantile(np.abs(errors), np.minimum(wanted, 1), method="higher")
+        last = int(np.flatnonzero(reached)[-1])
+        widths = np.where(reached, widths, widths[last] * normal / normal[last])
+        return cls(np.maximum.accumulate(widths))
+
+    def width(self, coverage: float) -> float:
+        """Half width of the interval in predicted standard deviations; ``coverage`` between 0 and 1, both excluded."""
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage is {coverage}; give a fraction between 0 and 1")
+        if coverage >= LEVELS[-1]:
+            return float(self.widths[-1] * norm.ppf((1 + coverage) / 2) / norm.ppf((1 + LEVELS[-1]) / 2))
+        return float(np.interp(coverage, np.r_[0, LEVELS], np.r_[0, self.widths]))
+
+    @cached_property
+    def scale(self) -> float:
+        """What a predicted standard deviation is multiplied by for a normal law to hold 90% of the errors."""
+        return self.width(0.9) / float(norm.ppf(0.95))

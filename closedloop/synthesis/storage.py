@@ -1,0 +1,134 @@
+"""A model as one safetensors file: tensors, and JSON in the file's header for everything that is not a tensor.
+
+The header's entry ``closedloop_synthesis`` names the format's version; a file of another version is refused by name
+rather than read wrongly. Nothing in such a file is ever executed.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from closedloop.synthesis.calibration import LEVELS, Calibration
+from closedloop.synthesis.errors import ModelFileError
+from closedloop.synthesis.members import Scale
+from closedloop.synthesis.network import Network, Settings
+from closedloop.synthesis.precedents import Precedents
+from closedloop.synthesis.tokens import Vocabulary
+
+if TYPE_CHECKING:
+    from closedloop.synthesis.model import SynthesisModel
+
+KEY = "closedloop_synthesis"
+VERSION = 1
+
+
+def write(model: "SynthesisModel", path: Path) -> None:
+    """Into a temporary file beside ``path``, then renamed. Raises `ModelFileError` where that is impossible."""
+    tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
+    # Single precision is enough for the inputs of a kernel; its hyperparameters are kept in double.
+    tensors |= {
+        f"precedents.{name}": value.float() if name.startswith("features.") else value
+        for name, value in model.precedents.state().items()
+    }
+    tensors["vocabulary"] = torch.as_tensor(model.vocabulary.vectors)
+    tensors["calibration"] = torch.as_tensor(model.calibration.widths)
+    words = model.vocabulary
+    header: dict[str, Any] = {
+        "version": VERSION,
+        "description": model.description,
+        "settings": asdict(model.network.settings),
+        "vocabulary": {
+            "chemicals": words.chemicals,
+            "condition_centre": words.condition_centre,
+            "condition_scale": words.condition_scale,
+            "amount_centre": words.amount_centre,
+            "amount_scale": words.amount_scale,
+        },
+        "scale": asdict(model.scale),
+        "priors": asdict(model.priors),
+        "folds": model.folds,
+        "doubt": model.doubt,
+    }
+    content = save({name: value.contiguous() for name, value in tensors.items()}, {KEY: json.dumps(header)})
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ModelFileError(
+            f"{path}: cannot be written ({error.strerror}); choose a folder you may write to"
+        ) from error
+
+
+def read(path: Path) -> "SynthesisModel":
+    """The model in the file; see `SynthesisModel.load`."""
+    from closedloop.synthesis.model import Priors, SynthesisModel
+
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such model file; check the path, or train one")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            header = json.loads(metadata.get(KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelFileError(
+            f"{path}: is not a model file, or is cut short ({' '.join(str(error).split())}); copy or train it again"
+        ) from error
+    if not isinstance(header, dict):
+        raise ModelFileError(f"{path}: is a safetensors file but not a synthesis model; give the path of one")
+    if header.get("version") != VERSION:
+        raise ModelFileError(
+            f"{path}: is a model of format version {header.get('version')!r}, and this closedloop reads {VERSION}; "
+            "train it again, or use the closedloop that wrote it"
+        )
+    try:
+        words = header["vocabulary"]
+        vocabulary = Vocabulary(
+            tuple(words["chemicals"]),
+            tensors["vocabulary"].numpy(),
+            tuple(words["condition_centre"]),
+            tuple(words["condition_scale"]),
+            words["amount_centre"],
+            words["amount_scale"],
+        )
+        network = Network(
+            Settings(**header["settings"]), len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale
+        )
+        network.load_state_dict(_part(tensors, "network."))
+        widths = tensors["calibration"].numpy().astype(float)
+        if widths.shape != LEVELS.shape or not np.isfinite(widths).all():
+            raise ValueError("calibration widths")
+        priors = header["priors"]
+        shape = None if priors["shape"] is None else tuple(priors["shape"])
+        return SynthesisModel(
+            vocabulary,
+            network,
+            Precedents.from_state({name: value.double() for name, value in _part(tensors, "precedents.").items()}),
+            Calibration(widths),
+            Scale(**header["scale"]),
+            Priors(shape, priors["success"]),
+            dict(header["folds"]),
+            str(header["description"]),
+            float(header["doubt"]),
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(
+            f"{path}: is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]}); train it again"
+        ) from error
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
