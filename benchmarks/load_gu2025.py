@@ -35,9 +35,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    started = time.perf_counter()
+    started, started_cpu = time.perf_counter(), time.process_time()
     loaded = load("gu2025", folder)
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
     recipes = [one for one in loaded.experiments if one.outcome.success]
     slots, unknown = unresolved(recipes)
     digest = hashlib.sha256()
@@ -46,6 +46,7 @@ def main() -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     report = {
         "load_seconds": round(seconds, 2),
+        "processor_seconds": round(cpu_seconds, 2),
         "recipes": len(recipes),
         "negatives": len(loaded.experiments) - len(recipes),
         "repairs": dict(loaded.repairs),

@@ -62,7 +62,7 @@ def load_gu2025(folder: Path, *, negatives: bool = True) -> Loaded:
     if list(sources["ID"]) != list(rows["ID"]):
         raise DataError(f"{folder / SOURCES}: its IDs are not those of {RECIPES}; copy both files again")
     implausible = _implausible(rows)
-    records = rows.merge(sources, on="ID").to_dict("records")
+    records = _records(rows.merge(sources, on="ID"))
     experiments = [_recipe_row(row, shapes, implausible, repairs) for row in records]
     keys = [_row_key(row) for row in records]
     keyed = rows.assign(key=pd.Series(keys, dtype=object))
@@ -78,7 +78,7 @@ def load_gu2025(folder: Path, *, negatives: bool = True) -> Loaded:
     ]
     if synthetic is not None:
         of_negatives: Counter[str] = Counter()
-        experiments += [_negative_row(row, of_negatives) for row in synthetic.to_dict("records")]
+        experiments += [_negative_row(row, of_negatives) for row in _records(synthetic)]
         repairs.update({f"negatives: {kind}": count for kind, count in of_negatives.items()})
         notes.append("the negatives are synthetic and separable from the conditions alone: they are no evidence")
     return Loaded(experiments, repairs, tuple(notes))
@@ -112,6 +112,14 @@ def _table(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: empty cells where there should be none; it is truncated: copy it again")
     frame["ID"] = frame["ID"].astype(int)
     return frame
+
+
+def _records(frame: pd.DataFrame) -> list[Row]:
+    """The rows as dictionaries; column by column, which is several times as fast as ``to_dict``."""
+    return [
+        dict(zip(frame.columns, cells, strict=True))
+        for cells in zip(*(frame[name].tolist() for name in frame), strict=True)
+    ]
 
 
 def _shapes(path: Path) -> list[Shape]:
