@@ -17,6 +17,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -262,10 +263,9 @@ async def serve(world: World, *, free_run_factor: float, idle_minutes: float) ->
     lab_file = world.directory / LAB_FILE
     replace_file(lab_file, json.dumps({"pid": os.getpid(), "token": server.token, "host": HOST, "ports": ports}))
     # Imported once the ports are open: they take a second or two, in which the loop has imports of its own to do.
-    imports = asyncio.create_task(asyncio.to_thread(_import_simulators))
+    threading.Thread(target=_import_simulators, daemon=True).start()
     try:
         reason = await server.run()
-        await imports
         world.note("lab ended", reason=reason)
     finally:
         lab_file.unlink(missing_ok=True)
