@@ -1,4 +1,4 @@
-"""Trains the twin of the shipped model and puts it among the package's data: ``python -m closedloop.retrain.build_twin``.
+"""Trains the shipped model's twin, which is package data: ``python -m closedloop.retrain.build_twin``.
 
 To be done again whenever the shipped literature or the synthesis model's training changes.
 """

@@ -29,12 +29,14 @@ class Predicts(Protocol):
 class Tolerance:
     """How much worse still counts as not worse: a share of the size error, and points of the Brier score.
 
-    The lab's last runs are few, so that chance moves their mean more than that of the literature.
+    The lab's last runs are few, so that chance moves their mean more than that of the literature. A difference of
+    ``negligible_nm`` is below what TEM resolves of a mean diameter, and never counts.
     """
 
     literature_size: float = 0.05
     lab_size: float = 0.10
     brier: float = 0.02
+    negligible_nm: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,15 @@ def compare(
             old, new = (
                 float(np.abs(np.array([one.size_nm for one in guess]) - sizes)[known].mean()) for guess in foreseen
             )
-            checks.append(Check(f"size error in nm, {place}", int(known.sum()), old, new, old * (1 + slack)))
+            checks.append(
+                Check(
+                    f"size error in nm, {place}",
+                    int(known.sum()),
+                    old,
+                    new,
+                    max(old * (1 + slack), old + tolerance.negligible_nm),
+                )
+            )
         worked = np.array(
             [np.nan if one.outcome.success is None else one.outcome.success for one in experiments], float
         )

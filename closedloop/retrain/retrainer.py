@@ -109,7 +109,9 @@ class Retrainer:
                 self.store.add_retraining(None, promoted=False, reason=f"failed: {said}", last_outcome=mark)
                 if isinstance(error, ClosedloopError):
                     raise
-                raise RetrainError(f"retraining failed ({type(error).__name__}: {said}); the model stays") from error
+                raise RetrainError(
+                    f"no challenger came of it ({type(error).__name__}: {said}); the model in service stays"
+                ) from error
 
     def _challenge(self, lab: list[ExperimentRecord], mark: int) -> RetrainResult:
         started = time.monotonic()

@@ -35,7 +35,7 @@ def retrain_if_new(store: Store, *, seed: int = 0, maker: Maker | None = None) -
             if retrainer.new_outcomes(name):
                 said.append(retrainer.retrain(name))
         except ClosedloopError as error:
-            said.append(f"retraining failed, the old model stays: {error}")
+            said.append(f"{name}: {error}")
     for sentence in said:
         LOG.info(sentence)
     return said

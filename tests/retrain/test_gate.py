@@ -1,0 +1,62 @@
+"""Not worse within the stated tolerance, on what is known, and on nothing else."""
+
+import pytest
+
+from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe
+from closedloop.retrain import Tolerance, compare
+
+
+class Says:
+    """Predicts the same for every recipe."""
+
+    def __init__(self, size_nm: float, success_probability: float = 0.9) -> None:
+        self.size_nm = size_nm
+        self.success_probability = success_probability
+
+    def predict(self, recipes: object) -> list["Says"]:
+        return [self for _ in recipes]  # type: ignore[attr-defined]
+
+
+def known(size_nm: float | None, success: bool | None = True) -> Experiment:
+    cause = FailureCause.NOTHING_FORMED if success is False else None
+    outcome = Outcome(size_nm=size_nm, success=success, failure_cause=cause)
+    return Experiment(recipe=Recipe(product="CdSe"), outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("challenger", "passes"), [(4.0, True), (4.09, True), (4.11, False), (3.0, True), (1.95, True), (1.85, False)]
+)
+def test_a_size_error_may_grow_by_the_tolerance_and_no_more(challenger: float, passes: bool) -> None:
+    checks = compare(Says(4.0), Says(challenger), [], [known(3.0, None)], Tolerance(lab_size=0.1))
+    assert [check.passed for check in checks] == [passes]
+    assert checks[0].champion == pytest.approx(1.0)
+    assert checks[0].challenger == pytest.approx(abs(challenger - 3.0))
+
+
+@pytest.mark.parametrize(("challenger", "passes"), [(3.009, True), (3.011, False)])
+def test_what_tem_cannot_resolve_does_not_count(challenger: float, passes: bool) -> None:
+    checks = compare(Says(3.0), Says(challenger), [known(3.0, None)], [], Tolerance())
+    assert [check.passed for check in checks] == [passes]
+
+
+def test_literature_and_lab_are_judged_apart_each_on_what_is_known() -> None:
+    literature = [known(3.0), known(None), known(5.0, None)]
+    lab = [known(2.0), known(None, False)]
+    checks = compare(Says(4.0, 0.5), Says(3.0, 0.9), literature, lab, Tolerance())
+    found = {check.what: (check.count, round(check.champion, 4), round(check.challenger, 4)) for check in checks}
+    assert found == {
+        "size error in nm, held-out literature": (2, 1.0, 1.0),
+        "Brier score of success, held-out literature": (2, 0.25, 0.01),
+        "size error in nm, last lab runs": (1, 2.0, 1.0),
+        "Brier score of success, last lab runs": (2, 0.25, 0.41),
+    }
+    assert [check.passed for check in checks] == [True, True, True, False]
+
+
+def test_nothing_known_is_no_check() -> None:
+    assert compare(Says(4.0), Says(9.0), [], [known(None, None)], Tolerance()) == []
+
+
+def test_a_number_that_is_none_does_not_pass() -> None:
+    checks = compare(Says(4.0), Says(float("nan")), [], [known(3.0, None)], Tolerance())
+    assert [check.passed for check in checks] == [False]

@@ -1,0 +1,114 @@
+"""The service: one per store, retrains at once and then again, and survives what goes wrong."""
+
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from closedloop.campaign import Campaign
+from closedloop.retrain import ServiceRunning, add_job, retrain_if_new, serve
+from closedloop.retrain.schedule import JOB_ID
+from closedloop.store import Store
+from tests.retrain.line_model import Line, LineMaker, run_lab
+
+SERVE = """
+import sys
+from datetime import timedelta
+from closedloop.retrain import serve
+from closedloop.store import Store
+store = Store.open(sys.argv[1])
+print("ready", store.files, flush=True)
+try:
+    serve(store, timedelta(seconds=1))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def lab(store: Store) -> Store:
+    """With a campaign that can be reopened, and runs in it."""
+    Campaign.open("cdse", store)
+    run_lab(store, [210.0, 230.0, 250.0, 270.0, 290.0])
+    return store
+
+
+def test_it_retrains_where_something_is_new_and_only_there(lab: Store, maker: LineMaker) -> None:
+    said = retrain_if_new(lab, maker=maker)
+    assert len(said) == 1
+    assert "model-0001" in said[0]
+    assert retrain_if_new(lab, maker=maker) == []
+    run_lab(lab, [220.0])
+    assert len(retrain_if_new(lab, maker=maker)) == 1
+    assert len(lab.retrainings()) == 2
+    score = lab.scores("cdse")[0]
+    assert (score.model_id, score.metrics["lab_runs"]) == ("model-0001", 5)
+
+
+def test_a_failure_is_said_and_does_not_end_the_service(lab: Store, maker: LineMaker) -> None:
+    def crash(line: Line) -> Line:
+        raise ValueError("singular matrix")
+
+    maker.wrap = crash
+    said = retrain_if_new(lab, maker=maker)
+    assert said == ["cdse: no challenger came of it (ValueError: singular matrix); the model in service stays"]
+
+
+def test_the_job_is_one_however_often_it_is_added_and_runs_at_once() -> None:
+    ran, scheduler = threading.Event(), BackgroundScheduler(timezone=UTC)
+    scheduler.start(paused=True)
+    try:
+        add_job(scheduler, lambda: None, timedelta(hours=3))
+        add_job(scheduler, ran.set, timedelta(hours=6))
+        (job,) = scheduler.get_jobs()
+        assert (job.id, job.coalesce, job.max_instances) == (JOB_ID, True, 1)
+        assert job.trigger.interval == timedelta(hours=6)
+        scheduler.resume()
+        assert ran.wait(10)
+        (job,) = scheduler.get_jobs()
+        assert timedelta(hours=5.9) < job.next_run_time - datetime.now(UTC) <= timedelta(hours=6)
+    finally:
+        scheduler.shutdown()
+
+
+def test_a_time_that_was_slept_through_is_made_up_for_once() -> None:
+    runs: list[datetime] = []
+    done, scheduler = threading.Event(), BackgroundScheduler(timezone=UTC)
+
+    def job() -> None:
+        runs.append(datetime.now(UTC))
+        done.set()
+
+    scheduler.start(paused=True)
+    try:
+        add_job(scheduler, job, timedelta(hours=1))
+        scheduler.modify_job(JOB_ID, next_run_time=datetime.now(UTC) - timedelta(hours=30))
+        scheduler.resume()
+        assert done.wait(10)
+    finally:
+        scheduler.shutdown(wait=True)
+    assert len(runs) == 1
+
+
+def test_one_process_serves_a_store(store: Store) -> None:
+    command = [sys.executable, "-c", SERVE, store.url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().startswith("ready")
+        for _ in range(200):
+            if (store.files / "serve.lock").exists():
+                break
+            threading.Event().wait(0.05)
+        with pytest.raises(ServiceRunning, match="another process holds"):
+            serve(store, timedelta(hours=1))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert (process.returncode, said) == (130, "")
+    finally:
+        process.kill()
+        process.communicate()
