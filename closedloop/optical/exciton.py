@@ -134,6 +134,8 @@ def _first_peak(spectrum: _Smoothed) -> int | None:
     from scipy.signal import find_peaks
 
     above = spectrum.absorbance - float(np.percentile(spectrum.absorbance, 2))
+    if above.max() <= 1e-9 * np.abs(spectrum.absorbance).max():
+        return None
     # The curvature of a line of absorbance a is about a / width²; times the window squared it is an absorbance again.
     area = spectrum.half_window_ev**2
     indices, properties = find_peaks(spectrum.curvature, prominence=0.0)

@@ -60,7 +60,7 @@ def _terms(side: str, text: str) -> list[tuple[float, str | None]]:
             terms.append((sign * _finite(term, text), None))
             continue
         match = _TERM.fullmatch(term)
-        if match is None:
+        if match is None or match["name"].startswith(("+", "-")):
             raise SearchSpaceError(f"constraint {text!r}: a term is missing beside a sign or a comparison")
         name = match["name"].strip()
         if "*" in name:

@@ -118,9 +118,11 @@ class Geometry:
             return np.asarray(linear)
         safe_low = np.where(self._log, low, 1.0)
         safe_high = np.where(self._log, high, 2.0)
-        safe = np.where(self._log, np.maximum(values, safe_low * 1e-3), 1.0)
-        logarithmic = np.log(safe / safe_low) / np.log(safe_high / safe_low)
-        return np.where(self._log, logarithmic, linear)
+        # A chemical that is absent has no logarithm; it is placed as if a thousandth of the least amount were there.
+        first, last = np.log(safe_low), np.log(safe_high)
+        safe = np.log(np.where(self._log & (values > 0), values, 1.0))
+        placed = np.where(values > 0, np.maximum(safe, first - np.log(1e3)), first - np.log(1e3))
+        return np.where(self._log, (placed - first) / (last - first), linear)
 
     def to_values(self, unit: Array) -> Array:
         """The unit cube (..., d) to physical values; coordinates outside the cube are moved to its wall."""
@@ -129,7 +131,8 @@ class Geometry:
         linear = low + unit * (high - low)
         safe_low = np.where(self._log, low, 1.0)
         safe_high = np.where(self._log, high, 2.0)
-        logarithmic = safe_low * (safe_high / safe_low) ** unit
+        first, last = np.log(safe_low), np.log(safe_high)
+        logarithmic = np.exp(first + unit * (last - first))
         return np.clip(np.where(self._log, logarithmic, linear), low, high)
 
     def are_inside(self, values: Array, slack: float = 1e-9) -> NDArray[np.bool_]:
@@ -193,7 +196,7 @@ class Geometry:
         from scipy.stats import qmc
 
         d = len(self.axes)
-        power = max(1, math.ceil(math.log2(count)))
+        power = max(1, math.ceil(math.log2(max(1, count))))
         sampler = qmc.Sobol(d + 1, scramble=True, rng=np.random.default_rng(seed))
         unit = sampler.random_base2(power + (3 if self.inequalities else 0))
         values = self.to_values(unit[:, :d])

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from closedloop.propose.constraints import parse_comparison
 from closedloop.propose.errors import EmptySpaceError, RecipeOutsideSpace, SearchSpaceError
@@ -61,7 +61,7 @@ class SearchSpace(Frozen):
     """
 
     product: Name
-    reagents: Annotated[tuple[SpaceReagent, ...], Field(min_length=1)]
+    reagents: tuple[SpaceReagent, ...]
     injection_temperature_c: Quantity | None = None
     reaction_temperature_c: Quantity | None = None
     heating_rate_c_per_min: Quantity | None = None
@@ -70,6 +70,9 @@ class SearchSpace(Frozen):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
+        # Not a minimal length of the field: pydantic would then report every faulty reagent a second time, as missing.
+        if not self.reagents:
+            raise ValueError("the space has no chemicals; list at least one under reagents")
         keys = [(reagent.name, reagent.vessel) for reagent in self.reagents]
         for key in keys:
             if keys.count(key) > 1:

@@ -16,8 +16,9 @@ Array = NDArray[np.float64]
 _Guess = tuple[float, float, float]
 
 FEWEST_POINTS = 60
-# A peak counts where its prominence is this many times the noise and this share of the largest peak.
-_NOISE_TIMES, _LEAST_SHARE = 6.0, 0.05
+# A peak counts where its prominence is this many times the noise and this share of the largest peak. The prominence of
+# noise itself reaches from its highest to its lowest point, 6 to 7 standard deviations in a thousand.
+_NOISE_TIMES, _LEAST_SHARE = 9.0, 0.05
 _MOST_PEAKS = 12
 # A hidden peak is looked for where the fit misses this share of the pattern's span, and kept where it brings the sum of
 # squares down to this share.
