@@ -119,9 +119,7 @@ class World:
                 self._pour(name, moved)
         self.hotplate.advance(seconds)
         if self.reactor is not None and self.thermal.liquid_ml > 0 and self.thermal.flask_c > FROZEN_C:
-            # The reactor has a cold injection of its own, for use without a thermal model; here the flask's is felt.
-            own_drop = self.reactor.factors.probe_offset_c - self.reactor.temperature_offset_c
-            self.reactor.advance(seconds, self.thermal.flask_c + own_drop)
+            self.reactor.advance(seconds, self.thermal.flask_c)
 
     def _pour(self, pump: str, volume_ml: float) -> None:
         self._moved = True

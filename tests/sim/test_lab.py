@@ -18,7 +18,9 @@ from closedloop.lab.preflight import check_lab
 from closedloop.lab.procedure import compile_recipe
 from closedloop.recipes import Reagent, Recipe, Vessel
 from sim.lab import attach, shutdown
+from sim.reactor import run as reactor_run
 from sim.records import read_journal
+from sim.world import derived_seed
 
 ROOT = Path(__file__).parents[2]
 
@@ -169,6 +171,10 @@ def make(directory, seed, runs):
 def test_a_recipe_is_made_by_the_real_executor_and_repeats_with_its_seed(directory, tmp_path):
     truths = make(directory, 1, ["run-1", "run-2"])
     assert [truth["product"] for truth in truths] == ["CdSe", "CdSe"]
+    # The pumps, the ramp and the executor's waiting make little difference to the flask that is simulated alone.
+    for run, truth in zip(("run-1", "run-2"), truths, strict=True):
+        alone = reactor_run(RECIPE, derived_seed(1, "vessel", run))
+        assert truth["mean_diameter_nm"] == pytest.approx(alone.mean_diameter_nm, rel=0.05)
     # Replicates vary: the vessels of one lab differ.
     assert truths[0]["mean_diameter_nm"] != truths[1]["mean_diameter_nm"]
     dispensed = [event for event in read_journal(directory) if event["event"] == "dispense ended"]
