@@ -10,10 +10,10 @@ from closedloop.recipes import FailureCause, Shape
 from sim.reactor_chemistry import Material
 from sim.reactor_kinetics import Array, Contents, millimolar
 
-LEAST_YIELD = 0.01
+LEAST_YIELD = 0.05
 LEAST_DIAMETER_NM = 1.5
 MOST_AGGREGATED = 0.30
-MOST_SPREAD = 0.22
+MOST_SPREAD = 0.20
 
 
 @dataclass(frozen=True)
