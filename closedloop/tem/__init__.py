@@ -1,1 +1,23 @@
 """An image file in; scale, particles, sizes and shapes out."""
+
+from closedloop.tem.errors import NoParticles, NotAnImage, ScaleConflict, UnreadableScale
+from closedloop.tem.measurement import Measurement, Particle, measure_image
+from closedloop.tem.pictures import overlay, save_labels, save_picture
+from closedloop.tem.scale import Scale, read_scale
+from closedloop.tem.segmenter import Segmenter
+
+__all__ = [
+    "Measurement",
+    "NoParticles",
+    "NotAnImage",
+    "Particle",
+    "Scale",
+    "ScaleConflict",
+    "Segmenter",
+    "UnreadableScale",
+    "measure_image",
+    "overlay",
+    "read_scale",
+    "save_labels",
+    "save_picture",
+]

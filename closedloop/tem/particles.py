@@ -1,0 +1,134 @@
+"""Each particle's size and shape descriptors from a label image, in pixels.
+
+Definitions: circularity 4π·area / perimeter², solidity area / area of the convex hull, convexity perimeter of the hull
+/ perimeter, eccentricity and aspect ratio of the ellipse with the same second moments. Perimeters are Crofton's
+estimate over four directions (Legland et al., Image Anal. Stereol. 2007, 26, 83), which is not biased as a count of
+border pixels is.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects
+
+from closedloop.recipes import Shape
+from closedloop.tem.shapes import classify
+
+
+@dataclass(frozen=True)
+class ParticleShape:
+    """One particle in pixels; `confidence` is how clearly its outline stands out, 0 to 1."""
+
+    label: int
+    area_px: int
+    perimeter_px: float
+    circularity: float
+    solidity: float
+    convexity: float
+    eccentricity: float
+    aspect_ratio: float
+    shape: Shape
+    confidence: float
+    touches_edge: bool
+
+    @property
+    def equivalent_diameter_px(self) -> float:
+        return float(2 * np.sqrt(self.area_px / np.pi))
+
+
+def describe_particles(
+    labels: NDArray[np.int32], grey: NDArray[np.float32], ignore: NDArray[np.bool_] | None = None
+) -> list[ParticleShape]:
+    """One entry per label of (H, W) int32, in the order of the labels; grey (H, W) float32 between 0 and 1.
+
+    A particle that the scale bar or its label (`ignore`) covers in part counts as touching the edge.
+    """
+    height, width = labels.shape
+    found = []
+    hidden = None if ignore is None else cv2.dilate(ignore.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    for index, box in enumerate(find_objects(labels)):
+        if box is None:
+            continue
+        rows, columns = box
+        mask = labels[box] == index + 1
+        edge = rows.start == 0 or columns.start == 0 or rows.stop == height or columns.stop == width
+        if hidden is not None and not edge:
+            edge = bool(hidden[box][mask].any())
+        around = (
+            slice(max(0, rows.start - 3), min(height, rows.stop + 3)),
+            slice(max(0, columns.start - 3), min(width, columns.stop + 3)),
+        )
+        clear = _clearness(labels[around], index + 1, grey[around])
+        found.append(_describe(index + 1, mask, clear, edge))
+    return found
+
+
+def _describe(label: int, mask: NDArray[np.bool_], clearness: float, touches_edge: bool) -> ParticleShape:
+    area = int(mask.sum())
+    perimeter = crofton_perimeter(mask)
+    hull_area, hull_perimeter, sides = _hull(mask)
+    major, minor = _axes(mask)
+    circularity = min(1.0, 4 * np.pi * area / perimeter**2)
+    solidity = min(1.0, area / hull_area)
+    aspect_ratio = major / minor
+    return ParticleShape(
+        label=label,
+        area_px=area,
+        perimeter_px=perimeter,
+        circularity=float(circularity),
+        solidity=float(solidity),
+        convexity=float(min(1.0, hull_perimeter / perimeter)),
+        eccentricity=float(np.sqrt(max(0.0, 1 - (minor / major) ** 2))),
+        aspect_ratio=float(aspect_ratio),
+        shape=classify(solidity=solidity, aspect_ratio=aspect_ratio, area=area, rectangle_fill=sides),
+        # A ragged outline is as doubtful as a faint one.
+        confidence=float(np.clip(clearness * min(1.0, solidity / 0.9), 0, 1)),
+        touches_edge=touches_edge,
+    )
+
+
+def crofton_perimeter(mask: NDArray[np.bool_]) -> float:
+    """Perimeter in pixels of a mask (h, w) by counting how often lines in four directions cross its edge."""
+    padded = np.pad(mask, 1).astype(np.int8)
+    across = np.abs(np.diff(padded, axis=1)).sum()
+    down = np.abs(np.diff(padded, axis=0)).sum()
+    diagonal = np.abs(padded[1:, 1:] - padded[:-1, :-1]).sum() + np.abs(padded[1:, :-1] - padded[:-1, 1:]).sum()
+    return float(np.pi / 8 * (across + down + diagonal / np.sqrt(2)))
+
+
+def _hull(mask: NDArray[np.bool_]) -> tuple[float, float, NDArray[np.float64]]:
+    """Area and perimeter of the hull of the pixels as squares, and its fill of the tightest rectangle and triangle."""
+    contours, _ = cv2.findContours(np.pad(mask, 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    points = np.concatenate(contours).reshape(-1, 2).astype(np.float32)
+    corners = np.concatenate([points + shift for shift in ((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))])
+    hull = cv2.convexHull(corners.astype(np.float32))
+    area, perimeter = float(cv2.contourArea(hull)), float(cv2.arcLength(hull, True))
+    (_, (rectangle_width, rectangle_height), _) = cv2.minAreaRect(hull)
+    triangle_area, _ = cv2.minEnclosingTriangle(hull)
+    (_, radius) = cv2.minEnclosingCircle(hull)
+    fills = np.array(
+        [area / max(rectangle_width * rectangle_height, 1), area / max(triangle_area, 1), area / (np.pi * radius**2)]
+    )
+    return max(area, float(mask.sum())), perimeter, fills
+
+
+def _axes(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Major and minor axis in pixels of the ellipse of the same second moments (a pixel is a square, not a point)."""
+    y, x = np.nonzero(mask)
+    covariance = np.cov(np.stack([y, x]), bias=True) + np.eye(2) / 12
+    small, large = np.linalg.eigvalsh(covariance)
+    return float(4 * np.sqrt(large)), float(4 * np.sqrt(max(small, 1e-9)))
+
+
+def _clearness(labels: NDArray[np.int32], label: int, grey: NDArray[np.float32]) -> float:
+    """How far the greys inside and just outside are apart, in their pooled spread: 0 not at all, towards 1 entirely."""
+    own = (labels == label).astype(np.uint8)
+    ring = (cv2.dilate(own, np.ones((7, 7), np.uint8)) > 0) & (labels == 0)
+    inside = grey[own > 0]
+    if ring.sum() < 5:
+        return 0.5
+    outside = grey[ring]
+    spread = float(np.sqrt((inside.var() + outside.var()) / 2)) + 1e-3
+    return float(1 - np.exp(-abs(float(inside.mean()) - float(outside.mean())) / spread))
