@@ -28,6 +28,7 @@ TYPICAL_DIAMETER_PX = 38.0
 EMPTY_NM_PER_PX = 0.11
 FRINGE_NM = 0.35  # (111) of zinc-blende CdSe
 FRINGES_BELOW_NM_PER_PX = 0.14
+MOST_PARTICLES = 250
 PRECIPITATE_FROM = 0.15  # aggregated share of the solid from which clumps lie on the grid
 
 
@@ -140,7 +141,7 @@ def _particles(
         return ()
     with_shell_px = (mean + SHELL_NM) / nm_per_px
     wanted = round(coverage * size[0] * size[1] / (0.25 * math.pi * with_shell_px**2))
-    diameters = product.draw_diameters_nm(min(max(wanted, 1), 400), generator)
+    diameters = product.draw_diameters_nm(min(max(wanted, 1), MOST_PARTICLES), generator)
     shapes = list(product.shape_fractions) or [Shape.SPHERE]
     shares = np.array([product.shape_fractions.get(shape, 1.0) for shape in shapes])
     picks = generator.choice(len(shapes), size=len(diameters), p=shares / shares.sum())
