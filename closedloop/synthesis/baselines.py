@@ -31,7 +31,7 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class WeightedSizes:
-    """A prediction that is a weighting of known sizes: ``sizes`` (n,) in rising order, ``weights`` (n,) that add up to 1."""
+    """A prediction that is a weighting of known sizes: ``sizes`` (n,) in rising order, ``weights`` (n,) of sum 1."""
 
     size_nm: float
     sizes: np.ndarray
@@ -39,7 +39,7 @@ class WeightedSizes:
 
     def size_interval(self, coverage: float = 0.9) -> tuple[float, float]:
         reached = np.cumsum(self.weights)
-        ends = [np.searchsorted(reached, level - 1e-12) for level in ((1 - coverage) / 2, (1 + coverage) / 2)]
+        ends = [int(np.searchsorted(reached, level - 1e-12)) for level in ((1 - coverage) / 2, (1 + coverage) / 2)]
         low, high = (float(self.sizes[min(end, len(self.sizes) - 1)]) for end in ends)
         return low, high
 

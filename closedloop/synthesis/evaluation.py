@@ -1,4 +1,4 @@
-"""How good a model's sizes are on experiments that it has not seen: one fit for each fold, all folds scored together."""
+"""How good a model's sizes are on experiments that it has not seen: one fit a fold, all folds scored together."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -54,6 +54,12 @@ class Evaluation:
         return {"model": self.model, **asdict(self.overall), "folds": [asdict(fold) for fold in self.folds]}
 
 
+def check_model(name: str) -> None:
+    """Raises `UnknownModel` for a name that `evaluate` does not know."""
+    if name not in MODELS:
+        raise UnknownModel(f"no model is called {name!r}; use one of {', '.join(MODELS)}")
+
+
 def evaluate(
     experiments: Sequence[Experiment],
     folds: Iterable[tuple[np.ndarray, np.ndarray]],
@@ -66,8 +72,7 @@ def evaluate(
 
     Raises `UnknownModel`, and what fitting raises.
     """
-    if model not in MODELS:
-        raise UnknownModel(f"no model is called {model!r}; use one of {', '.join(MODELS)}")
+    check_model(model)
     scores, rows, tested = [], [], []
     pairs = list(folds)
     for number, (train, test) in enumerate(pairs):

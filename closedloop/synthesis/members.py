@@ -1,4 +1,5 @@
-"""Which experiments the model learns from, how they count, and which member of the ensemble leaves which of them out."""
+"""Which experiments the model learns from, how they count, and which member of the ensemble leaves which of them
+out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """The synthesis model as everybody else sees it: recipes in, predictions out; a target in, amounts out.
 
 A predicted ln(size) is a mixture of the transformer ensemble's and of a Gaussian process's over precedents, each with
-the share that its own doubt leaves it (docs/decisions/0020). Leaves the network to `network`, learning to `training`, files to `storage`.
+the share that its own doubt leaves it (docs/decisions/0020). Leaves the network to `network`, learning to `training`,
+files to `storage`.
 """
 
 from collections.abc import Sequence
@@ -212,7 +213,8 @@ class SynthesisModel:
         """The numbers alone, for those who ask of thousands; see `PredictedArrays`."""
         parts = [self._chunk(recipes[start : start + _CHUNK]) for start in range(0, len(recipes), _CHUNK)]
         if not parts:
-            parts = [PredictedArrays(*(np.zeros(0) for _ in range(5)), np.zeros((0, len(SHAPES))))]
+            nothing = np.zeros(0)
+            return PredictedArrays(nothing, nothing, nothing, nothing, nothing, np.zeros((0, len(SHAPES))))
         names = PredictedArrays.__dataclass_fields__
         return PredictedArrays(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 

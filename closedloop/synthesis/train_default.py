@@ -49,26 +49,25 @@ def card(
     model: SynthesisModel, experiments: Sequence[Experiment], digest: str, scores: dict[str, dict[str, Scores]]
 ) -> str:
     """The model card, in Markdown."""
+    weights = sum(values.numel() for values in model.network.parameters())
     sources = len({experiment.source for experiment in experiments})
     rows = [
-        f"| {split_name} | {name} | {one.mae_nm:.3f} | {one.rmse_nm:.3f} | {one.coverage_90:.3f} | {one.width_90_nm:.2f} |"
-        for split_name, by_model in scores.items()
+        f"| {by} | {name} | {one.mae_nm:.3f} | {one.rmse_nm:.3f} | {one.coverage_90:.3f} | {one.width_90_nm:.2f} |"
+        for by, by_model in scores.items()
         for name, one in by_model.items()
     ]
     lines = [
         f"# Synthesis model, {DATA}",
         "",
         f"- Made by `python -m closedloop.synthesis.train_default`, seed {SEED}, on the CPU.",
-        f"- Learned from {len(experiments)} published hot-injection CdSe recipes of {sources} papers "
-        f"(MIT licence, see `closedloop/literature/data`); SHA-256 of the experiments {digest}.",
-        f"- {model.network.settings.members} members, {sum(p.numel() for p in model.network.parameters())} weights; "
-        f"{len(model.vocabulary.chemicals)} chemicals.",
-        "- Predicts the mean diameter of CdSe nanocrystals. The data name no shape and hold no failure: the model says a "
-        "prior for both, and says in each prediction's warnings that it does.",
-        "- Not for other products: nothing but CdSe was seen. Published recipes are those that worked.",
+        f"- Learned from {len(experiments)} published hot-injection CdSe recipes of {sources} papers (MIT licence).",
+        f"- SHA-256 of the experiments: {digest}.",
+        f"- {model.network.settings.members} members, {weights} weights, {len(model.vocabulary.chemicals)} chemicals.",
+        "- Predicts the mean diameter of CdSe nanocrystals, and of nothing else: no other product was seen.",
+        "- The data name no shape and hold no failure: each prediction warns that shape and success are priors.",
         "",
-        "Five folds, nothing chosen on a fold that is scored; `random` keeps one synthesis sampled at several times "
-        "together, `source` keeps papers together. Intervals are meant to hold 90%.",
+        "Five folds, nothing chosen on a fold that is scored. `random` keeps one synthesis that was sampled at several",
+        "times together, `source` keeps papers together. Intervals are meant to hold 90%.",
         "",
         "| split | model | MAE, nm | RMSE, nm | coverage | width, nm |",
         "|---|---|---|---|---|---|",

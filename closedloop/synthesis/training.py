@@ -4,7 +4,7 @@ Member i leaves fold i out, so that for every experiment one member gives a pred
 intervals are calibrated on these (`calibration`), and the members' spread is the model's own doubt.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -88,8 +88,7 @@ def train(
     known = {
         name: torch.as_tensor(getattr(labels, name), device=device) for name in ("size", "shape", "success", "weight")
     }
-    chances = np.where(held_out, 0.0, 1.0)
-    pools = [np.flatnonzero(row) for row in chances]
+    pools = [np.flatnonzero(~row) for row in held_out]
     optimiser = torch.optim.AdamW(
         network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
@@ -115,7 +114,7 @@ def train(
     network.eval()
 
 
-def _batches(pool: np.ndarray, size: int, rng: np.random.Generator):  # type: ignore[no-untyped-def]
+def _batches(pool: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Endless batches of ``size``: the pool in a new order each time it is used up."""
     left = np.empty(0, dtype=np.int64)
     while True:
