@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 # Where candidates come from: all over the space, around the best tried, the model's own designs, and, once those are
 # scored, around the best of them. About 2,000 in all.
-_SPREAD, _AROUND_TRIED, _DESIGNED, _AROUND_BEST = 1024, 384, 8, 512
+_SPREAD, _AROUND_TRIED, _DESIGNED, _AROUND_BEST = 1024, 384, 4, 512
 _BEST_TRIED, _BEST_SCORED, _SHORTLIST = 6, 16, 256
 _STEPS = (0.02, 0.06, 0.18)
 _Z90 = 1.6448536269514722
