@@ -2,7 +2,7 @@
 
 Particles are Lagrangian cohorts (particles born in the same step) split into classes of growth rate, so growth brings
 no numerical diffusion. The monomer balance is implicit, which keeps the fast exchange with the crystals stable.
-Thermal history, names and products belong to `sim.reactor`; equations and sources are in ``docs/simulator.md``.
+Thermal history, names and products belong to `sim.reactor_flask`; equations and sources are in ``docs/simulator.md``.
 """
 
 import math
@@ -240,7 +240,7 @@ def _grow(
     per_nm3 = _mmol_per_nm3(material)
     attachment = coefficients.attachment_nm_per_s_mm * GROWTH_FACTORS
     # Series of diffusion to the surface and attachment at it (Talapin et al. 2001, without their transfer term); the
-    # larger the facet, the denser its ligands and the slower the attachment.
+    # larger the crystal, the less reactive its surface (Prins et al. 2021).
     hindrance = (radii / material.crowding_nm) ** 2 + attachment * radii / coefficients.diffusion_nm2_per_s_mm
     slope = seconds * attachment / (1.0 + hindrance)
     equilibrium = coefficients.solubility_mm * np.exp(coefficients.capillary_nm / np.maximum(radii, SMALLEST_RADIUS_NM))
