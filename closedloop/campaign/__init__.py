@@ -10,9 +10,15 @@ from closedloop.campaign.definition import (
     read_campaign,
     shipped_campaigns,
 )
-from closedloop.campaign.errors import CampaignBusy, CampaignFileError, NotOfThisCampaign
+from closedloop.campaign.errors import (
+    CampaignBusy,
+    CampaignFileError,
+    NotOfThisCampaign,
+    NotWaiting,
+    ReportNotWritable,
+)
 from closedloop.campaign.labnames import canonical_lab, makeable_in
-from closedloop.campaign.report import write_report
+from closedloop.campaign.report import check_place, write_report
 from closedloop.campaign.result import campaign_json, experiment_json
 from closedloop.campaign.runner import News, Retrainer, Runner, only_runner
 from closedloop.campaign.sheet import describe_recipe, sheet_lines, sheet_steps
@@ -26,6 +32,8 @@ __all__ = [
     "CampaignFileError",
     "News",
     "NotOfThisCampaign",
+    "NotWaiting",
+    "ReportNotWritable",
     "Retrainer",
     "Runner",
     "bring_images",
@@ -33,6 +41,7 @@ __all__ = [
     "canonical",
     "canonical_lab",
     "canonical_recipe",
+    "check_place",
     "describe_recipe",
     "experiment_json",
     "load_champion",

@@ -21,5 +21,9 @@ class NotOfThisCampaign(ClosedloopError):
     """A recipe or outcome that does not belong to what the campaign makes."""
 
 
+class ReportNotWritable(ClosedloopError):
+    """The report cannot be written where it was asked for."""
+
+
 class NotWaiting(ClosedloopError):
     """Images cannot be taken in for this experiment, or say nothing of its sizes."""

@@ -1,5 +1,6 @@
 """One self-contained HTML page of a campaign: the result, the best recipe, the pictures and every experiment."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,10 +9,20 @@ from markupsafe import Markup
 
 from closedloop.campaign.campaign import Campaign
 from closedloop.campaign.characterise import outlined
+from closedloop.campaign.errors import ReportNotWritable
 from closedloop.campaign.plots import learning_curve, png_uri, size_plot
 from closedloop.campaign.sheet import sheet_lines, sheet_steps
 from closedloop.lab import LabConfig, ProcedureError, stock_volumes_ml
 from closedloop.store import ExperimentRecord
+
+
+def check_place(path: Path) -> Path:
+    """The report's place as an absolute path. Raises `ReportNotWritable`, so that a run need not end to find out."""
+    path = path.absolute()
+    folder = path.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
+        raise ReportNotWritable(f"{path}: the report cannot be written there; choose another place with --report")
+    return path
 
 
 def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str, path: Path) -> Path:
@@ -33,7 +44,7 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         lines=sheet_lines(best.recipe) if best else [],
         steps=sheet_steps(best.recipe) if best else [],
         volumes=_volumes(best, lab),
-        sizes=Markup(size_plot(records, campaign.definition.target)),
+        sizes=Markup(size_plot(campaign.made(), campaign.definition.target)),
         curve=Markup(curve) if curve else None,
         image=_best_image(campaign, best),
         records=records,
@@ -42,8 +53,7 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         store=campaign.store.url,
     )
-    path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = check_place(path)
     draft = path.with_name(path.name + ".part")
     draft.write_text(page, encoding="utf-8")
     draft.replace(path)

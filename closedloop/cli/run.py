@@ -17,7 +17,10 @@ def run(
     store: StoreOption = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Largest number of experiments in all.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the proposals and of a simulated lab.")] = 0,
-    report: Annotated[Path | None, typer.Option(help="Where to write the HTML report.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the HTML report; left out: closedloop-report.html in this folder."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on standard output.")] = False,
 ) -> None:
     """Run a campaign; called again, it goes on where it stopped."""
@@ -26,14 +29,18 @@ def run(
         Runner,
         campaign_json,
         canonical_lab,
+        check_place,
         makeable_in,
         only_runner,
+        read_campaign,
         write_report,
     )
     from closedloop.cli.live import LiveDisplay, describe
-    from closedloop.lab import Bench, find_lab
+    from closedloop.lab import Bench, find_lab, lab_source
     from closedloop.retrain import CampaignRetrainer
 
+    place = check_place(report or Path("closedloop-report.html"))
+    lab_source(lab or read_campaign(campaign).lab)
     opened = Campaign.open(campaign, store_url(store), seed=seed)
     with only_runner(opened.store):
         config = canonical_lab(find_lab(lab or opened.definition.lab, opened.store.files / "virtual-lab", seed))
@@ -47,7 +54,7 @@ def run(
             )
             stopped_because = runner.run()
         result = campaign_json(opened, stopped_because)
-        written = write_report(opened, config, stopped_because, report or Path(f"{opened.name}-report.html"))
+        written = write_report(opened, config, stopped_because, place)
     _summary(result, written)
     best = opened.best()
     if best:

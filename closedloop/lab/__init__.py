@@ -15,7 +15,7 @@ from closedloop.lab.errors import (
 )
 from closedloop.lab.executor import Executor, Progress
 from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
-from closedloop.lab.labs import find_lab
+from closedloop.lab.labs import find_lab, lab_source
 from closedloop.lab.ledger import Ledger, LedgerEntry, MemoryLedger
 from closedloop.lab.preflight import Check, check_lab
 from closedloop.lab.procedure import Dispense, Procedure, compile_recipe, stock_volumes_ml
@@ -54,6 +54,7 @@ __all__ = [
     "compile_recipe",
     "find_lab",
     "known_drivers",
+    "lab_source",
     "read_lab_file",
     "stock_volumes_ml",
     "timestamp",

@@ -1,0 +1,140 @@
+"""Bad input from outside: one named line on standard error, exit status 2, and nothing written."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from closedloop.campaign.definition import find_campaign
+from closedloop.cli.app import main
+
+CAMPAIGN = find_campaign("cdse")[1]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CLOSEDLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("CLOSEDLOOP_STORE", raising=False)
+    return folder
+
+
+def _refused(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> str:
+    """Runs the command in an empty folder; the message, once all that must hold of it has been checked."""
+    before = sorted(Path().rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["closedloop", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert ended.value.code == 2
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1, shown.err
+    assert shown.err.startswith(f"{name}: "), shown.err
+    assert "Traceback" not in shown.err
+    assert sorted(Path().rglob("*")) == before
+    return shown.err
+
+
+def _file(content: str | bytes, name: str = "campaign.yaml") -> str:
+    path = Path("..") / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (CAMPAIGN + "colour: red\n", "colour"),
+        (CAMPAIGN.replace("size_nm: 4.0", "size_nm: 40000"), "impossible"),
+        (CAMPAIGN.replace("size_nm: 4.0", "size_nm: -4.0"), "size_nm"),
+        (CAMPAIGN.replace("product: CdSe", "product: PbS"), "Pb"),
+        (CAMPAIGN.replace("name: selenium", "name: selenum"), "selenium"),
+        (CAMPAIGN.replace("max_temperature_c: 320", "max_temperature_c: 20"), "max_temperature_c"),
+        ("{{{", "not YAML"),
+        (bytes(range(256)), "UTF-8"),
+    ],
+)
+def test_a_faulty_campaign(
+    content: str | bytes, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words in _refused(["run", _file(content)], monkeypatch, capsys, "CampaignFileError")
+
+
+def test_a_campaign_that_does_not_exist(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "cdse" in _refused(["run", "no-such"], monkeypatch, capsys, "CampaignFileError")
+
+
+def test_a_store_that_is_read_only(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty_folder / "shelf").mkdir(mode=0o555)
+    _refused(["run", "--store", "sqlite:///shelf/lab.db"], monkeypatch, capsys, "StoreReadOnly")
+
+
+def test_a_store_that_is_no_database(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _file("this is a diary", "diary.db")
+    _refused(["run", "--store", f"sqlite:///{path}"], monkeypatch, capsys, "NotADatabase")
+
+
+def test_a_report_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _refused(["run", "--report", "no/such/folder/report.html"], monkeypatch, capsys, "ReportNotWritable")
+
+
+def test_a_lab_file_with_faults(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = _file("name: bench\nhotplate: plate\nhandler: arm\ninstruments: {}\nstocks: []\n", "lab.yaml")
+    assert "plate" in _refused(["lab", "check", lab], monkeypatch, capsys, "LabFileError")
+    _refused(["run", "--lab", lab], monkeypatch, capsys, "LabFileError")
+    _refused(["run", "--lab", "no-such-lab"], monkeypatch, capsys, "LabFileError")
+
+
+@pytest.mark.parametrize(("command", "name"), [(["tem", "measure"], "NotAnImage"), (["tem", "scale"], "NotAnImage")])
+def test_what_is_no_image(
+    command: list[str], name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _refused([*command, _file("not a picture at all", "image.tif")], monkeypatch, capsys, name)
+
+
+def test_images_for_an_experiment_that_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _refused(["ingest", "a.tif", "--experiment", "cdse-0001"], monkeypatch, capsys, "StoreMissing")
+
+
+def test_a_table_with_twelve_faults_names_them_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = (
+        "id,source,product,reagents,injection_temperature_c,reaction_time_min,"
+        "size_nm,size_std_nm,shape,success,failure_cause,colour"
+    )
+    rows = [
+        "1,me,CdSe,CdO=0.1,250,5,3.0,0.1,sphere,true,,",
+        "1,me,CdSe,CdO=0.1,250,5,3.0,0.1,sphere,true,,",
+        "2,me,CdSe,CdO=minus,250,5,3.0,0.1,sphere,true,,",
+        "3,me,CdSe,CdO=-0.1,250,5,3.0,0.1,sphere,true,,",
+        '4,me,CdSe,CdO=0.1,250,5,"1,000",0.1,sphere,true,,',
+        "5,me,CdSe,CdO=0.1,-300,5,3.0,0.1,sphere,true,,",
+        "6,me,CdSe,CdO=0.1,250,-5,3.0,0.1,sphere,true,,",
+        "7,me,CdSe,CdO=0.1,250,5,inf,0.1,sphere,true,,",
+        "8,me,CdSe,CdO=0.1,250,5,3.0,0.1,potato,true,,",
+        "9,me,CdSe,CdO=0.1,250,5,3.0,0.1,sphere,perhaps,,",
+        "10,me,CdSe,CdO=0.1,250,5,3.0,0.1,sphere,true,nothing formed,",
+        "11,me,,CdO=0.1,250,5,3.0,0.1,sphere,true,,",
+    ]
+    path = _file("\n".join([header, *rows]) + "\n", "table.csv")
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(sys, "argv", ["closedloop", "data", "check", path])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert ended.value.code == 2
+    for row in range(3, 14):
+        assert any(f" {row} " in line for line in shown.out.splitlines()), (row, shown.out)
+    assert "colour" in shown.out
+    assert "Traceback" not in shown.err
