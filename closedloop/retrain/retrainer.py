@@ -116,7 +116,8 @@ class Retrainer:
     def _challenge(self, lab: list[ExperimentRecord], mark: int) -> RetrainResult:
         started = time.monotonic()
         champion = self.store.champion()
-        serving, twin, seen = self._models(champion)
+        anchor = self.maker.shipped_twin(self.store.files / "models")
+        serving, twin, seen = self._models(champion, anchor)
         learned, judged = divide(self.literature)
         before, last = last_runs(lab, seen)
         if not last:
@@ -124,7 +125,8 @@ class Retrainer:
             return RetrainResult(None, False, reason, lab_runs=len(lab))
         some = Rows.of(learned, before, self.lab_weight)
         twin_after = twin.fine_tune(some.experiments, weights=some.weights, seed=self.seed)
-        checks = compare(twin, twin_after, judged, [record.experiment() for record in last], self.tolerance)
+        runs = [record.experiment() for record in last]
+        checks = compare(twin, twin_after, judged, runs, self.tolerance, anchor)
         every = Rows.of(self.literature, lab, self.lab_weight)
         challenger = serving.fine_tune(every.experiments, weights=every.weights, seed=self.seed)
         promoted = bool(checks) and all(check.passed for check in checks)
@@ -137,10 +139,10 @@ class Retrainer:
             model.id, promoted, reason, tuple(checks), len(lab), len(self.literature), time.monotonic() - started
         )
 
-    def _models(self, champion: ModelRecord | None) -> tuple[Trainable, Trainable, tuple[str, ...]]:
+    def _models(self, champion: ModelRecord | None, anchor: Trainable) -> tuple[Trainable, Trainable, tuple[str, ...]]:
         """The model in service, its twin, and what of this store the twin has seen."""
         if champion is None:
-            return self.maker.shipped(), self.maker.shipped_twin(self.store.files / "models"), ()
+            return self.maker.shipped(), anchor, ()
         if champion.twin is None:
             raise RetrainError(
                 f"{champion.id} has no twin, so a challenger cannot be judged fairly against it; "

@@ -5,6 +5,7 @@ no schedule needs to be remembered anywhere else.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -57,10 +58,18 @@ def add_job(scheduler: "BaseScheduler", job: Callable[[], object], every: timede
 
 
 def serve(store: Store, every: timedelta, *, seed: int = 0, maker: Maker | None = None) -> None:
-    """Blocks until it is interrupted. Raises `ServiceRunning` where another process serves this store."""
-    from apscheduler.schedulers.blocking import BlockingScheduler
+    """Blocks until it is interrupted; a training that is under way is finished first.
+
+    Raises `ServiceRunning` where another process serves this store.
+    """
+    from apscheduler.schedulers.background import BackgroundScheduler
 
     with one_at_a_time(store.files / "serve.lock", ServiceRunning):
-        scheduler = BlockingScheduler(timezone=UTC)
+        # Not a blocking scheduler: that one takes an interruption which comes as it submits a job for a failed job.
+        scheduler = BackgroundScheduler(timezone=UTC)
         add_job(scheduler, lambda: retrain_if_new(store, seed=seed, maker=maker), every)
         scheduler.start()
+        try:
+            threading.Event().wait()
+        finally:
+            scheduler.shutdown()

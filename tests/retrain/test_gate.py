@@ -39,6 +39,15 @@ def test_what_tem_cannot_resolve_does_not_count(challenger: float, passes: bool)
     assert [check.passed for check in checks] == [passes]
 
 
+@pytest.mark.parametrize(("challenger", "passes"), [(3.98, True), (4.05, False)])
+def test_literature_is_not_lost_a_little_by_every_generation(challenger: float, passes: bool) -> None:
+    """The champion is off by 1.0 nm, what shipped by 0.9: the bar is the lower one, on the literature alone."""
+    one = [known(3.0, None)]
+    checks = compare(Says(4.0), Says(challenger), one, one, Tolerance(literature_size=0.1), Says(3.9))
+    assert [check.passed for check in checks] == [passes, True]
+    assert [round(check.allowed, 6) for check in checks] == [0.99, 1.1]
+
+
 def test_literature_and_lab_are_judged_apart_each_on_what_is_known() -> None:
     literature = [known(3.0), known(None), known(5.0, None)]
     lab = [known(2.0), known(None, False)]
