@@ -78,7 +78,6 @@ def _start(directory: Path, seed: int) -> dict[str, Any]:
             stderr=output,
             env=os.environ | {"PYTHONPATH": path},
             check=False,
-            start_new_session=True,
         )
     give_up = time.monotonic() + START_S
     while time.monotonic() < give_up:

@@ -33,6 +33,7 @@ LONGEST_COMMAND = 512
 LONGEST_REQUEST = 8192
 LONGEST_ID = 150
 LONGEST_SLEEP_S = 10 * 86400.0
+WARM_UP_AFTER_S = 2.0
 TICK_S = 0.05
 # A tick that came late (the computer slept) must not make the lab jump.
 LONGEST_TICK_S = 1.0
@@ -262,8 +263,9 @@ async def serve(world: World, *, free_run_factor: float, idle_minutes: float) ->
     ports = await server.listen()
     lab_file = world.directory / LAB_FILE
     replace_file(lab_file, json.dumps({"pid": os.getpid(), "token": server.token, "host": HOST, "ports": ports}))
-    # Imported once the ports are open: they take a second or two, in which the loop has imports of its own to do.
-    threading.Thread(target=_import_simulators, daemon=True).start()
+    # They take a second or two, best while the loop has its own imports to do; a lab that is not used needs none.
+    imports = threading.Thread(target=_import_simulators, daemon=True)
+    asyncio.get_running_loop().call_later(WARM_UP_AFTER_S, imports.start)
     try:
         reason = await server.run()
         world.note("lab ended", reason=reason)

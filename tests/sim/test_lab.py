@@ -77,6 +77,8 @@ def test_two_starters_at_once_find_one_lab(directory):
         starter.join()
     assert len(found) == 4
     assert all(each == found[0] for each in found)
+    # They waited for one another instead of starting processes that had to give way.
+    assert (directory / "lab.log").read_text() == ""
 
 
 def test_a_lab_keeps_the_seed_that_it_was_made_with(directory, caplog):

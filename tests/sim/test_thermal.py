@@ -34,6 +34,7 @@ def test_it_holds_its_set_point_whatever_the_filling(volume_ml):
 
 def test_no_set_point_makes_the_plate_hotter_than_its_limit():
     model = ThermalModel()
+    model.pour(100.0)
     hottest = max(model.plate_c for _ in range(3600) if hold(model, 340.0, 1.0))
     assert hottest <= HOTTEST_PLATE_C + 1.0
 
@@ -49,8 +50,8 @@ def test_a_cold_injection_costs_what_mixing_costs_and_is_made_good_in_a_minute(f
 
 def test_it_cools_in_minutes_and_never_below_the_room(flask):
     hold(flask, 300.0, 3600.0)
-    assert hold(flask, None, 120.0) > 60.0
-    assert hold(flask, None, 480.0) < 60.0
+    assert hold(flask, None, 150.0) > 60.0
+    assert hold(flask, None, 150.0) < 60.0
     assert hold(flask, None, 36000.0) == pytest.approx(AMBIENT_C, abs=0.01)
 
 
