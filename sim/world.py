@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import yaml
 
-from sim.devices import VirtualHotplate, VirtualPump
+from sim.devices import VirtualPump
+from sim.hotplate import VirtualHotplate
 from sim.records import Records, replace_file
 from sim.thermal import ThermalModel
 

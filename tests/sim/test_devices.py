@@ -2,7 +2,8 @@
 
 import pytest
 
-from sim.devices import VirtualHotplate, VirtualPump
+from sim.devices import VirtualPump
+from sim.hotplate import VirtualHotplate
 from sim.thermal import ThermalModel
 
 
