@@ -21,6 +21,7 @@ from closedloop.recipes.fields import Frozen
 SMALLEST_NM, LARGEST_NM = 0.5, 1000.0
 # Elements that air, water or any organic chemical brings along.
 UBIQUITOUS = {"C", "H", "O", "N"}
+QUANTITY_FORMS = ("value", "range")
 
 
 class Approval(StrEnum):
@@ -204,7 +205,8 @@ def _rename_in(constraint: Any, renamed: dict[str, str]) -> Any:
 
 
 def _fault(error: Any, lines: dict[tuple[int | str, ...], int]) -> str:
-    place = tuple(part for part in error["loc"] if not str(part).startswith("function-"))
+    # The last part may only say which form of a value was tried (a number or a range).
+    place = error["loc"][:-1] if error["loc"] and error["loc"][-1] in QUANTITY_FORMS else error["loc"]
     label = ".".join(str(part) for part in place)
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
