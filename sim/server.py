@@ -42,7 +42,7 @@ log = logging.getLogger("sim.server")
 
 
 class Device(Protocol):
-    """What `sim.devices` and `sim.hotplate` offer: commands that end in ``end``, each with a reply that may be empty."""
+    """What the virtual devices offer: commands that end in ``end``, each with a reply that may be empty."""
 
     end: bytes
 
