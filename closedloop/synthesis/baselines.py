@@ -4,6 +4,7 @@ Every method here sees the same inputs: conditions, amounts by chemical, the mix
 the product. Intervals come from the training sizes that a prediction rests on.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ import numpy as np
 
 from closedloop.recipes import Experiment, Recipe
 from closedloop.synthesis.members import usable
-from closedloop.synthesis.precedents import group_features
+from closedloop.synthesis.precedents import GROUPS, group_features
 from closedloop.synthesis.tokens import Vocabulary
 from closedloop.synthesis.training import Progress
 
@@ -52,7 +53,14 @@ class _Features:
 
     def __call__(self, recipes: Sequence[Recipe]) -> np.ndarray:
         groups = group_features(self.vocabulary.encode(recipes), len(self.vocabulary.chemicals))
-        return np.concatenate([groups["conditions"], groups["amounts"], groups["mixture"], groups["product"]], 1)
+        self.widths = [groups[name].shape[1] for name in GROUPS]
+        return np.concatenate([groups[name] for name in GROUPS], 1)
+
+    def groups(self, width: int) -> list[slice]:
+        """The columns of each group among ``width`` columns."""
+        ends = [0, *np.cumsum(self.widths).tolist()]
+        assert ends[-1] == width
+        return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
 class _Baseline:
@@ -100,6 +108,9 @@ class Nearest(_Baseline):
 
     def learn(self) -> None:
         self.mean, spread = self.x.mean(0), self.x.std(0)
+        # Each group of inputs counts alike, however many columns it has.
+        for columns in self.features.groups(self.x.shape[1]):
+            spread[columns] *= np.sqrt(max((spread[columns] > 1e-9).sum(), 1))
         self.scale = np.where(spread > 1e-9, spread, np.inf)
 
     def weigh(self, x: np.ndarray) -> np.ndarray:

@@ -169,14 +169,16 @@ class SynthesisModel:
         members = network.settings.members
         assigned, folds = assign_folds(experiments, members, seed, folds)
         held_out = assigned == np.arange(members)[:, None]
-        network.to(where)
-        train(network, arrays, known, held_out, seed=seed, schedule=schedule, device=where, progress=progress)
-        network.to(_CPU).eval()
         sized = np.flatnonzero(np.isfinite(known.size))
         features = group_features(arrays.rows(sized), len(vocabulary.chemicals))
         if progress:
-            progress(1.0, f"comparing {len(sized)} precedents")
+            progress(0.0, f"comparing {len(sized)} precedents")
         precedents = Precedents.fit(features, known.size[sized].astype(float), known.weight[sized].astype(float))
+        # The network learns sizes as the lab that weighs most would have measured them.
+        known.size[sized] = precedents.values.float().numpy()
+        network.to(where)
+        train(network, arrays, known, held_out, seed=seed, schedule=schedule, device=where, progress=progress)
+        network.to(_CPU).eval()
         description = (
             f"{verb} on {len(experiments)} experiments, {len(sized)} of them with a size, "
             f"{int((known.success == 0).sum())} failures; seed {seed}"

@@ -26,6 +26,9 @@ _TERMS = (
 # log(1 + 5 a): a tenth of a mmol still counts, forty mmol of solvent do not drown it.
 _AMOUNT_SLOPE = 5.0
 _JITTER = 1e-6
+_SINGLE = ("log_scales", "log_noise", "mean", "values", "relative_noise")
+# Prior variance, in standardised units, of how much one lab's sizes differ from another's by a constant.
+_OFFSET_VARIANCE = 0.5
 # Hyperparameters are learned on at most so many experiments, drawn evenly; all of them are precedents.
 _MOST_FOR_LEARNING = 1200
 
@@ -61,6 +64,8 @@ class Precedents:
 
     ``features``: group -> (n, d). ``log_lengths``: group -> (d,) for conditions, (1,) for the others. ``log_scales``
     (terms,), ``log_noise`` (), ``mean`` (), ``values`` (n,), ``relative_noise`` (n,): 1 over an experiment's weight.
+    ``offset`` is by how much the experiments that weigh least differ from those that weigh most (0 if all weigh alike);
+    ``values`` are without it.
     """
 
     features: dict[str, Tensor]
@@ -70,12 +75,17 @@ class Precedents:
     mean: Tensor
     values: Tensor
     relative_noise: Tensor
+    offset: float = 0.0
 
     @classmethod
     def fit(
         cls, features: dict[str, np.ndarray], values: np.ndarray, weight: np.ndarray, *, steps: int = 80
     ) -> "Precedents":
-        """Hyperparameters by maximum marginal likelihood, with a weak prior that keeps lengths from running away."""
+        """Hyperparameters by maximum marginal likelihood, with a weak prior that keeps lengths from running away.
+
+        Experiments that weigh less than the rest (literature beside a lab's own) may differ from them by a constant, as
+        calibrations and stirrers do: it is estimated together with everything else, and taken off ``values``.
+        """
         tensors = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in features.items()}
         y = torch.as_tensor(values, dtype=torch.float64)
         process = cls(
@@ -90,15 +100,21 @@ class Precedents:
             y,
             torch.as_tensor(1 / weight, dtype=torch.float64),
         )
-        process._learn(steps)
-        process._solve()
+        foreign = torch.as_tensor(np.sqrt(1 - weight / weight.max()), dtype=torch.float64)
+        process._learn(steps, foreign)
+        process._solve(foreign)
+        if foreign.any():
+            process.offset = float(_OFFSET_VARIANCE * foreign @ process._weights)
+            process.values = process.values - process.offset * foreign
+            process._solve()
         return process
 
-    def _learn(self, steps: int) -> None:
+    def _learn(self, steps: int, foreign: Tensor) -> None:
         n = len(self.values)
         some = torch.linspace(0, n - 1, min(n, _MOST_FOR_LEARNING)).round().long()
         features = {name: value[some] for name, value in self.features.items()}
         y, relative = self.values[some], self.relative_noise[some]
+        offset = _OFFSET_VARIANCE * torch.outer(foreign[some], foreign[some])
         free = [*self.log_lengths.values(), self.log_scales, self.log_noise, self.mean]
         start = [value.clone() for value in free]
         for value in free:
@@ -106,7 +122,7 @@ class Precedents:
         squares = {name: _squares(features[name], features[name], split=name == "conditions") for name in GROUPS}
         optimiser = torch.optim.Adam(free, lr=0.1)
         for _ in range(steps):
-            covariance = self._sum(squares) + torch.diag(self.log_noise.exp() * relative + _JITTER)
+            covariance = self._sum(squares) + torch.diag(self.log_noise.exp() * relative + _JITTER) + offset
             factor = torch.linalg.cholesky(covariance)
             error = (y - self.mean)[:, None]
             fit = (error * torch.cholesky_solve(error, factor)).sum() / 2 + factor.diagonal().log().sum()
@@ -131,9 +147,11 @@ class Precedents:
             total = total + scale.exp() * product
         return total
 
-    def _solve(self) -> None:
+    def _solve(self, foreign: Tensor | None = None) -> None:
         own = {name: _squares(value, value, split=name == "conditions") for name, value in self.features.items()}
         covariance = self._sum(own) + torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
+        if foreign is not None:
+            covariance = covariance + _OFFSET_VARIANCE * torch.outer(foreign, foreign)
         self._factor = torch.linalg.cholesky(covariance)
         self._weights = torch.cholesky_solve((self.values - self.mean)[:, None], self._factor)[:, 0]
 
@@ -157,10 +175,11 @@ class Precedents:
         inverse = torch.cholesky_inverse(self._factor)
         mean, variance = np.empty(len(self.values)), np.empty(len(self.values))
         for fold in np.unique(folds):
-            inside = torch.as_tensor(np.flatnonzero(folds == fold))
+            places = np.flatnonzero(folds == fold)
+            inside = torch.as_tensor(places)
             block = torch.linalg.inv(inverse[inside][:, inside])
-            mean[inside] = (self.values[inside] - block @ self._weights[inside]).numpy()
-            variance[inside] = block.diagonal().clamp_min(1e-9).numpy()
+            mean[places] = (self.values[inside] - block @ self._weights[inside]).numpy()
+            variance[places] = block.diagonal().clamp_min(1e-9).numpy()
         return mean, variance
 
     def similarity(self, features: dict[str, np.ndarray]) -> np.ndarray:
@@ -176,15 +195,21 @@ class Precedents:
         """Everything as named tensors; `from_state` is the way back."""
         named = {f"features.{name}": value for name, value in self.features.items()}
         named |= {f"log_lengths.{name}": value for name, value in self.log_lengths.items()}
-        single = ("log_scales", "log_noise", "mean", "values", "relative_noise")
-        return named | {name: getattr(self, name).detach().clone() for name in single}
+        named |= {name: getattr(self, name).detach().clone() for name in _SINGLE}
+        return named | {"offset": torch.tensor(self.offset, dtype=torch.float64)}
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> "Precedents":
+        log_scales, log_noise, mean, values, relative_noise = (state[name] for name in _SINGLE)
         process = cls(
             {name: state[f"features.{name}"] for name in GROUPS},
             {name: state[f"log_lengths.{name}"] for name in GROUPS},
-            *(state[name] for name in ("log_scales", "log_noise", "mean", "values", "relative_noise")),
+            log_scales,
+            log_noise,
+            mean,
+            values,
+            relative_noise,
+            float(state["offset"]),
         )
         process._solve()
         return process

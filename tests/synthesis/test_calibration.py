@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from closedloop.synthesis.calibration import LEVELS, Calibration
+
+
+def test_normal_errors_need_no_rescaling() -> None:
+    errors = np.random.default_rng(0).normal(size=20_000)
+    calibration = Calibration.of(errors)
+    np.testing.assert_allclose(calibration.widths, norm.ppf((1 + LEVELS) / 2), atol=0.06)
+    assert calibration.scale == pytest.approx(1, abs=0.03)
+
+
+def test_deviations_that_are_too_small_are_widened() -> None:
+    errors = 3 * np.random.default_rng(0).normal(size=20_000)
+    assert Calibration.of(errors).scale == pytest.approx(3, abs=0.1)
+
+
+def test_fresh_errors_fall_inside_as_often_as_promised() -> None:
+    rng = np.random.default_rng(1)
+    hits = []
+    for _ in range(300):
+        calibration = Calibration.of(rng.standard_t(3, size=40))
+        hits.append(np.mean(np.abs(rng.standard_t(3, size=200)) <= calibration.width(0.9)))
+    assert np.mean(hits) == pytest.approx(0.9, abs=0.02)
+
+
+def test_too_few_errors_leave_the_normal_law() -> None:
+    assert Calibration.of(np.full(3, 50.0)).scale == pytest.approx(1)
+
+
+def test_beyond_the_errors_that_there_are_the_normal_law_goes_on() -> None:
+    calibration = Calibration.of(np.linspace(-1, 1, 10))
+    assert calibration.width(0.95) > calibration.width(0.9) >= calibration.width(0.8) > calibration.width(0.5)
+    assert calibration.width(0.999) > calibration.width(0.975)

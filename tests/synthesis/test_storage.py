@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from closedloop.recipes import Experiment
+from closedloop.synthesis import ModelFileError, SynthesisModel
+from closedloop.synthesis.storage import KEY
+
+
+def test_a_model_comes_back_as_it_was(model: SynthesisModel, literature: list[Experiment], tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    back = SynthesisModel.load(path)
+    recipes = [e.recipe for e in literature[:20]]
+    a, b = model.predict(recipes), back.predict(recipes)
+    np.testing.assert_allclose([p.size_nm for p in a], [p.size_nm for p in b], rtol=1e-5)
+    np.testing.assert_allclose([p.size_interval(0.9) for p in a], [p.size_interval(0.9) for p in b], rtol=1e-4)
+    np.testing.assert_allclose([p.success_probability for p in a], [p.success_probability for p in b], rtol=1e-5)
+    assert back.description == model.description
+    assert [found.name for found in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("length", [0, 5, 200, 5000, -7])
+def test_a_file_cut_short_is_refused(model: SynthesisModel, tmp_path: Path, length: int) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(ModelFileError, match="cut short"):
+        SynthesisModel.load(path)
+
+
+def test_what_is_not_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="no such model file"):
+        SynthesisModel.load(tmp_path / "absent")
+    (tmp_path / "text").write_text("size_nm\n3.4\n" * 100)
+    with pytest.raises(ModelFileError, match="not a model file"):
+        SynthesisModel.load(tmp_path / "text")
+    save_file({"a": np.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelFileError, match="not a synthesis model"):
+        SynthesisModel.load(tmp_path / "other.safetensors")
+
+
+def rewrite(path: Path, old: str, new: str, *, without: str = "") -> None:
+    with safe_open(path, "np") as file:
+        header = file.metadata()[KEY]
+        tensors = {name: file.get_tensor(name) for name in file.keys() if not (without and name.startswith(without))}  # noqa: SIM118
+    assert old in header
+    save_file(tensors, path, {KEY: header.replace(old, new)})
+
+
+def test_another_version_is_named(model: SynthesisModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    rewrite(path, '"version": 1', '"version": 99')
+    with pytest.raises(ModelFileError, match="format version 99, and this closedloop reads 1"):
+        SynthesisModel.load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "without"),
+    [('"width": 32', '"width": 16', ""), ('"settings"', '"setings"', ""), ("{", "{", "precedents.values")],
+)
+def test_a_damaged_model_is_refused(model: SynthesisModel, tmp_path: Path, old: str, new: str, without: str) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    rewrite(path, old, new, without=without)
+    with pytest.raises(ModelFileError, match="is damaged"):
+        SynthesisModel.load(path)
+
+
+def test_a_folder_that_cannot_be_written_to(model: SynthesisModel, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="cannot be written"):
+        model.save(tmp_path / "no such folder" / "model.safetensors")
