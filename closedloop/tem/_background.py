@@ -44,10 +44,8 @@ def find_ground(image: NDArray[np.float32], ignore: NDArray[np.bool_]) -> Ground
         usable = np.ones_like(usable)
     candidates = [_fit(small, usable, dark) for dark in (True, False)]
     coefficients, threshold, dark, _ = max(candidates, key=lambda candidate: candidate[3])
-    terms = _terms(image.shape)
-    level = np.zeros(image.shape, np.float32)
-    for coefficient, term in zip(coefficients, terms, strict=True):
-        level += np.float32(coefficient) * term
+    small_level = np.tensordot(coefficients, np.stack(_terms(small.shape)), axes=1).astype(np.float32)
+    level: NDArray[np.float32] = cv2.resize(small_level, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return Ground(level, dark, threshold)
 
 

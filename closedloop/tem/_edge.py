@@ -19,7 +19,7 @@ _LEAST_EXPLAINED = 0.98
 _BIN = 0.04
 _BINS = np.arange(0.0, 1.6, _BIN) + _BIN / 2
 _TABLE_RADIUS = 40
-_TABLE_BLURS = np.concatenate([np.linspace(0.0, 0.2, 17), np.linspace(0.225, 0.6, 16)])
+_TABLE_BLURS = np.concatenate([np.linspace(0.0, 0.2, 17), np.linspace(0.225, 0.8, 24)])
 
 
 class EdgeLevel(NamedTuple):
@@ -56,32 +56,42 @@ def edge_level(
     weight = np.sqrt(counts[known] / counts[known].max())
 
     def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        edge, flatness, blur, height, floor = parameters
-        return (floor + height * _profile(where / edge, flatness, blur / edge) - profile) * weight
+        edge, flatness, blur, height, floor, fringe, reach = parameters
+        return (floor + height * _profile(where / edge, flatness, blur / edge, fringe, reach / edge) - profile) * weight
 
     fit = least_squares(
         residuals,
-        x0=(1.05, 0.3, 0.1, 1.0, 0.0),
-        bounds=((0.8, 0.0, 0.01, 0.6, -0.2), (1.35, 1.0, 0.45, 1.6, 0.3)),
+        x0=(1.05, 0.3, 0.1, 1.0, 0.0, 0.2, 0.2),
+        bounds=((0.8, 0.0, 0.01, 0.6, -0.2, 0.0, 0.05), (1.35, 1.0, 0.45, 1.6, 0.3, 1.0, 0.5)),
     )
     spread = float(np.sum(((profile - np.average(profile, weights=weight**2)) * weight) ** 2))
     explained = 1 - 2 * fit.cost / spread if spread > 0 else 0.0
-    edge, flatness, blur, height, floor = (float(value) for value in fit.x)
+    edge, flatness, blur, height, floor, fringe, reach = (float(value) for value in fit.x)
     if explained < _LEAST_EXPLAINED:
         return fallback
     total_blur = float(np.hypot(blur, smoothing_px / radius_px)) / edge
-    fraction = floor + height * float(_profile(np.array([1.0]), flatness, total_blur)[0])
+    fraction = floor + height * float(_profile(np.array([1.0]), flatness, total_blur, fringe, reach / edge)[0])
     return EdgeLevel(float(np.clip(fraction, 0.1, 0.7)), flatness, blur, fitted=True)
 
 
-def _profile(where: NDArray[np.floating], flatness: float, blur: float) -> NDArray[np.float64]:
-    """Contrast at a distance (in radii) from the middle of a blurred particle that is flat and sphere in parts."""
+def _profile(
+    where: NDArray[np.floating], flatness: float, blur: float, fringe: float, reach: float
+) -> NDArray[np.float64]:
+    """Contrast at a distance (in radii) from the middle of a blurred particle that is flat and sphere in parts.
+
+    fringe and reach: strength and width of the bright seam of a slight underfocus, a difference of two Gaussians.
+    """
+    rows = [_blurred(where, flatness, width) for width in (blur, float(np.hypot(blur, reach)))]
+    return (1 + fringe) * rows[0] - fringe * rows[1]
+
+
+def _blurred(where: NDArray[np.floating], flatness: float, blur: float) -> NDArray[np.float64]:
     disc, sphere = _tables()
     place = float(np.interp(blur, _TABLE_BLURS, np.arange(len(_TABLE_BLURS))))
     low = min(int(place), len(_TABLE_BLURS) - 2)
     share = place - low
-    table = flatness * disc + (1 - flatness) * sphere
-    row = (1 - share) * table[low] + share * table[low + 1]
+    table = flatness * disc[low : low + 2] + (1 - flatness) * sphere[low : low + 2]
+    row = (1 - share) * table[0] + share * table[1]
     return np.interp(where * _TABLE_RADIUS, np.arange(len(row)), row)
 
 

@@ -14,6 +14,9 @@ from closedloop.tem._background import find_ground
 from closedloop.tem._edge import edge_level
 from closedloop.tem._splitting import distance_inside, split_touching
 
+# Plenty for a profile of forty points; more would only take longer.
+_MOST_PROFILE_PIXELS = 80_000
+
 
 @dataclass(frozen=True)
 class ClassicalSettings:
@@ -171,19 +174,21 @@ def _edge_pixels(
     on_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     chosen_labels[on_border] = False
     ellipses = _ellipses(labels)
-    elliptical = chosen_labels & (ellipses.likeness > 0.95)
+    elliptical = chosen_labels & (ellipses.likeness > 0.975)
     radial = elliptical.sum() >= max(3, 0.3 * chosen_labels.sum())
     if radial:
         chosen_labels = elliptical
     pixels = chosen_labels[owner] & _faces_ground(owner, middle) & (outside < 0.7 * radii[owner])
-    own = owner[pixels]
+    chosen = np.flatnonzero(pixels)
+    chosen = chosen[:: max(1, len(chosen) // _MOST_PROFILE_PIXELS)]
+    own = owner.ravel()[chosen]
     if radial:
-        place = ellipses.radius(pixels, own)
+        place = ellipses.radius(*np.unravel_index(chosen, labels.shape), own)
     else:
         signed = np.where(labels > 0, 0.5 - inside, outside - 0.5).astype(np.float32)
-        signed = cv2.GaussianBlur(signed, (0, 0), 0.2 * middle)[pixels]
+        signed = cv2.GaussianBlur(signed, (0, 0), 0.2 * middle).ravel()[chosen]
         place = np.clip(1 + signed / radii[own], 0, None)
-    return place, contrast[pixels] / heights[own], middle
+    return place, contrast.ravel()[chosen] / heights[own], middle
 
 
 class _Ellipses(NamedTuple):
@@ -196,9 +201,8 @@ class _Ellipses(NamedTuple):
     xx: NDArray[np.float64]
     likeness: NDArray[np.float64]
 
-    def radius(self, pixels: NDArray[np.bool_], own: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Elliptical radius of the pixels (1 on the outline of the ellipse) about the centres of their owners."""
-        y, x = np.nonzero(pixels)
+    def radius(self, y: NDArray[np.intp], x: NDArray[np.intp], own: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Elliptical radius of pixels (1 on the outline of the ellipse) about the centres of their owners."""
         dy, dx = y - self.centre_y[own], x - self.centre_x[own]
         return np.sqrt(self.yy[own] * dy**2 + 2 * self.xy[own] * dx * dy + self.xx[own] * dx**2) / 2
 
@@ -280,7 +284,7 @@ def _largest_pieces(labels: NDArray[np.int32], settings: ClassicalSettings) -> N
     new = 0
     for label, (top, bottom, left, right) in boxes.items():
         window = (slice(top, bottom), slice(left, right))
-        mask = np.pad((labels[window] == label).astype(np.uint8), 2)
+        mask = cv2.copyMakeBorder((labels[window] == label).astype(np.uint8), 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
         mask = cv2.medianBlur(mask, 3)
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         if not contours:

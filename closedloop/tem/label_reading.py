@@ -33,7 +33,7 @@ class Reading(NamedTuple):
 def read_bar_label(image: NDArray[np.float32], bar: Bar) -> Reading | None:
     """The label beside a bar, in an image (H, W) float32 between 0 and 1; ``None`` where there is none to be read."""
     height, width = image.shape
-    reach_x = int(max(0.6 * bar.length_px, 0.12 * width, 60))
+    reach_x = int(max(0.6 * bar.length_px, 0.2 * width, 60))
     reach_y = int(max(0.09 * height, 8 * bar.thickness_px, 45))
     left, right = max(0, int(bar.left) - reach_x), min(width, int(bar.right) + reach_x)
     top, bottom = max(0, bar.top - reach_y), min(height, bar.bottom + reach_y)
@@ -84,7 +84,7 @@ def _best(readings: list[Reading | None], near: tuple[float, float]) -> Reading 
 
 
 def _read(line: Line, crop: NDArray[np.float32]) -> Reading | None:
-    """One line, read three times: its ink alone at two sizes, and the grey picture a letter further to each side.
+    """One line, read three times: its ink alone at two sizes, and the grey picture of the same place.
 
     The grey shows a letter that the ink has left out; the ink hides what the grey shows behind the letters.
     """
@@ -110,7 +110,7 @@ def _read(line: Line, crop: NDArray[np.float32]) -> Reading | None:
 
 def _grey(crop: NDArray[np.float32], line: Line) -> NDArray[np.uint8]:
     height = line.bottom - line.top
-    box = crop[line.top : line.bottom, max(0, line.left - height // 2) : line.right + height // 2]
+    box = crop[line.top : line.bottom, line.left : line.right]
     low, high = float(box.min()), float(box.max())
     grey = np.clip((box - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
     return cv2.resize(grey, None, fx=64 / height, fy=64 / height, interpolation=cv2.INTER_CUBIC)

@@ -91,16 +91,21 @@ def _describe(label: int, mask: NDArray[np.bool_], clearness: float, touches_edg
 
 def crofton_perimeter(mask: NDArray[np.bool_]) -> float:
     """Perimeter in pixels of a mask (h, w) by counting how often lines in four directions cross its edge."""
-    padded = np.pad(mask, 1).astype(np.int8)
+    padded = _padded(mask).astype(np.int8)
     across = np.abs(np.diff(padded, axis=1)).sum()
     down = np.abs(np.diff(padded, axis=0)).sum()
     diagonal = np.abs(padded[1:, 1:] - padded[:-1, :-1]).sum() + np.abs(padded[1:, :-1] - padded[:-1, 1:]).sum()
     return float(np.pi / 8 * (across + down + diagonal / np.sqrt(2)))
 
 
+def _padded(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    padded: NDArray[np.uint8] = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return padded
+
+
 def _hull(mask: NDArray[np.bool_]) -> tuple[float, float, NDArray[np.float64]]:
     """Area and perimeter of the hull of the pixels as squares, and its fill of the tightest rectangle and triangle."""
-    contours, _ = cv2.findContours(np.pad(mask, 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(_padded(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     points = np.concatenate(contours).reshape(-1, 2).astype(np.float32)
     corners = np.concatenate([points + shift for shift in ((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))])
     hull = cv2.convexHull(corners.astype(np.float32))

@@ -125,12 +125,16 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
 
 
 def _run(share: NDArray[np.floating], inside: int) -> tuple[int, int]:
-    """First and one past the last pixel of the unbroken run above half that contains `inside`; single gaps are noise."""
+    """First and one past the last pixel of the unbroken run above half that contains `inside`.
+
+    A single pixel between a quarter and a half is noise and bridged; one below is a rim, the bar's end.
+    """
     above = share > 0.5
+    bridge = share > 0.25
     start = stop = inside
-    while start > 0 and (above[start - 1] or (start > 1 and above[start - 2])):
+    while start > 0 and (above[start - 1] or (start > 1 and bridge[start - 1] and above[start - 2])):
         start -= 1
-    while stop < len(above) and (above[stop] or (stop + 1 < len(above) and above[stop + 1])):
+    while stop < len(above) and (above[stop] or (stop + 1 < len(above) and bridge[stop] and above[stop + 1])):
         stop += 1
     while start < stop and not above[start]:
         start += 1
