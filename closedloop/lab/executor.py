@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from closedloop.lab.bench import Bench
-from closedloop.lab.errors import Blocked, InstrumentError, NoAnswer
+from closedloop.lab.errors import Blocked, InstrumentError, NoAnswer, Refused
+from closedloop.lab.instruments import Pump
 from closedloop.lab.interlocks import Interlock, arm
 from closedloop.lab.ledger import Ledger, LedgerEntry
 from closedloop.lab.procedure import STEP, Collect, Cool, Dispense, Heat, NewVessel, Procedure, React, Step, Stir
@@ -23,6 +24,8 @@ OVERRUN_FRACTION = 0.10
 OVERRUN_S = 20.0
 # A flask this far below its set point while nobody watched has not done what the recipe says.
 COLD_C = 15.0
+# Pumps show four digits: up to 10 mL a counter resolves 0.001 mL.
+LONG_COUNTER_ML = 5.0
 VOLUME_TOLERANCE_ML = 0.005
 VOLUME_TOLERANCE = 0.01
 
@@ -93,9 +96,24 @@ class Executor:
             pump = self.bench.pumps[step.pump]
             if pump.is_running():
                 pump.stop()
-            pump.clear_counter()
-            before["dispensed_ml"] = pump.dispensed_ml()
+            before["dispensed_ml"] = self._counter_ml(pump)
         return before
+
+    @staticmethod
+    def _counter_ml(pump: Pump) -> float:
+        """The pump's counter, cleared only where it must be.
+
+        A counter that stands above zero shows it when the pump loses it (a power cut while this computer was away);
+        one that has grown long has lost its last digit.
+        """
+        try:
+            counter = pump.dispensed_ml()
+        except Refused:
+            counter = None
+        if counter is None or counter >= LONG_COUNTER_ML:
+            pump.clear_counter()
+            counter = pump.dispensed_ml()
+        return counter
 
     def _perform(self, step: Step, before: dict[str, Any], resumed: bool) -> dict[str, Any]:
         match step:

@@ -33,7 +33,7 @@ class Pump(Instrument, Protocol):
     """Dispenses a programmed volume by itself once started, whether or not this computer lives on."""
 
     def dispense(self, volume_ml: float, rate_ml_per_min: float) -> None:
-        """Clear the counter must have been called before; starts and returns at once."""
+        """Starts and returns at once; the volume comes on top of what the counter shows."""
 
     def is_running(self) -> bool: ...
 

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from scipy.optimize import nnls
 
 from closedloop.lab.config import LabConfig, Stock
 from closedloop.lab.errors import ProcedureError
@@ -152,6 +151,9 @@ def stock_volumes_ml(recipe: Recipe, lab: LabConfig) -> dict[str, float]:
     Solved as a non-negative least-squares problem on relative amounts, since stocks may share chemicals (a metal
     stock brings its solvent along).
     """
+    # Drivers and simulators import this room; they should not wait for SciPy.
+    from scipy.optimize import nnls
+
     demand = _demand(recipe, lab.stocks)
     keys = sorted(demand)
     supply = np.array([[_concentration(stock, key) for stock in lab.stocks] for key in keys]).reshape(

@@ -131,6 +131,7 @@ def test_a_pump_that_stalls_is_blocked_and_the_lab_is_safe(monkeypatch: pytest.M
 
 def test_a_pump_that_lost_its_counter_is_not_trusted() -> None:
     world, ledger = World(), MemoryLedger()
+    world.counter_ml["cd"] = 2.0
     computer = Computer(world, ledger)
     bench = computer.bench()
 
@@ -143,7 +144,7 @@ def test_a_pump_that_lost_its_counter_is_not_trusted() -> None:
 
     with pytest.raises(Dies):
         Executor(bench, computer, die).run(PROCEDURE)
-    world.counter_ml["cd"] = -1.0
+    world.counter_ml["cd"] = 0.0  # a power cut
     with pytest.raises(InstrumentError, match="lost its counter"):
         Executor(computer.bench(), computer).run(PROCEDURE)
 
