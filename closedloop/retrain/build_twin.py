@@ -1,6 +1,6 @@
 """Trains the shipped model's twin, which is package data: ``python -m closedloop.retrain.build_twin``.
 
-To be done again whenever the shipped literature or the synthesis model's training changes.
+To be done again whenever the shipped model was; until then every store trains the twin for itself.
 """
 
 import sys

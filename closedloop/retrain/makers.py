@@ -80,8 +80,11 @@ def shipped_training() -> list[Experiment]:
 
 
 def twin_name(training: Sequence[Experiment]) -> str:
-    """The file name says what was learned from, so that a twin of other data is never taken for it."""
-    return f"twin-{digest(training)[:16]}{SUFFIX}"
+    """The file name says what it was trained on and whose twin it is, so that no other is ever taken for it."""
+    from closedloop.synthesis.model import DEFAULT_WEIGHTS
+
+    whose = hashlib.sha256(DEFAULT_WEIGHTS.read_bytes()).hexdigest()
+    return f"twin-{digest(training)[:12]}-{whose[:12]}{SUFFIX}"
 
 
 def digest(experiments: Sequence[Experiment], weights: Sequence[float] = ()) -> str:
