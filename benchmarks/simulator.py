@@ -20,7 +20,9 @@ from scipy.stats import spearmanr
 
 from closedloop.campaign.definition import read_campaign
 from closedloop.literature import load_experiments
-from closedloop.recipes import Experiment, Recipe
+from closedloop.propose import SearchSpace
+from closedloop.propose.quantity import Range
+from closedloop.recipes import Experiment, Reagent, Recipe
 from sim.microscope import render
 from sim.reactor import perform, run
 from sim.reactor_product import Product
@@ -61,6 +63,46 @@ def against_literature(rows: Sequence[Experiment]) -> dict[str, float]:
         "bias_nm": round(float(difference.mean()), 3),
         "mae_of_their_median_nm": round(float(np.abs(pairs[:, 0] - np.median(pairs[:, 0])).mean()), 3),
     }
+
+
+def within_papers(rows: Sequence[Experiment]) -> dict[str, float]:
+    """Rank correlation within each paper that has at least four rows."""
+    by_paper: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        made = run(row.recipe, 0).mean_diameter_nm
+        if made is not None and row.outcome.size_nm is not None:
+            by_paper.setdefault(row.source or "unknown", []).append((row.outcome.size_nm, made))
+    return {
+        paper: round(float(spearmanr(np.array(pairs)).statistic), 2)
+        for paper, pairs in by_paper.items()
+        if len(pairs) >= 4
+    }
+
+
+def evenly(space: SearchSpace, count: int, seed: int) -> list[Recipe]:
+    """Uniform over the space's ranges; the reaction is never hotter than the injection."""
+    generator = np.random.default_rng(seed)
+
+    def draw(value: float | Range | None) -> float | None:
+        return float(generator.uniform(value.low, value.high)) if isinstance(value, Range) else value
+
+    recipes = []
+    for _ in range(count):
+        injection, reaction = draw(space.injection_temperature_c), draw(space.reaction_temperature_c)
+        recipes.append(
+            Recipe(
+                product=space.product,
+                reagents=tuple(
+                    Reagent(name=r.name, amount_mmol=draw(r.amount_mmol), role=r.role, vessel=r.vessel)
+                    for r in space.reagents
+                ),
+                injection_temperature_c=injection,
+                reaction_temperature_c=min(value for value in (injection, reaction) if value is not None),
+                heating_rate_c_per_min=draw(space.heating_rate_c_per_min),
+                reaction_time_min=draw(space.reaction_time_min),
+            )
+        )
+    return recipes
 
 
 def over_the_space(recipes: Sequence[Recipe]) -> dict[str, object]:
@@ -110,12 +152,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    recipes = read_campaign("cdse").space.sample(options.recipes, options.seed)
+    space = read_campaign("cdse").space
+    recipes = space.sample(options.recipes, options.seed)
+    rows = literature_rows()
     typical = sorted(recipes, key=lambda recipe: recipe.reaction_time_min or 0.0)[len(recipes) // 2]
     result = {
         "conditions": conditions(options.seed),
-        "literature": against_literature(literature_rows()),
+        "literature": against_literature(rows),
+        "within_papers": within_papers(rows),
         "default_space": over_the_space(recipes),
+        "default_space_uniform": over_the_space(evenly(space, options.recipes, options.seed)),
         "replicate_scatter": scatter(typical, options.replicates),
         "cost": cost(typical),
     }
