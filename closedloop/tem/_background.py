@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.tem import _filters as filters
 from closedloop.tem._splitting import split_touching
 
 THUMBNAIL = 320
@@ -37,19 +38,17 @@ def find_ground(image: NDArray[np.float32], ignore: NDArray[np.bool_]) -> Ground
     """
     shrink = max(1.0, max(image.shape) / THUMBNAIL)
     size = (max(8, round(image.shape[1] / shrink)), max(8, round(image.shape[0] / shrink)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), 1.0)
+    small = filters.blurred(filters.resized(image, size), 1.0)
     usable = cv2.resize(ignore.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) == 0
     if usable.sum() < 10 * _POLYNOMIAL_TERMS:
         usable = np.ones_like(usable)
     candidates = [_fit(small, usable, dark) for dark in (True, False)]
     coefficients, threshold, dark, _ = max(candidates, key=lambda candidate: candidate[3])
     small_level = np.tensordot(coefficients, np.stack(_terms(small.shape)), axes=1).astype(np.float32)
-    level: NDArray[np.float32] = cv2.resize(small_level, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return Ground(level, dark, threshold)
+    return Ground(filters.resized(small_level, image.shape[::-1]), dark, threshold)
 
 
-def otsu(values: NDArray[np.float32]) -> float:
+def otsu(values: NDArray[np.floating]) -> float:
     """Otsu's threshold (IEEE Trans. Syst. Man Cybern. 1979, 9, 62) from a 512-bin histogram between the 0.1% tails."""
     low, high = np.percentile(values, (0.1, 99.9))
     if high <= low:
@@ -64,7 +63,9 @@ def otsu(values: NDArray[np.float32]) -> float:
     return float(centres[int(np.nanargmax(between[:-1]))] + (edges[1] - edges[0]) / 2)
 
 
-def _fit(small: NDArray[np.float32], usable: NDArray[np.bool_], dark: bool) -> tuple[NDArray[np.float64], float, bool, float]:
+def _fit(
+    small: NDArray[np.float32], usable: NDArray[np.bool_], dark: bool
+) -> tuple[NDArray[np.float64], float, bool, float]:
     sign = 1.0 if dark else -1.0
     terms = np.stack([term.ravel() for term in _terms(small.shape)], axis=1)
     ground = usable.copy()

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.tem import _filters as filters
+
 # Two equal discs whose centres lie 1.2 radii apart meet at a neck of 0.8 of their depth: those are two particles.
 NECK_RATIO = 0.85
 
@@ -18,19 +20,18 @@ def split_touching(mask: NDArray[np.bool_], neck_ratio: float = NECK_RATIO) -> N
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
     depth = distance_inside(mask)
-    smooth = cv2.GaussianBlur(depth, (0, 0), 1.0)
+    smooth = filters.blurred(depth, 1.0)
     smooth[~mask] = 0
     plateau = cv2.dilate(smooth, np.ones((5, 5), np.uint8))
     peaks = mask & (smooth >= plateau - 1e-4) & (depth > 0.5)
     count, markers = cv2.connectedComponents(peaks.astype(np.uint8), connectivity=8)
-    labels = _watershed(smooth, markers, mask)
+    labels = _watershed(smooth, np.asarray(markers, np.int32), mask)
     return _join_shallow(labels, smooth, count - 1, neck_ratio)
 
 
 def distance_inside(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Distance of each pixel of the mask to the nearest pixel outside; the frame's border is no edge of a particle."""
-    distance: NDArray[np.float32] = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.minimum(distance, np.float32(max(mask.shape)))
+    return np.minimum(filters.distance_to_zero(mask), np.float32(max(mask.shape)))
 
 
 def _watershed(depth: NDArray[np.float32], markers: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -73,9 +74,9 @@ def _join_shallow(
         return i
 
     for index in np.argsort(-neck):
-        a, b = root(int(pairs[index] // (count + 1))), root(int(pairs[index] % (count + 1)))
-        if a != b and neck[index] > neck_ratio * min(peak[a], peak[b]):
-            deeper, other = (a, b) if peak[a] >= peak[b] else (b, a)
+        one, two = root(int(pairs[index] // (count + 1))), root(int(pairs[index] % (count + 1)))
+        if one != two and neck[index] > neck_ratio * min(peak[one], peak[two]):
+            deeper, other = (one, two) if peak[one] >= peak[two] else (two, one)
             parent[other] = deeper
     roots = np.array([root(i) for i in range(count + 1)])
     _, compact = np.unique(roots, return_inverse=True)

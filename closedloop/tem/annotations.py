@@ -34,7 +34,7 @@ def _add(mask: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) 
 
 
 def _letters(grey: NDArray[np.float32], bar: Bar) -> NDArray[np.uint8]:
-    """Pieces near the bar that are of its very grey, with a rim: its letters, where they are black or white as it is."""
+    """Pieces near the bar that are of its very grey, with a rim: its letters, where they are black or white too."""
     mask = np.zeros(grey.shape, np.uint8)
     reach_x = int(max(0.4 * bar.length_px, 40))
     reach_y = int(max(8 * bar.thickness_px, 0.07 * grey.shape[0]))

@@ -4,18 +4,16 @@ It takes a grey image in which the scale bar's place is known and knows nothing 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.tem import _filters as filters
 from closedloop.tem._background import find_ground
 from closedloop.tem._edge import edge_level
+from closedloop.tem._edge_pixels import edge_pixels
 from closedloop.tem._splitting import distance_inside, split_touching
-
-# Plenty for a profile of forty points; more would only take longer.
-_MOST_PROFILE_PIXELS = 80_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def segment_classically(
     contrast[ignore] = 0
     noise = noise_level(image)
     sigma = _smoothing(noise, ground.threshold)
-    smooth = cv2.GaussianBlur(contrast, (0, 0), sigma)
+    smooth = filters.blurred(contrast, sigma)
     labels = split_touching(_clean(smooth > ground.threshold, settings) & ~ignore)
     labels = drop_small(labels, settings)
     if not labels.any():
@@ -67,7 +65,7 @@ def segment_classically(
 
 
 def noise_level(image: NDArray[np.float32]) -> float:
-    """Standard deviation of pixel noise: Immerkær's Laplacian difference (Comput. Vis. Image Underst. 1996, 64, 300)."""
+    """Standard deviation of pixel noise: Immerkær's Laplacian (Comput. Vis. Image Underst. 1996, 64, 300)."""
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     return float(np.median(np.abs(cv2.filter2D(image, cv2.CV_32F, kernel))) / 0.6745 / 6)
 
@@ -91,8 +89,8 @@ def _fill_holes(mask: NDArray[np.bool_], largest_share: float = 0.3) -> NDArray[
     for index, contour in enumerate(contours):
         outer = tree[0][index][3]
         if outer >= 0 and cv2.contourArea(contour) < largest_share * cv2.contourArea(contours[outer]):
-            x, y, w, h = cv2.boundingRect(contour)
-            if max(w, h) < 40 or cv2.contourArea(contour) < 0.05 * cv2.contourArea(contours[outer]):
+            _, _, width, height = cv2.boundingRect(contour)
+            if max(width, height) < 40 or cv2.contourArea(contour) < 0.05 * cv2.contourArea(contours[outer]):
                 cv2.drawContours(filled, contours, index, 1, thickness=-1)
     return filled > 0
 
@@ -134,7 +132,7 @@ def _cut_at_edges(
     contrast, smooth = contrast - local, smooth - local
     inside = _depth_in_own(labels)
     heights = _heights(labels, inside, contrast)
-    level = edge_level(*_edge_pixels(labels, inside, outside, owner, radii, heights, contrast), sigma)
+    level = edge_level(*edge_pixels(labels, inside, outside, owner, radii, heights, contrast), sigma)
     territory = np.where(outside <= settings.reach * radii[owner], owner, 0)
     cut = (territory > 0) & (smooth > level.fraction * heights[territory]) & ~ignore
     return _largest_pieces(np.where(cut, territory, 0).astype(np.int32), settings)
@@ -151,87 +149,6 @@ def _heights(
     pixels = np.bincount(labels[core], minlength=count + 1)
     sums = np.bincount(labels[core], weights=contrast[core], minlength=count + 1)
     return np.maximum(sums / np.maximum(pixels, 1), 1e-6)
-
-
-def _edge_pixels(
-    labels: NDArray[np.int32],
-    inside: NDArray[np.float32],
-    outside: NDArray[np.float32],
-    owner: NDArray[np.int32],
-    radii: NDArray[np.float64],
-    heights: NDArray[np.float64],
-    contrast: NDArray[np.float32],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """What `edge_level` fits: place in radii and contrast of pixels of like particles, and their radius in pixels.
-
-    Particles of middling size are taken, on the sides where they have no neighbour. Where enough of them are
-    elliptical, the place is the elliptical radius, which the noise of a first outline does not disturb; otherwise it
-    is the distance from that outline, evened out.
-    """
-    middle = float(np.median(radii[1:]))
-    chosen_labels = (radii > 0.6 * middle) & (radii < 1.6 * middle)
-    chosen_labels[0] = False
-    on_border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    chosen_labels[on_border] = False
-    ellipses = _ellipses(labels)
-    elliptical = chosen_labels & (ellipses.likeness > 0.975)
-    radial = elliptical.sum() >= max(3, 0.3 * chosen_labels.sum())
-    if radial:
-        chosen_labels = elliptical
-    pixels = chosen_labels[owner] & _faces_ground(owner, middle) & (outside < 0.7 * radii[owner])
-    chosen = np.flatnonzero(pixels)
-    chosen = chosen[:: max(1, len(chosen) // _MOST_PROFILE_PIXELS)]
-    own = owner.ravel()[chosen]
-    if radial:
-        place = ellipses.radius(*np.unravel_index(chosen, labels.shape), own)
-    else:
-        signed = np.where(labels > 0, 0.5 - inside, outside - 0.5).astype(np.float32)
-        signed = cv2.GaussianBlur(signed, (0, 0), 0.2 * middle).ravel()[chosen]
-        place = np.clip(1 + signed / radii[own], 0, None)
-    return place, contrast.ravel()[chosen] / heights[own], middle
-
-
-class _Ellipses(NamedTuple):
-    """Per label: centre, inverse covariance (yy, xy, xx), and how well an ellipse of the same moments fills the area."""
-
-    centre_y: NDArray[np.float64]
-    centre_x: NDArray[np.float64]
-    yy: NDArray[np.float64]
-    xy: NDArray[np.float64]
-    xx: NDArray[np.float64]
-    likeness: NDArray[np.float64]
-
-    def radius(self, y: NDArray[np.intp], x: NDArray[np.intp], own: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Elliptical radius of pixels (1 on the outline of the ellipse) about the centres of their owners."""
-        dy, dx = y - self.centre_y[own], x - self.centre_x[own]
-        return np.sqrt(self.yy[own] * dy**2 + 2 * self.xy[own] * dx * dy + self.xx[own] * dx**2) / 2
-
-
-def _ellipses(labels: NDArray[np.int32]) -> _Ellipses:
-    y, x = np.nonzero(labels)
-    own = labels[y, x]
-    count = int(labels.max()) + 1
-    area = np.maximum(np.bincount(own, minlength=count), 1).astype(np.float64)
-
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(own, weights=values, minlength=count) / area
-
-    centre_y, centre_x = mean(y.astype(float)), mean(x.astype(float))
-    dy, dx = y - centre_y[own], x - centre_x[own]
-    # A pixel is a square, not a point: its own second moment is 1/12.
-    yy, xx, xy = mean(dy**2) + 1 / 12, mean(dx**2) + 1 / 12, mean(dy * dx)
-    determinant = np.maximum(yy * xx - xy**2, 1e-9)
-    likeness = area / (4 * np.pi * np.sqrt(determinant))
-    return _Ellipses(centre_y, centre_x, xx / determinant, -xy / determinant, yy / determinant, likeness)
-
-
-def _faces_ground(owner: NDArray[np.int32], middle: float) -> NDArray[np.bool_]:
-    """Pixels that lie well inside their particle's territory, so that no neighbour is near on their side."""
-    borders = np.zeros(owner.shape, np.uint8)
-    borders[:, 1:] |= (owner[:, 1:] != owner[:, :-1]).astype(np.uint8)
-    borders[1:] |= (owner[1:] != owner[:-1]).astype(np.uint8)
-    far: NDArray[np.float32] = cv2.distanceTransform(1 - borders, cv2.DIST_L2, cv2.DIST_MASK_3)
-    return far > 0.25 * middle
 
 
 def _nearest_label(labels: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
@@ -266,15 +183,12 @@ def _local_ground(
         return np.zeros_like(contrast)
     shrink = max(1.0, min(radius / 2, max(contrast.shape) / 64))
     size = (max(4, int(contrast.shape[1] / shrink)), max(4, int(contrast.shape[0] / shrink)))
-    weight = cv2.resize(clear.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    value = cv2.resize(contrast * clear, size, interpolation=cv2.INTER_AREA)
+    weight = filters.resized(clear.astype(np.float32), size)
+    value = filters.resized(contrast * clear, size)
     sigma = 2.5 * radius / shrink
-    weight = cv2.GaussianBlur(weight, (0, 0), sigma) + 1e-4 * float(clear.mean())
-    value = cv2.GaussianBlur(value, (0, 0), sigma) + 1e-4 * float(contrast[clear].mean() * clear.mean())
-    ground: NDArray[np.float32] = cv2.resize(
-        value / weight, contrast.shape[::-1], interpolation=cv2.INTER_LINEAR
-    )
-    return ground
+    weight = filters.blurred(weight, sigma) + 1e-4 * float(clear.mean())
+    value = filters.blurred(value, sigma) + 1e-4 * float(contrast[clear].mean() * clear.mean())
+    return filters.resized(value / weight, contrast.shape[::-1])
 
 
 def _largest_pieces(labels: NDArray[np.int32], settings: ClassicalSettings) -> NDArray[np.int32]:

@@ -58,7 +58,7 @@ def read_label(crop: NDArray[np.float32]) -> Reading | None:
     if not below.size or not above.size:
         return None
     dark, light = float(np.percentile(below, 20)), float(np.percentile(above, 80))
-    framed = cv2.copyMakeBorder(crop, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(dark + light) / 2)
+    framed = np.pad(crop, 2)
     centre = (crop.shape[1] / 2, crop.shape[0] / 2)
     readings: list[Reading | None] = []
     for ink, paper in ((dark, light), (light, dark)):
@@ -113,12 +113,12 @@ def _grey(crop: NDArray[np.float32], line: Line) -> NDArray[np.uint8]:
     box = crop[line.top : line.bottom, line.left : line.right]
     low, high = float(box.min()), float(box.max())
     grey = np.clip((box - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
-    return cv2.resize(grey, None, fx=64 / height, fy=64 / height, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(grey, None, fx=64 / height, fy=64 / height, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _padded(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Smaller letters with more white around them: another view of the same line for the reader."""
-    return cv2.copyMakeBorder(picture, 10, 10, 24, 24, cv2.BORDER_CONSTANT, value=255)
+    return np.pad(picture, ((10, 10), (24, 24)), constant_values=255)
 
 
 def _looks_right(label: Label, line: Line) -> float:
@@ -163,13 +163,13 @@ def _agreeing(grey: NDArray[np.uint8], words: list[Word], label: Label, probabil
     """Belief in what the detector led to, after looking at the same place with the ink's own eyes."""
     top, bottom = int(min(word.top for word in words)), int(max(word.bottom for word in words))
     left, right = int(min(word.left for word in words)), int(max(word.right for word in words))
-    box = grey[max(0, top) : bottom + 1, max(0, left) : right + 1].astype(np.float32) / 255
+    box = grey[max(0, top) : bottom + 1, max(0, left) : right + 1].astype(np.float32) / np.float32(255)
     belief = 0.7 * probability * label.certainty
     if min(box.shape) < 8:
         return belief
     middle = otsu(box)
     levels = float(np.percentile(box[box <= middle], 20)), float(np.percentile(box, 90))
-    framed = cv2.copyMakeBorder(box, 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    framed = np.pad(box, 2, mode="edge")
     for ink, paper in (levels, levels[::-1]):
         if abs(ink - paper) < 0.05:
             continue

@@ -127,9 +127,7 @@ class Measurement:
             note=self.note,
         )
         if self.count < LEAST_PARTICLES:
-            return Outcome(
-                failure_cause=FailureCause.TOO_FEW_PARTICLES, particle_count=self.count, evidence=evidence
-            )
+            return Outcome(failure_cause=FailureCause.TOO_FEW_PARTICLES, particle_count=self.count, evidence=evidence)
         return Outcome(
             success=True,
             size_nm=self.mean_diameter_nm,
@@ -163,9 +161,7 @@ def measure_image(
     return _measured(picture, scale, labels, ignore)
 
 
-def _measured(
-    picture: Picture, scale: Scale, labels: NDArray[np.int32], ignore: NDArray[np.bool_]
-) -> Measurement:
+def _measured(picture: Picture, scale: Scale, labels: NDArray[np.int32], ignore: NDArray[np.bool_]) -> Measurement:
     particles = tuple(
         _in_nm(particle, scale.nm_per_px) for particle in describe_particles(labels, picture.grey, ignore)
     )

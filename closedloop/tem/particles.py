@@ -48,7 +48,8 @@ def describe_particles(
     height, width = labels.shape
     found = []
     hidden = None if ignore is None else cv2.dilate(ignore.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    for index, box in enumerate(find_objects(labels)):
+    boxes: list[tuple[slice, slice] | None] = find_objects(labels)
+    for index, box in enumerate(boxes):
         if box is None:
             continue
         rows, columns = box
@@ -99,7 +100,8 @@ def crofton_perimeter(mask: NDArray[np.bool_]) -> float:
 
 
 def _padded(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    padded: NDArray[np.uint8] = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    padded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
+    padded[1:-1, 1:-1] = mask
     return padded
 
 

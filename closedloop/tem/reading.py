@@ -19,7 +19,6 @@ from closedloop.tem.pixel_size import PixelSize, pixel_size_of_tiff
 
 LARGEST_PIXELS = 300_000_000
 SMALLEST_SIDE = 16
-_TIFF_SUFFIXES = {".tif", ".tiff"}
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -40,7 +39,12 @@ def read_picture(source: str | Path | NDArray[Any]) -> Picture:
     """
     if not isinstance(source, str | Path):
         return Picture(to_grey(np.asarray(source)), "array")
-    path = Path(source)
+    pixels, size, note = _pixels(Path(source))
+    return Picture(to_grey(pixels, str(source)), str(source), size, note)
+
+
+def _pixels(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
+    """The first page as it is stored, palettes resolved; its pixel size; what was left out."""
     try:
         with path.open("rb") as file:
             start = file.read(4)
@@ -51,13 +55,29 @@ def read_picture(source: str | Path | NDArray[Any]) -> Picture:
     read = _read_tiff if start in _TIFF_STARTS else _read_with_pillow
     with _quiet():
         try:
-            pixels, size, note = read(path)
+            return read(path)
         except NotAnImage:
             raise
         except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
             reason = " ".join(str(error).split())[:120] or type(error).__name__
-            raise NotAnImage(f"{path}: is no image that can be read ({reason}); give a TIFF, PNG or JPEG file") from error
-    return Picture(to_grey(pixels, str(path)), str(path), size, note)
+            raise NotAnImage(
+                f"{path}: is no image that can be read ({reason}); give a TIFF, PNG or JPEG file"
+            ) from error
+
+
+def read_labels(path: Path) -> NDArray[np.int32]:
+    """A label image (H, W): whole numbers, one per particle, 0 = background.
+
+    Raises `NotAnImage` where the file holds no such image.
+    """
+    pixels = _pixels(path)[0]
+    if pixels.ndim == 3 and pixels.shape[2] in (3, 4) and (pixels[..., :1] == pixels[..., 1:3]).all():
+        pixels = pixels[..., 0]
+    if pixels.ndim != 2 or not np.issubdtype(pixels.dtype, np.integer) or pixels.min(initial=0) < 0:
+        raise NotAnImage(f"{path}: is no label image; it must hold one whole number per pixel, 0 for the background")
+    if pixels.max(initial=0) > np.iinfo(np.int32).max:
+        raise NotAnImage(f"{path}: has labels beyond {np.iinfo(np.int32).max}; renumber them")
+    return pixels.astype(np.int32)
 
 
 def to_grey(pixels: NDArray[Any], name: str = "array") -> NDArray[np.float32]:
@@ -78,7 +98,9 @@ def to_grey(pixels: NDArray[Any], name: str = "array") -> NDArray[np.float32]:
     else:
         raise NotAnImage(f"{name}: has the shape {pixels.shape}; an image is (H, W), (H, W, 3) or (H, W, 4)")
     if min(grey.shape) < SMALLEST_SIDE:
-        raise NotAnImage(f"{name}: is only {grey.shape[1]} × {grey.shape[0]} pixels; at least {SMALLEST_SIDE} are needed")
+        raise NotAnImage(
+            f"{name}: is only {grey.shape[1]} × {grey.shape[0]} pixels; at least {SMALLEST_SIDE} are needed"
+        )
     if grey.size > LARGEST_PIXELS:
         raise NotAnImage(f"{name}: has {grey.size:,} pixels, more than {LARGEST_PIXELS:,}; cut it into parts")
     if pixels.dtype == bool or not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
@@ -125,9 +147,10 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
 def _read_with_pillow(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
     from PIL import Image, ImageSequence
 
-    with Image.open(path) as image:
-        if image.format not in ("PNG", "JPEG", "TIFF", "BMP", "MPO"):
-            raise NotAnImage(f"{path}: is a {image.format} file; give a TIFF, PNG or JPEG file")
+    with Image.open(path) as opened:
+        image: Image.Image = opened
+        if opened.format not in ("PNG", "JPEG", "TIFF", "BMP", "MPO"):
+            raise NotAnImage(f"{path}: is a {opened.format} file; give a TIFF, PNG or JPEG file")
         if image.width * image.height > LARGEST_PIXELS:
             raise NotAnImage(
                 f"{path}: states {image.width} × {image.height} pixels, more than {LARGEST_PIXELS:,}; cut it into parts"

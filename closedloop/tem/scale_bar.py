@@ -57,7 +57,7 @@ def _bars_of_one_kind(image: NDArray[np.float32], bright: bool) -> list[Bar]:
     height, width = image.shape
     grey = np.rint(255 * (image if bright else 1 - image)).astype(np.uint8)
     # Averaged along the row only: a line one pixel thin survives, noise does not.
-    grey = cv2.blur(grey, (5, 1))
+    grey = np.asarray(cv2.blur(grey, (5, 1)), np.uint8)
     length = max(_LEAST_LENGTH, width // 40)
     thickest = max(10, height // 20)
     level = cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
@@ -89,7 +89,9 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     down = np.median(image[rows, inner], axis=1)
     middle = (top + bottom) // 2 - rows.start
     own = down[top - rows.start : bottom - rows.start]
-    level = float(np.median(down[middle - 1 : middle + 2])) if len(own) > 4 else float(own.max() if bright else own.min())
+    level = (
+        float(np.median(down[middle - 1 : middle + 2])) if len(own) > 4 else float(own.max() if bright else own.min())
+    )
     above, below = down[: max(1, top - rows.start - 1)], down[min(len(down) - 1, bottom - rows.start + 1) :]
     if rows.start == 0 and top == 0:
         above = below
@@ -97,7 +99,11 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
         below = above
     outside = float((np.median(above[-4:]) + np.median(below[:4])) / 2)
     step = level - outside
-    if (step > 0) != bright or abs(step) < _LEAST_CONTRAST or (np.median(above[-4:]) - level) * (np.median(below[:4]) - level) <= 0:
+    if (
+        (step > 0) != bright
+        or abs(step) < _LEAST_CONTRAST
+        or (np.median(above[-4:]) - level) * (np.median(below[:4]) - level) <= 0
+    ):
         return None
     like = (down - outside) / step > 0.5
     first = last = max(0, top - rows.start - 1) + int(
@@ -185,4 +191,6 @@ def _without_outlines(bars: list[Bar]) -> list[Bar]:
         )
         if not edged:
             kept.append(bar)
-    return sorted(kept, key=lambda bar: -bar.quality * (0.3 if bar.cut_off else 1.0) * min(1, bar.thickness_px / 3) ** 0.5)
+    return sorted(
+        kept, key=lambda bar: -bar.quality * (0.3 if bar.cut_off else 1.0) * min(1, bar.thickness_px / 3) ** 0.5
+    )

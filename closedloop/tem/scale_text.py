@@ -26,8 +26,8 @@ _SPELLINGS = {
     "μm": ("µm", 1.0),
     "um": ("µm", 1.0),
     "mm": ("mm", 1.0),
-    "Å": ("Å", 1.0),
-    "Å": ("Å", 1.0),
+    "Å": ("Å", 1.0),  # the letter
+    "\u212b": ("Å", 1.0),  # the sign of the unit
     "pm": ("µm", 0.95),
     "pm.": ("µm", 0.95),
     "nrn": ("nm", 0.9),
@@ -46,7 +46,9 @@ _SPELLINGS = {
     "hm": ("µm", 0.9),
     "A": ("Å", 0.6),
 }
-_DIGITS = str.maketrans({"O": "0", "o": "0", "Q": "0", "D": "0", "l": "1", "I": "1", "|": "1", "i": "1", "S": "5", "s": "5"})
+_DIGITS = str.maketrans(
+    {"O": "0", "o": "0", "Q": "0", "D": "0", "l": "1", "I": "1", "|": "1", "i": "1", "S": "5", "s": "5"}
+)
 _UNIT = "|".join(sorted(map(re.escape, _SPELLINGS), key=len, reverse=True))
 _LABEL = re.compile(
     rf"(?<![A-Za-z0-9.,])([0-9OoQDlI|iSs][0-9OoQDlI|iSs.,]*)\s*({_UNIT})(?![A-Za-z0-9µ])",
@@ -84,7 +86,7 @@ def parse_label(text: str) -> Label | None:
     if spelling.lower().startswith("p") and number >= 20:
         # 50 µm under a scanning microscope or 50 pm in an atomic picture: the letter does not say which.
         certainty *= 0.5
-    if (name == "µm" and number >= 100 or name == "mm") and not re.search(r"[.,]", digits):
+    if ((name == "µm" and number >= 100) or name == "mm") and not re.search(r"[.,]", digits):
         # Far beyond nanocrystals: "2.00 µm" that lost its point is likelier than 200 µm.
         certainty *= 0.7
     if name == "mm" and number > 10:

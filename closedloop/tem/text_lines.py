@@ -5,6 +5,7 @@ EasyOCR's own detector. Also looks at letters for what the OCR is known to confu
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ class Line:
 
 
 def find_lines(crop: NDArray[np.float32], ink_level: float, paper_level: float) -> list[Line]:
-    """Lines of text in a crop (h, w) float32 whose letters have the grey `ink_level`; the longest first, at most four."""
+    """Lines of text in a crop (h, w) float32 with letters of the grey `ink_level`; the longest first, at most four."""
     share = np.clip((crop - paper_level) / (ink_level - paper_level), 0, 1).astype(np.float32)
     found: list[Line] = []
     for threshold in (0.5, 0.75, 0.9):
@@ -47,6 +48,7 @@ def find_lines(crop: NDArray[np.float32], ink_level: float, paper_level: float) 
 def _lines_at(share: NDArray[np.float32], threshold: float) -> list[Line]:
     height, width = share.shape
     count, labels, parts, _ = cv2.connectedComponentsWithStats((share > threshold).astype(np.uint8), connectivity=8)
+    labels, parts = np.asarray(labels, np.int32), np.asarray(parts, np.int32)
     likely = [
         index
         for index, (x, y, w, h, area) in enumerate(parts[:count].tolist())
@@ -63,7 +65,7 @@ def _lines_at(share: NDArray[np.float32], threshold: float) -> list[Line]:
     likely.sort(key=lambda index: int(parts[index, 0]))
     chains: list[list[int]] = []
     for index in likely:
-        x, y, w, h, _ = parts[index].tolist()
+        x, y, _, h, _ = parts[index].tolist()
         for chain in chains:
             px, py, pw, ph, _ = parts[chain[-1]].tolist()
             overlap = min(y + h, py + ph) - max(y, py)
@@ -96,9 +98,7 @@ def _line(share: NDArray[np.float32], labels: NDArray[np.int32], parts: NDArray[
     own = inside[window]
     near = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     ink = np.where(near, share[rows, columns], 0).astype(np.float32)
-    letters = tuple(
-        (int(x) - columns.start, int(y) - rows.start, int(w), int(h)) for x, y, w, h, _ in boxes.tolist()
-    )
+    letters = tuple((int(x) - columns.start, int(y) - rows.start, int(w), int(h)) for x, y, w, h, _ in boxes.tolist())
     return Line(columns.start, rows.start, columns.stop, rows.stop, ink, letters)
 
 
@@ -115,7 +115,7 @@ def has_point(line: Line) -> bool:
     """Whether between two letters there is ink at their feet and none above: a decimal point, which OCR may drop."""
     boxes = sorted(line.letters)
     height = float(np.median([h for _, _, _, h in boxes]))
-    for (x, y, w, h), (next_x, _, next_w, next_h) in zip(boxes, boxes[1:], strict=False):
+    for (x, y, w, h), (next_x, _, next_w, next_h) in pairwise(boxes):
         if h < 0.6 * height:  # a part of its own, as low as a point
             continue
         low = next_h < 0.4 * height and next_w < 0.5 * height
@@ -131,12 +131,12 @@ def has_point(line: Line) -> bool:
 
 
 def unit_arch(line: Line) -> str | None:
-    """"n" where the letter before the last is closed above, "u" where it is closed below; None: it cannot be told."""
+    """ "n" where the letter before the last is closed above, "u" where it is closed below; None: it cannot be told."""
     boxes = sorted(line.letters)
     if len(boxes) < 2:
         return None
     x, y, w, h = boxes[-2]
-    last_x, last_y, last_w, last_h = boxes[-1]
+    _, last_y, last_w, last_h = boxes[-1]
     if not (0.4 * h < w < 1.4 * h and last_w > 0.9 * last_h and abs(last_y - y) < 0.3 * last_h):
         return None
     # Down to the foot of the m: what hangs below is the tail of a µ.
