@@ -1,12 +1,16 @@
 """The gate: whether a challenger is not worse than the champion, on experiments that neither has learned from."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.recipes import Experiment, Recipe
+
+Errors = NDArray[np.float64]
 
 
 class Foreseen(Protocol):
@@ -29,14 +33,14 @@ class Predicts(Protocol):
 class Tolerance:
     """How much worse still counts as not worse: a share of the size error, and points of the Brier score.
 
-    The lab's last runs are few, so that chance moves their mean more than that of the literature. A difference of
-    ``negligible_nm`` is below what TEM resolves of a mean diameter, and never counts.
+    A difference of ``negligible_nm`` is below what TEM resolves of a mean diameter, and never counts. To this comes
+    what may be chance: ``standard_errors`` of the mean difference between the two models, experiment by experiment.
     """
 
-    literature_size: float = 0.10
-    lab_size: float = 0.10
+    size: float = 0.10
     brier: float = 0.02
     negligible_nm: float = 0.01
+    standard_errors: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Check:
         return self.challenger <= self.allowed
 
     def __str__(self) -> str:
-        verdict = "not worse" if self.passed else "worse"
+        better = self.challenger <= self.champion
+        verdict = "worse" if not self.passed else "not worse" if better else "not worse beyond tolerance and chance"
         return f"{self.what} on {self.count}: {self.challenger:.3g} against {self.champion:.3g} ({verdict})"
 
 
@@ -72,8 +77,10 @@ def compare(
     twin), so that what one generation may lose is not lost again by every one after it.
     """
     return [
-        *_checks("held-out literature", literature, challenger, champion, anchor, tolerance.literature_size, tolerance),
-        *_checks("last lab runs", lab, challenger, champion, None, tolerance.lab_size, tolerance),
+        *_checks(
+            "held-out literature", literature, challenger, [champion, anchor] if anchor else [champion], tolerance
+        ),
+        *_checks("last lab runs", lab, challenger, [champion], tolerance),
     ]
 
 
@@ -81,29 +88,32 @@ def _checks(
     place: str,
     experiments: Sequence[Experiment],
     challenger: Predicts,
-    champion: Predicts,
-    anchor: Predicts | None,
-    slack: float,
+    bars: Sequence[Predicts],
     tolerance: Tolerance,
 ) -> list[Check]:
     if not experiments:
         return []
     recipes = [one.recipe for one in experiments]
-    bars = [champion] if anchor is None else [champion, anchor]
-    guesses = [model.predict(recipes) for model in (challenger, *bars)]
+    new, *old = (model.predict(recipes) for model in (challenger, *bars))
     checks = []
     # Only what is unknown of an outcome is left out: a prediction that is no number must not pass for a good one.
     sizes = np.array([one.outcome.size_nm or np.nan for one in experiments])
     if (known := ~np.isnan(sizes)).any():
-        new, *old = (float(np.abs([g.size_nm for g in guess] - sizes)[known].mean()) for guess in guesses)
-        allowed = min(old) + max(min(old) * slack, tolerance.negligible_nm)
-        checks.append(Check(f"size error in nm, {place}", int(known.sum()), old[0], new, allowed))
+        mine, *theirs = (np.abs([g.size_nm for g in guess] - sizes)[known] for guess in (new, *old))
+        bar = min(theirs, key=np.mean)
+        slack = max(tolerance.size * float(bar.mean()), tolerance.negligible_nm)
+        checks.append(_check(f"size error in nm, {place}", mine, theirs[0], bar, slack, tolerance))
     worked = np.array([np.nan if (yes := one.outcome.success) is None else float(yes) for one in experiments])
     if (known := ~np.isnan(worked)).any():
-        new, *old = (
-            float(np.square([g.success_probability for g in guess] - worked)[known].mean()) for guess in guesses
-        )
-        checks.append(
-            Check(f"Brier score of success, {place}", int(known.sum()), old[0], new, min(old) + tolerance.brier)
-        )
+        mine, *theirs = (np.square([g.success_probability for g in guess] - worked)[known] for guess in (new, *old))
+        bar = min(theirs, key=np.mean)
+        checks.append(_check(f"Brier score of success, {place}", mine, theirs[0], bar, tolerance.brier, tolerance))
     return checks
+
+
+def _check(what: str, challenger: Errors, champion: Errors, bar: Errors, slack: float, tolerance: Tolerance) -> Check:
+    """From the errors of n experiments, each (n,); of a single one nothing is known of chance, and none is allowed."""
+    count = len(challenger)
+    chance = float((challenger - bar).std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    allowed = float(bar.mean()) + slack + tolerance.standard_errors * chance
+    return Check(what, count, float(champion.mean()), float(challenger.mean()), allowed)
