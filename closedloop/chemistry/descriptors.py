@@ -102,9 +102,10 @@ def _element_properties(symbol: str) -> tuple[float, ...]:
 
 def _graph_vector(substance: Substance) -> np.ndarray:
     """[1, vector] for what contains carbon and has a structure; zeros and a leading 0 for inorganic substances."""
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
 
-    molecule = Chem.MolFromSmiles(substance.smiles) if substance.smiles else None
+    with rdBase.BlockLogs():  # RDKit remarks on every lone hydrogen
+        molecule = Chem.MolFromSmiles(substance.smiles) if substance.smiles else None
     if molecule is None or not any(atom.GetSymbol() == "C" for atom in molecule.GetAtoms()):
         return np.zeros(1 + GRAPH_SIZE, dtype=np.float32)
     from closedloop.chemistry.encoder import load_encoder

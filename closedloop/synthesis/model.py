@@ -98,8 +98,8 @@ class SynthesisModel:
         ``weights`` says how much each experiment counts (default 1). On the CPU the same seed gives the same model.
         ``progress`` is called with a fraction and a sentence. Raises `TooFewExperiments`.
         """
-        settings, schedule = settings or Settings(), schedule or Schedule()
         chosen, weight = usable(experiments, weights)
+        settings, schedule = settings or Settings(), schedule or Schedule.of(len(chosen))
         recipes = [e.recipe for e in chosen]
         vocabulary = Vocabulary.of(recipes)
         with torch.random.fork_rng(devices=[]):
@@ -173,7 +173,9 @@ class SynthesisModel:
         features = group_features(arrays.rows(sized), len(vocabulary.chemicals))
         if progress:
             progress(0.0, f"comparing {len(sized)} precedents")
-        precedents = Precedents.fit(features, known.size[sized].astype(float), known.weight[sized].astype(float))
+        precedents = Precedents.fit(
+            features, known.size[sized].astype(float), known.weight[sized].astype(float), assigned[sized]
+        )
         # The network learns sizes as the lab that weighs most would have measured them.
         known.size[sized] = precedents.values.float().numpy()
         network.to(where)

@@ -79,9 +79,17 @@ class Precedents:
 
     @classmethod
     def fit(
-        cls, features: dict[str, np.ndarray], values: np.ndarray, weight: np.ndarray, *, steps: int = 80
+        cls,
+        features: dict[str, np.ndarray],
+        values: np.ndarray,
+        weight: np.ndarray,
+        folds: np.ndarray | None = None,
+        *,
+        steps: int = 80,
     ) -> "Precedents":
-        """Hyperparameters by maximum marginal likelihood, with a weak prior that keeps lengths from running away.
+        """Hyperparameters by the mean of the marginal likelihood, which says how siblings resemble each other, and of
+        the likelihood of each fold (n,) predicted without it, which says what is known of a new source; a weak prior
+        keeps lengths from running away. Without ``folds``: by the former alone.
 
         Experiments that weigh less than the rest (literature beside a lab's own) may differ from them by a constant, as
         calibrations and stirrers do: it is estimated together with everything else, and taken off ``values``.
@@ -101,7 +109,7 @@ class Precedents:
             torch.as_tensor(1 / weight, dtype=torch.float64),
         )
         foreign = torch.as_tensor(np.sqrt(1 - weight / weight.max()), dtype=torch.float64)
-        process._learn(steps, foreign)
+        process._learn(steps, foreign, folds)
         process._solve(foreign)
         if foreign.any():
             process.offset = float(_OFFSET_VARIANCE * foreign @ process._weights)
@@ -109,7 +117,7 @@ class Precedents:
             process._solve()
         return process
 
-    def _learn(self, steps: int, foreign: Tensor) -> None:
+    def _learn(self, steps: int, foreign: Tensor, folds: np.ndarray | None) -> None:
         n = len(self.values)
         some = torch.linspace(0, n - 1, min(n, _MOST_FOR_LEARNING)).round().long()
         features = {name: value[some] for name, value in self.features.items()}
@@ -120,12 +128,19 @@ class Precedents:
         for value in free:
             value.requires_grad_(True)
         squares = {name: _squares(features[name], features[name], split=name == "conditions") for name in GROUPS}
+        blocks = []
+        if folds is not None:
+            blocks = [torch.as_tensor(np.flatnonzero(folds[some.numpy()] == fold)) for fold in np.unique(folds)]
         optimiser = torch.optim.Adam(free, lr=0.1)
         for _ in range(steps):
             covariance = self._sum(squares) + torch.diag(self.log_noise.exp() * relative + _JITTER) + offset
             factor = torch.linalg.cholesky(covariance)
             error = (y - self.mean)[:, None]
-            fit = (error * torch.cholesky_solve(error, factor)).sum() / 2 + factor.diagonal().log().sum()
+            weights = torch.cholesky_solve(error, factor)
+            fit = (error * weights).sum() / 2 + factor.diagonal().log().sum()
+            if blocks:
+                inverse = torch.cholesky_inverse(factor)
+                fit = (fit + sum(_left_out_loss(inverse, weights, block) for block in blocks)) / 2
             prior = sum(((value - first) / 2).square().sum() for value, first in zip(free, start, strict=True)) / 2
             optimiser.zero_grad()
             (fit + prior).backward()
@@ -213,6 +228,14 @@ class Precedents:
         )
         process._solve()
         return process
+
+
+def _left_out_loss(inverse: Tensor, weights: Tensor, block: Tensor) -> Tensor:
+    """Negative log likelihood, up to a constant, of each experiment of the block predicted without the block."""
+    covariance = torch.linalg.inv(inverse[block][:, block])
+    variance = covariance.diagonal()
+    error = (covariance @ weights[block])[:, 0]
+    return (error.square() / variance + variance.log()).sum() / 2
 
 
 def _squares(a: Tensor, b: Tensor, *, split: bool) -> Tensor:

@@ -20,7 +20,7 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how hard; the defaults suit a few hundred to a few thousand experiments."""
+    """How long and how hard; the defaults suit a few hundred experiments, `of` suits any number."""
 
     steps: int = 250
     batch: int = 32
@@ -36,6 +36,11 @@ class Schedule:
     hide_role: float = 0.1
     hide_condition: float = 0.02
     amount_noise: float = 0.03
+
+    @classmethod
+    def of(cls, experiments: int) -> "Schedule":
+        """Every experiment is seen twelve times or more."""
+        return cls(steps=max(cls.steps, round(12 * experiments / cls.batch)))
 
 
 @dataclass(frozen=True)
