@@ -21,13 +21,15 @@ class ClassicalSettings:
     """Settings that are stated once.
 
     least_area_px: smaller specks are not particles. least_area_share: nor are those below this share of the median
-    area. least_contrast_to_noise: mean contrast over its standard error, below which a piece is noise.
+    area. least_step, least_step_in_ring, least_step_of_all: see `_drop_indistinct`.
     reach: how far, in its own radius, a particle may extend beyond its first outline.
     """
 
     least_area_px: int = 16
     least_area_share: float = 0.04
-    least_contrast_to_noise: float = 3.0
+    least_step: float = 3.0
+    least_step_in_ring: float = 2.0
+    least_step_of_all: float = 4.5
     reach: float = 0.45
 
 
@@ -61,7 +63,7 @@ def segment_classically(
     for _ in range(2):
         if refined.any():
             refined = _cut_at_edges(refined, contrast, smooth, sigma, settings, ignore)
-    return _drop_faint(refined, smooth, noise, sigma, settings)
+    return _drop_indistinct(refined, smooth, ignore, settings) if refined.any() else refined
 
 
 def noise_level(image: NDArray[np.float32]) -> float:
@@ -224,17 +226,31 @@ def _boxes(labels: NDArray[np.int32]) -> dict[int, tuple[int, int, int, int]]:
     }
 
 
-def _drop_faint(
+def _drop_indistinct(
     labels: NDArray[np.int32],
     smooth: NDArray[np.float32],
-    noise: float,
-    sigma: float,
+    ignore: NDArray[np.bool_],
     settings: ClassicalSettings,
 ) -> NDArray[np.int32]:
-    """Drop pieces whose mean contrast is within the noise of a piece of their size."""
-    areas = np.bincount(labels.ravel()).astype(np.float64)
-    sums = np.bincount(labels.ravel(), weights=smooth.ravel().astype(np.float64))
-    mean = sums / np.maximum(areas, 1)
-    independent = np.maximum(areas / (4 * np.pi * sigma**2), 1)
-    error = noise / (2 * np.sqrt(np.pi) * sigma) / np.sqrt(independent)
-    return _renumber(labels, mean > settings.least_contrast_to_noise * error)
+    """Drop pieces that the ground's own unevenness explains, and all of them where that explains most.
+
+    A threshold finds pieces in an empty picture too. What tells a particle is the step from it to the ring around it,
+    against the spread of grey within that ring and over the open ground.
+    """
+    count = int(labels.max()) + 1
+    outside, owner = _nearest_label(labels)
+    areas = np.bincount(labels.ravel(), minlength=count)
+    radii = np.sqrt(areas / np.pi)[owner]
+    free = (labels == 0) & ~ignore
+    ring = free & (outside > 1 + 0.15 * radii) & (outside <= 3 + 0.35 * radii)
+    around, grey = owner[ring], smooth[ring].astype(np.float64)
+    pixels = np.maximum(np.bincount(around, minlength=count), 1)
+    level = np.bincount(around, grey, count) / pixels
+    spread = np.sqrt(np.maximum(np.bincount(around, grey**2, count) / pixels - level**2, 1e-12))
+    step = np.bincount(labels.ravel(), smooth.ravel(), count) / np.maximum(areas, 1) - level
+    open_ground = free & (outside > 10)
+    unevenness = float(smooth[open_ground].std()) if open_ground.sum() > 500 else 0.0
+    over_ring, over_ground = step / spread, step / max(unevenness, 1e-6)
+    if np.median(over_ring[1:]) < settings.least_step_of_all and np.median(over_ground[1:]) < settings.least_step:
+        return np.zeros_like(labels)
+    return _renumber(labels, (over_ring >= settings.least_step_in_ring) | (over_ground >= settings.least_step))

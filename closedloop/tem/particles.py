@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from closedloop.recipes import Shape
+from closedloop.tem import _filters as filters
 from closedloop.tem.shapes import classify
+
+_SMOOTHING = 1.5  # Gaussian, px: single pixels are mostly noise
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ def describe_particles(
     """
     height, width = labels.shape
     found = []
+    smooth = filters.blurred(grey, _SMOOTHING)
     hidden = None if ignore is None else cv2.dilate(ignore.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    boxes: list[tuple[slice, slice] | None] = find_objects(labels)
-    for index, box in enumerate(boxes):
-        if box is None:
+    for index, box in enumerate(find_objects(labels)):
+        if not box:  # a number that no particle has
             continue
         rows, columns = box
         mask = labels[box] == index + 1
@@ -58,10 +61,10 @@ def describe_particles(
         if hidden is not None and not edge:
             edge = bool(hidden[box][mask].any())
         around = (
-            slice(max(0, rows.start - 3), min(height, rows.stop + 3)),
-            slice(max(0, columns.start - 3), min(width, columns.stop + 3)),
+            slice(max(0, rows.start - 4), min(height, rows.stop + 4)),
+            slice(max(0, columns.start - 4), min(width, columns.stop + 4)),
         )
-        clear = _clearness(labels[around], index + 1, grey[around])
+        clear = _clearness(labels[around], index + 1, smooth[around])
         found.append(_describe(index + 1, mask, clear, edge))
     return found
 
@@ -129,13 +132,12 @@ def _axes(mask: NDArray[np.bool_]) -> tuple[float, float]:
     return float(4 * np.sqrt(large)), float(4 * np.sqrt(max(small, 1e-9)))
 
 
-def _clearness(labels: NDArray[np.int32], label: int, grey: NDArray[np.float32]) -> float:
-    """How far the greys inside and just outside are apart, in their pooled spread: 0 not at all, towards 1 entirely."""
+def _clearness(labels: NDArray[np.int32], label: int, smooth: NDArray[np.float32]) -> float:
+    """How far the grey inside is from the ring around it, in the ring's spread: 0 not at all, towards 1 entirely."""
     own = (labels == label).astype(np.uint8)
-    ring = (cv2.dilate(own, np.ones((7, 7), np.uint8)) > 0) & (labels == 0)
-    inside = grey[own > 0]
+    ring = (cv2.dilate(own, np.ones((9, 9), np.uint8)) > 0) & (labels == 0)
+    ring &= cv2.dilate(own, np.ones((3, 3), np.uint8)) == 0
     if ring.sum() < 5:
         return 0.5
-    outside = grey[ring]
-    spread = float(np.sqrt((inside.var() + outside.var()) / 2)) + 1e-3
-    return float(1 - np.exp(-abs(float(inside.mean()) - float(outside.mean())) / spread))
+    step = abs(float(smooth[own > 0].mean()) - float(smooth[ring].mean()))
+    return float(1 - np.exp(-step / (3 * float(smooth[ring].std()) + 1e-6)))

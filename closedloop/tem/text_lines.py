@@ -47,8 +47,9 @@ def find_lines(crop: NDArray[np.float32], ink_level: float, paper_level: float) 
 
 def _lines_at(share: NDArray[np.float32], threshold: float) -> list[Line]:
     height, width = share.shape
-    count, labels, parts, _ = cv2.connectedComponentsWithStats((share > threshold).astype(np.uint8), connectivity=8)
-    labels, parts = np.asarray(labels, np.int32), np.asarray(parts, np.int32)
+    ink = (share > threshold).astype(np.uint8)
+    count, labelled, stated, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    labels, parts = np.asarray(labelled, np.int32), np.asarray(stated, np.int32)
     likely = [
         index
         for index, (x, y, w, h, area) in enumerate(parts[:count].tolist())
