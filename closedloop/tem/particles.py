@@ -1,9 +1,8 @@
 """Each particle's size and shape descriptors from a label image, in pixels.
 
 Definitions: circularity 4π·area / perimeter², solidity area / area of the convex hull, convexity perimeter of the hull
-/ perimeter, eccentricity and aspect ratio of the ellipse with the same second moments. Perimeters are Crofton's
-estimate over four directions (Legland et al., Image Anal. Stereol. 2007, 26, 83), which is not biased as a count of
-border pixels is.
+/ perimeter, eccentricity and aspect ratio of the ellipse with the same second moments. The perimeter is that of
+the chain of border pixels, averaged along itself: a count of steps would make a disc's outline a twentieth too long.
 """
 
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ def describe_particles(
 
 def _describe(label: int, mask: NDArray[np.bool_], clearness: float, touches_edge: bool) -> ParticleShape:
     area = int(mask.sum())
-    perimeter = crofton_perimeter(mask)
+    perimeter = perimeter_px(mask)
     hull_area, hull_perimeter, sides = _hull(mask)
     major, minor = _axes(mask)
     circularity = min(1.0, 4 * np.pi * area / perimeter**2)
@@ -93,13 +92,16 @@ def _describe(label: int, mask: NDArray[np.bool_], clearness: float, touches_edg
     )
 
 
-def crofton_perimeter(mask: NDArray[np.bool_]) -> float:
-    """Perimeter in pixels of a mask (h, w) by counting how often lines in four directions cross its edge."""
-    padded = _padded(mask).astype(np.int8)
-    across = np.abs(np.diff(padded, axis=1)).sum()
-    down = np.abs(np.diff(padded, axis=0)).sum()
-    diagonal = np.abs(padded[1:, 1:] - padded[:-1, :-1]).sum() + np.abs(padded[1:, :-1] - padded[:-1, 1:]).sum()
-    return float(np.pi / 8 * (across + down + diagonal / np.sqrt(2)))
+def perimeter_px(mask: NDArray[np.bool_]) -> float:
+    """Perimeter in pixels of the outer outline of a mask (h, w), half a pixel outside of its border pixels' centres."""
+    contours, _ = cv2.findContours(_padded(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    points = max(contours, key=len).reshape(-1, 2).astype(np.float64)
+    reach = 2 if len(points) >= 40 else 1
+    if len(points) > 4:
+        points = np.mean([np.roll(points, shift, axis=0) for shift in range(-reach, reach + 1)], axis=0)
+    steps = points - np.roll(points, 1, axis=0)
+    # A closed convex line that is moved out by half a pixel everywhere grows by 2π · 1/2.
+    return float(np.hypot(steps[:, 0], steps[:, 1]).sum() + np.pi)
 
 
 def _padded(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from closedloop.tem.pixel_size import PixelSize, pixel_size_of_tiff
 
 LARGEST_PIXELS = 300_000_000
 SMALLEST_SIDE = 16
+_DECODED_BY_TIFFFILE = (1, 8, 32773, 32946)  # none, deflate, PackBits, deflate as Adobe first numbered it
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -129,6 +130,11 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
         expected = int(np.prod(page.shape)) * page.dtype.itemsize if page.dtype else 0
         if page.compression == 1 and expected > path.stat().st_size:
             raise NotAnImage(f"{path}: is cut short ({path.stat().st_size:,} of {expected:,} bytes); copy it again")
+        pages = len(tiff.pages)
+        note = f"the first of {pages} pages was measured" if pages > 1 else None
+        if page.compression not in _DECODED_BY_TIFFFILE:
+            # Old codecs (LZW, JPEG, fax), for which tifffile would need another package.
+            return _read_with_pillow(path)[0], pixel_size_of_tiff(tiff), note
         pixels = page.asarray()
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
             pixels = np.moveaxis(page.colormap, 0, -1)[pixels]
@@ -139,8 +145,6 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
             pixels = np.moveaxis(pixels, 0, -1)
         if pixels.ndim > 2 and pixels.shape[-1] not in (1, 2, 3, 4):
             pixels = pixels[0]
-        pages = len(tiff.pages)
-        note = f"the first of {pages} pages was measured" if pages > 1 else None
         return pixels, pixel_size_of_tiff(tiff), note
 
 

@@ -58,8 +58,9 @@ def _bars_of_one_kind(image: NDArray[np.float32], bright: bool) -> list[Bar]:
     grey = np.rint(255 * (image if bright else 1 - image)).astype(np.uint8)
     # Averaged along the row only: a line one pixel thin survives, noise does not.
     grey = np.asarray(cv2.blur(grey, (5, 1)), np.uint8)
-    length = max(_LEAST_LENGTH, width // 40)
-    thickest = max(10, height // 20)
+    # Odd, so that an opening shifts nothing and never exceeds the picture.
+    length = max(_LEAST_LENGTH, width // 40) | 1
+    thickest = max(10, height // 20) | 1
     level = cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     areas = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((thickest, 1), np.uint8))
     found: list[Bar] = []

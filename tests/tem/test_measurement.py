@@ -1,0 +1,152 @@
+"""From pixels to nanometres: the contract's keys, the summary's arithmetic, the outcome, the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+from closedloop.cli.evaluate_segmenter import NothingToEvaluate, segmenter
+from closedloop.cli.tem import CannotWrite
+from closedloop.cli.tem import app as tem_app
+from closedloop.recipes import FailureCause, Method, Shape
+from closedloop.tem import NoParticles, NotAnImage, Segmenter, UnreadableScale, measure_image, overlay
+
+runner = CliRunner()
+
+
+def test_sizes_are_those_of_the_whole_particles(rendered) -> None:
+    field = rendered(seed=11, count=80, radius=14)
+    found = measure_image(field.image, nm_per_px=0.25)
+    whole = [particle for particle in found.particles if not particle.touches_edge]
+    diameters = [particle.equivalent_diameter_nm for particle in whole]
+    assert found.count == len(whole) < len(found.particles)
+    assert found.mean_diameter_nm == pytest.approx(np.mean(diameters))
+    assert found.std_diameter_nm == pytest.approx(np.std(diameters, ddof=1))
+    inner = [
+        radius
+        for label, radius in enumerate(field.radii, 1)
+        if not any(
+            label in side for side in (field.labels[0], field.labels[-1], field.labels[:, 0], field.labels[:, -1])
+        )
+    ]
+    assert found.mean_diameter_nm == pytest.approx(2 * 0.25 * np.mean(inner), rel=0.02)
+    assert found.shape is Shape.SPHERE
+    assert sum(found.shape_fractions.values()) == pytest.approx(1)
+    particle = whole[0]
+    assert particle.area_nm2 == pytest.approx(np.pi / 4 * particle.equivalent_diameter_nm**2)
+
+
+def test_the_scale_only_scales(rendered) -> None:
+    image = rendered(seed=3, count=30).image
+    one, two = measure_image(image, nm_per_px=1.0), measure_image(image, nm_per_px=2.0)
+    assert two.mean_diameter_nm == pytest.approx(2 * one.mean_diameter_nm)
+    assert two.particles[0].area_nm2 == pytest.approx(4 * one.particles[0].area_nm2)
+    assert two.particles[0].circularity == one.particles[0].circularity
+
+
+def test_json_has_the_keys_of_the_contract(rendered) -> None:
+    content = json.loads(json.dumps(measure_image(rendered(seed=3, count=30).image, nm_per_px=1.0).to_json()))
+    assert set(content) >= {"nm_per_px", "scale_source", "scale_confidence", "particles", "summary"}
+    assert content["scale_source"] == "user"
+    assert set(content["summary"]) >= {"count", "mean_diameter_nm", "std_diameter_nm", "shape"}
+    keys = {"label", "equivalent_diameter_nm", "area_nm2", "circularity", "solidity", "convexity", "eccentricity"}
+    assert set(content["particles"][0]) >= keys | {"aspect_ratio", "confidence", "touches_edge"}
+
+
+def test_the_outcome_rests_on_tem(rendered) -> None:
+    found = measure_image(rendered(seed=3, count=30).image, nm_per_px=1.0)
+    outcome = found.outcome(files=("a.tif",))
+    assert outcome.success
+    assert outcome.size_nm == found.mean_diameter_nm
+    assert outcome.particle_count == found.count
+    assert outcome.evidence is not None
+    assert outcome.evidence.method is Method.TEM
+    assert outcome.evidence.files == ("a.tif",)
+
+
+def test_too_few_particles_say_nothing_of_the_chemistry(rendered) -> None:
+    outcome = measure_image(rendered(seed=5, count=3, size=256).image, nm_per_px=1.0).outcome()
+    assert outcome.success is None
+    assert outcome.failure_cause is FailureCause.TOO_FEW_PARTICLES
+    assert outcome.size_nm is None
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_uniform_picture_shows_nothing(grey: int) -> None:
+    with pytest.raises(NoParticles):
+        measure_image(np.full((100, 100), grey, np.uint8), nm_per_px=1.0)
+
+
+@pytest.mark.parametrize("nm_per_px", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_scale_is_refused(rendered, nm_per_px: float) -> None:
+    with pytest.raises(UnreadableScale):
+        measure_image(rendered(seed=3, count=30).image, nm_per_px=nm_per_px)
+
+
+def test_a_segmenter_of_ones_own_is_used(rendered) -> None:
+    class Corner(Segmenter):
+        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+            labels = np.zeros(image.shape[:2], np.int32)
+            labels[10:20, 10:20] = 1
+            return labels
+
+    found = measure_image(rendered(seed=3).image, nm_per_px=1.0, segmenter=Corner())
+    assert found.count == 1
+    assert found.particles[0].area_nm2 == 100
+
+
+def test_overlay_draws_outlines_and_leaves_the_rest(rendered) -> None:
+    field = rendered(seed=3, count=30)
+    picture = overlay(field.image, field.labels)
+    coloured = (picture[..., 0] != picture[..., 1]) | (picture[..., 1] != picture[..., 2])
+    assert coloured.any()
+    assert not coloured[field.labels == 0].any()
+    assert picture.shape == (*field.image.shape, 3)
+
+
+def test_measure_command(rendered, tmp_path: Path) -> None:
+    image = tmp_path / "a.tif"
+    tifffile.imwrite(image, np.rint(255 * rendered(seed=3, count=60).image).astype(np.uint8))
+    masks, drawn = tmp_path / "masks.tif", tmp_path / "drawn.png"
+    arguments = ["measure", str(image), "--nm-per-px", "0.5", "--masks", str(masks), "--overlay", str(drawn), "--json"]
+    result = runner.invoke(tem_app, arguments)
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    labels = tifffile.imread(masks)
+    assert len(np.unique(labels)) - 1 == len(content["particles"])
+    assert drawn.stat().st_size > 1000
+    assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
+
+
+def test_commands_refuse_by_name_and_write_nothing(tmp_path: Path) -> None:
+    text = tmp_path / "a.tif"
+    text.write_text("no image")
+    result = runner.invoke(tem_app, ["measure", str(text), "--masks", str(tmp_path / "m.tif")])
+    assert isinstance(result.exception, NotAnImage)
+    assert isinstance(runner.invoke(tem_app, ["scale", str(tmp_path / "none.tif")]).exception, NotAnImage)
+    wrong = runner.invoke(tem_app, ["measure", str(text), "--masks", str(tmp_path / "m.doc")])
+    assert isinstance(wrong.exception, CannotWrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_evaluate_segmenter(rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for seed in (1, 2):
+        field = rendered(seed=seed, count=40)
+        Image.fromarray(np.rint(255 * field.image).astype(np.uint8)).save(tmp_path / "images" / f"{seed}.png")
+        tifffile.imwrite(tmp_path / "masks" / f"{seed}.tif", field.labels.astype(np.uint16))
+    (tmp_path / "images" / "without-mask.png").write_bytes((tmp_path / "images" / "1.png").read_bytes())
+    segmenter(images=tmp_path / "images", masks=tmp_path / "masks", as_json=True)
+    content = json.loads(capsys.readouterr().out)
+    assert content["images"] == 2
+    assert content["AP50"] > 0.95
+    assert content["mIoU"] > 0.85
+    assert set(content) == {"images", "AP50", "AP75", "AP90", "mean_AP", "mIoU"}
+    with pytest.raises(NothingToEvaluate):
+        segmenter(images=tmp_path / "images", masks=tmp_path, as_json=True)

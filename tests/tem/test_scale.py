@@ -1,0 +1,143 @@
+"""Which scale is believed, from the picture to the error message; the OCR itself included."""
+
+import csv
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageDraw, ImageFont
+
+from closedloop.tem.errors import NotAnImage, ScaleConflict, UnreadableScale
+from closedloop.tem.label_reading import HIGH_CONFIDENCE, read_label
+from closedloop.tem.reading import read_picture
+from closedloop.tem.scale import read_scale
+from closedloop.tem.scale_text import parse_label
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+
+
+def _with_bar(field: np.ndarray, text: str, length: int, size: int = 26) -> np.ndarray:
+    """A black bar with its text above it in the lower left corner, each with a white rim."""
+    picture = Image.fromarray(np.rint(255 * field).astype(np.uint8))
+    pen = ImageDraw.Draw(picture)
+    bottom = picture.height - 20
+    if length:
+        pen.rectangle((19, bottom - 9, 20 + length, bottom), fill=255)
+        pen.rectangle((20, bottom - 8, 19 + length, bottom - 1), fill=0)
+    pen.text((22, bottom - 14), text, fill=0, font=_font(size), anchor="lb", stroke_width=2, stroke_fill=255)
+    return np.array(picture)
+
+
+@pytest.mark.parametrize(("text", "nm"), [("20 nm", 20), ("100 nm", 100), ("5 nm", 5), ("50 nm", 50), ("200 nm", 200)])
+def test_a_bar_over_particles_is_read_at_high_confidence(rendered, text: str, nm: float) -> None:
+    image = _with_bar(rendered(seed=int(nm), count=90).image, text, 140)
+    scale = read_scale(image)
+    assert scale.bar_nm == nm
+    assert scale.bar_px == pytest.approx(140, abs=0.3)
+    assert scale.nm_per_px == pytest.approx(nm / 140, rel=0.003)
+    assert scale.confidence >= HIGH_CONFIDENCE
+    assert scale.source == "scale_bar"
+    assert set(scale.to_json()) >= {"text", "bar_nm", "bar_px", "nm_per_px", "confidence"}
+
+
+@pytest.mark.parametrize("what", ["nothing", "a bar without a label", "a label without a bar", "a bar cut off"])
+def test_no_scale_is_no_scale(rendered, what: str) -> None:
+    field = rendered(seed=7, count=60).image
+    if what == "a bar without a label":
+        field = _with_bar(field, "", 140)
+    elif what == "a label without a bar":
+        field = _with_bar(field, "50 nm", 0)
+    elif what == "a bar cut off":
+        field = _with_bar(field, "50 nm", 140)[:, 60:]
+    with pytest.raises(UnreadableScale, match="nm-per-px"):
+        read_scale(field)
+
+
+def _save(path: Path, image: np.ndarray, nm_per_px: float, unit: str = "nm") -> Path:
+    per_px = 1 / nm_per_px
+    tifffile.imwrite(path, image, imagej=True, resolution=(per_px, per_px), metadata={"unit": unit})
+    return path
+
+
+def test_metadata_and_bar_that_agree_make_it_surer(rendered, tmp_path: Path) -> None:
+    field = rendered(seed=1).image
+    plain = read_scale(_save(tmp_path / "plain.tif", np.rint(255 * field).astype(np.uint8), 0.5))
+    both = read_scale(_save(tmp_path / "both.tif", _with_bar(field, "50 nm", 100), 0.505))
+    assert (plain.source, plain.nm_per_px) == ("metadata", pytest.approx(0.5))
+    assert (both.source, both.nm_per_px) == ("metadata", pytest.approx(0.505))
+    assert both.confidence > plain.confidence
+    assert both.bar_nm == 50
+
+
+def test_metadata_and_bar_that_differ_are_both_shown_and_nothing_is_measured(rendered, tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.tif", _with_bar(rendered(seed=1).image, "50 nm", 100), 0.6)
+    with pytest.raises(ScaleConflict) as caught:
+        read_scale(path)
+    assert "0.6 " in str(caught.value)
+    assert "0.5" in str(caught.value)
+    assert "--nm-per-px" in str(caught.value)
+
+
+def test_a_diffraction_pattern_has_no_scale(rendered, tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.tif", np.rint(255 * rendered(seed=1).image).astype(np.uint8), 0.1, "1/nm")
+    with pytest.raises(NotAnImage, match="diffraction"):
+        read_scale(path)
+
+
+def test_the_scale_of_a_real_picture_is_read_from_its_bar(shared_data: Path) -> None:
+    scale = read_scale(shared_data / "tem" / "5-0011.tif")
+    assert scale.text == "50 nm"
+    assert scale.nm_per_px == pytest.approx(0.260417, rel=0.001)
+    assert scale.source == "scale_bar"
+    assert scale.confidence > 0.9
+
+
+def test_real_labels_are_read_and_none_wrongly_for_sure(shared_data: Path) -> None:
+    with (shared_data / "scalebars" / "crops.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[::12]
+    right, wrong_for_sure = 0, []
+    for row in rows:
+        true = parse_label(row["text"])
+        reading = read_label(read_picture(shared_data / "scalebars" / "crops" / f"{row['crop']}.tif").grey)
+        hit = reading is not None and true is not None and reading.label.nm == pytest.approx(true.nm)
+        right += hit
+        if reading is not None and not hit and reading.confidence >= HIGH_CONFIDENCE:
+            wrong_for_sure.append((row, reading))
+    assert wrong_for_sure == []
+    assert right / len(rows) > 0.85
+
+
+def test_easyocr_starts_without_a_warning_or_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    from closedloop.tem import ocr
+
+    ocr._readers.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = np.full((64, 200), 255, np.uint8)
+        image = Image.fromarray(picture)
+        ImageDraw.Draw(image).text((10, 12), "50 nm", fill=0, font=_font(36))
+        text, probability = ocr.read_line(np.array(image))
+    assert text == "50 nm"
+    assert probability > 0.5
+    written = capfd.readouterr()
+    assert written.out == ""
+    assert written.err == ""
+
+
+def test_damaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import easyocr_en_models
+
+    from closedloop.tem.ocr import OcrUnavailable, weights_directory
+
+    (tmp_path / "english_g2.pth").write_bytes(b"not these")
+    monkeypatch.setattr(easyocr_en_models, "model_dir", lambda: str(tmp_path))
+    with pytest.raises(OcrUnavailable, match="damaged"):
+        weights_directory(finds_text=False)
+    with pytest.raises(OcrUnavailable, match=r"english_g2|craft"):
+        weights_directory()

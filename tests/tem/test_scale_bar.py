@@ -1,0 +1,66 @@
+"""Scale bars drawn at known places are found and measured to a fraction of a pixel."""
+
+import numpy as np
+import pytest
+
+from closedloop.tem.scale_bar import find_bars
+
+NOISY = np.clip(0.5 + 0.08 * np.random.default_rng(0).standard_normal((400, 600)), 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+@pytest.mark.parametrize("thickness", [2, 6, 16])
+def test_a_plain_bar(level: float, thickness: int) -> None:
+    image = NOISY.copy()
+    image[350 : 350 + thickness, 40:193] = level
+    bar = find_bars(image)[0]
+    assert (bar.top, bar.bottom) == (350, 350 + thickness)
+    assert bar.length_px == pytest.approx(153, abs=0.3)
+    assert bar.quality > 0.8
+    assert not bar.cut_off
+
+
+def test_ends_between_pixels_are_found() -> None:
+    image = np.full((200, 400), 0.5, np.float32)
+    image[150:158, 50:150] = 0.0
+    image[150:158, 49] = 0.5 - 0.5 * 0.3  # the bar covers three tenths of this pixel
+    image[150:158, 150] = 0.5 - 0.5 * 0.7
+    assert find_bars(image)[0].length_px == pytest.approx(101, abs=0.25)
+
+
+def test_a_dark_bar_with_a_light_rim_is_measured_without_it_beside_a_dark_particle() -> None:
+    image = NOISY.copy()
+    image[330:380, 241:290] = 0.1  # the particle touches the rim
+    image[349:359, 39:241] = 1.0
+    image[350:358, 40:240] = 0.0
+    bar = find_bars(image)[0]
+    assert bar.level == pytest.approx(0)
+    assert bar.length_px == pytest.approx(200, abs=0.3)
+
+
+def test_end_ticks_do_not_change_the_length() -> None:
+    image = np.zeros((300, 500), np.float32)
+    image[200:203, 60:220] = 1
+    image[194:209, 60:63] = 1
+    image[194:209, 217:220] = 1
+    bar = find_bars(image)[0]
+    assert bar.length_px == pytest.approx(160, abs=0.5)
+
+
+def test_a_bar_in_a_strip_below_the_picture() -> None:
+    image = np.vstack([NOISY, np.ones((40, 600), np.float32)])
+    image[417:423, 30:180] = 0
+    bar = find_bars(image)[0]
+    assert bar.length_px == pytest.approx(150, abs=0.3)
+    assert bar.top == 417
+
+
+def test_a_bar_that_runs_out_of_the_picture_says_so() -> None:
+    image = NOISY.copy()
+    image[350:356, 500:] = 0
+    assert all(bar.cut_off for bar in find_bars(image) if bar.quality > 0.6)
+
+
+def test_noise_and_particles_hold_no_good_bar(rendered) -> None:
+    assert find_bars(NOISY) == []
+    assert [bar for bar in find_bars(rendered(seed=3).image) if bar.quality > 0.6 and bar.length_px > 30] == []

@@ -1,0 +1,121 @@
+"""The segmenter on pictures whose particles are known, and on a real one whose sizes are published."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage.segmentation import clear_border
+
+from closedloop.tem.metrics import compare
+from closedloop.tem.segmenter import Segmenter, UnknownDevice
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter.load()
+
+
+def _whole_diameters(labels: np.ndarray) -> np.ndarray:
+    areas = np.bincount(clear_border(labels).ravel())[1:]
+    return 2 * np.sqrt(areas[areas > 0] / np.pi)
+
+
+@pytest.mark.parametrize(
+    ("case", "most_bias"),
+    [
+        # A sphere's contrast fades to nothing at its edge, a disc's is cut off; both must come out at their true size.
+        ({"flatness": 0.0, "radius": 12, "count": 120}, 0.02),
+        ({"flatness": 1.0, "radius": 12, "count": 120}, 0.02),
+        ({"flatness": 0.5, "radius": 12, "count": 120}, 0.02),
+        ({"radius": 6, "count": 250}, 0.03),
+        ({"radius": 55, "count": 25, "size": 768}, 0.02),
+        ({"radius": 9, "count": 900, "size": 768, "gap": 1.02}, 0.02),
+        ({"noise": 0.15}, 0.02),
+        ({"blur": 3.0}, 0.02),
+        ({"tilt": 0.3}, 0.02),
+        ({"contrast": 0.1}, 0.02),
+        ({"bright": True}, 0.02),
+        ({"gap": 1.0, "flatness": 0.6}, 0.02),  # touching
+        ({"gap": 0.85}, 0.02),  # overlapping
+        ({"count": 30, "size": 1024, "radius": 10}, 0.02),
+    ],
+    ids=str,
+)
+def test_rendered_particles(
+    segmenter: Segmenter, rendered: Callable[..., Any], case: dict[str, Any], most_bias: float
+) -> None:
+    field = rendered(**case, seed=4)
+    labels = segmenter.segment(field.image)
+    true, found = _whole_diameters(field.labels), _whole_diameters(labels)
+    assert len(found) == pytest.approx(len(true), rel=0.03)
+    assert found.mean() == pytest.approx(true.mean(), rel=most_bias)
+    assert compare(field.labels, labels).at(0.5) > 0.95
+
+
+def test_pixel_types_and_colour_make_no_difference(segmenter: Segmenter, rendered: Callable[..., Any]) -> None:
+    eight = np.rint(255 * rendered(seed=1, count=40).image).astype(np.uint8)
+    reference = segmenter.segment(eight)
+    assert reference.dtype == np.int32
+    assert reference.shape == eight.shape
+    others = (
+        eight.astype(np.uint16) * 257,
+        eight.astype(np.float64) / 255,
+        np.repeat(eight[..., None], 3, 2),
+        np.dstack([eight, eight, eight, np.full_like(eight, 255)]),
+    )
+    for other in others:
+        assert compare(reference, segmenter.segment(other)).at(0.9) > 0.97
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_empty_field_holds_no_particles(segmenter: Segmenter, seed: int) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(seed)
+    film = 0.5 + 0.6 * gaussian_filter(rng.standard_normal((512, 512)), 30) + 0.05 * rng.standard_normal((512, 512))
+    assert not segmenter.segment(film.astype(np.float32)).any()
+    assert not segmenter.segment(np.full((64, 64), 0.5, np.float32)).any()
+
+
+def test_bar_label_and_strip_are_no_particles(segmenter: Segmenter, rendered: Callable[..., Any]) -> None:
+    from PIL import Image, ImageDraw, ImageFont
+
+    field = rendered(seed=2, count=60)
+    strip = np.ones((50, 512), np.float32)
+    picture = Image.fromarray(np.rint(255 * np.vstack([field.image, strip])).astype(np.uint8))
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((20, 535, 169, 541), fill=0)
+    pen.text((200, 522), "50 nm", fill=0, font=ImageFont.load_default(24))
+    labels = segmenter.segment(np.array(picture))
+    assert not labels[513:].any()
+    assert compare(field.labels[:500], labels[:500]).at(0.5) > 0.9
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(UnknownDevice, match="abacus"):
+        Segmenter.load(device="abacus")  # type: ignore[arg-type]
+
+
+def test_published_sizes_of_a_real_picture(segmenter: Segmenter, shared_data: Path) -> None:
+    import pandas as pd
+    import tifffile
+
+    published = pd.read_csv(shared_data / "tem" / "5-0011.csv")["D"]
+    found = _whole_diameters(segmenter.segment(tifffile.imread(shared_data / "tem" / "5-0011.tif"))) * 50 / 192
+    assert len(found) == pytest.approx(len(published), rel=0.03)
+    assert found.mean() == pytest.approx(published.mean(), rel=0.04)
+
+
+def test_emps_is_far_above_otsu_and_watershed(segmenter: Segmenter, shared_data: Path) -> None:
+    from PIL import Image
+
+    from closedloop.tem.metrics import average
+    from closedloop.tem.reading import read_labels
+
+    agreements = []
+    for path in sorted((shared_data / "emps" / "images").iterdir())[::30]:
+        truth = read_labels(shared_data / "emps" / "segmaps" / path.name)
+        agreements.append(compare(truth, segmenter.segment(np.array(Image.open(path)))))
+    assert average(agreements)["AP50"] > 0.5
