@@ -126,7 +126,8 @@ def _looks_right(label: Label, line: Line) -> float:
     belief = 1.0
     if len(line.letters) > len(re.sub(r"\W", "", label.source)):
         belief *= 0.4  # a letter was overlooked
-    if has_point(line) and not re.search(r"\d[.,]\d", label.source):
+    digits = sum(character.isdigit() for character in label.text.partition(" ")[0])
+    if has_point(line, digits) and not re.search(r"\d[.,]\d", label.source):
         belief *= 0.4
     arch = unit_arch(line)
     if label.text.endswith("µm") and arch != "u":

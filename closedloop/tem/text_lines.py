@@ -112,9 +112,14 @@ def _same(one: Line, other: Line) -> bool:
     return joint > 0.8 * max((line.right - line.left) * (line.bottom - line.top) for line in (one, other))
 
 
-def has_point(line: Line) -> bool:
-    """Whether between two letters there is ink at their feet and none above: a decimal point, which OCR may drop."""
-    boxes = sorted(line.letters)
+def has_point(line: Line, digits: int) -> bool:
+    """Whether between two of the first `digits` letters there is ink at their feet and none above.
+
+    That is a decimal point, which the OCR may have dropped.
+    """
+    boxes = sorted(line.letters)[: digits + 1 if _has_part_of_its_own(line) else digits]
+    if len(boxes) < 2:
+        return False
     height = float(np.median([h for _, _, _, h in boxes]))
     for (x, y, w, h), (next_x, _, next_w, next_h) in pairwise(boxes):
         if h < 0.6 * height:  # a part of its own, as low as a point
@@ -129,6 +134,12 @@ def has_point(line: Line) -> bool:
         if foot.size and above.size and float(foot.max()) - float(above.max()) > 0.3:
             return True
     return False
+
+
+def _has_part_of_its_own(line: Line) -> bool:
+    """Whether one of the parts is as low as a point, so that there is one part more than letters."""
+    height = float(np.median([h for _, _, _, h in line.letters]))
+    return any(h < 0.4 * height for _, _, _, h in line.letters)
 
 
 def unit_arch(line: Line) -> str | None:
