@@ -69,7 +69,10 @@ class CampaignDefinition(Frozen):
     def _can_be_made(self) -> Self:
         if self.space.product != self.target.product:
             raise ValueError(f"the space makes {self.space.product}, the target is {self.target.product}")
-        supplied = UBIQUITOUS.union(*(_elements(reagent.name) for reagent in self.space.reagents))
+        try:
+            supplied = UBIQUITOUS.union(*(_elements(reagent.name) for reagent in self.space.reagents))
+        except UnknownChemical as error:
+            raise ValueError(str(error)) from error
         missing = sorted(set(composition(self.target.product)) - supplied)
         if missing:
             raise ValueError(
@@ -151,7 +154,10 @@ def parse_campaign(text: str, where: str) -> CampaignDefinition:
     try:
         definition = CampaignDefinition.model_validate(content)
     except ValidationError as error:
-        faults += [_fault(each, lines) for each in error.errors()]
+        # A name that is not known has been reported already, with its own line.
+        said = [fault.partition(": ")[2] for fault in faults]
+        found = [_fault(each, lines) for each in error.errors()]
+        faults += [fault for fault in found if not any(fault.endswith(known) for known in said)]
     if faults:
         raise CampaignFileError(where, faults)
     return definition
