@@ -39,12 +39,14 @@ def command(folder: Path, seed: int, budget: int) -> list[str]:
     ]  # fmt: skip
 
 
-def started(folder: Path) -> float | None:
-    """When the first experiment was stored, by the wall clock; the time before that is start-up."""
-    database = folder / "lab.db"
-    return (
-        time.time() if database.exists() and (folder / "lab.db.files" / "virtual-lab" / "lab.json").exists() else None
-    )
+def at_work(folder: Path) -> bool:
+    """Whether the lab is up."""
+    return (folder / "lab.db.files" / "virtual-lab" / "lab.json").exists()
+
+
+def making(folder: Path) -> bool:
+    """Whether the first vessel is in place; half of the kills count from here, since proposing takes most of the time."""
+    return any(event["event"] == "vessel" for event in read_journal(folder / "lab.db.files" / "virtual-lab"))
 
 
 def run_with_kills(folder: Path, seed: int, budget: int, kills: int, longest_s: float) -> dict:
@@ -55,8 +57,9 @@ def run_with_kills(folder: Path, seed: int, budget: int, kills: int, longest_s: 
         process = subprocess.Popen(
             command(folder, seed, budget), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        while started(folder) is None and process.poll() is None:
-            time.sleep(0.1)
+        begun = making if seed % 2 else at_work
+        while not begun(folder) and process.poll() is None:
+            time.sleep(0.05)
         moment = rng.uniform(0, longest_s)
         try:
             process.wait(moment)

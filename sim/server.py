@@ -38,6 +38,9 @@ TICK_S = 0.05
 # A tick that came late (the computer slept) must not make the lab jump.
 LONGEST_TICK_S = 1.0
 
+# How long the process stays once a client has said goodbye.
+GOODBYE_S = 15.0
+
 log = logging.getLogger("sim.server")
 
 
@@ -52,16 +55,18 @@ class Device(Protocol):
 class Server:
     """Everything that listens. ``free_run_factor``: lab seconds per wall second while nobody holds the clock."""
 
-    def __init__(self, world: World, *, free_run_factor: float, idle_minutes: float) -> None:
+    def __init__(self, world: World, *, free_run_factor: float, idle_minutes: float, goodbye_s: float) -> None:
         self.world = world
         self.free_run_factor = free_run_factor
         self.idle_s = 60.0 * idle_minutes
+        self.goodbye_s = goodbye_s
         self.token = secrets.token_hex(16)
         self.ended = asyncio.Event()
         self.reason = ""
         self._holder: tuple[asyncio.StreamWriter, str] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._alone_since = time.monotonic()
+        self._left_in_order = False
         self._requests: dict[str, Callable[[dict[str, Any], asyncio.StreamWriter], Any]] = {
             "hello": self._hello,
             "hold": self._hold,
@@ -97,9 +102,14 @@ class Server:
             before = time.monotonic()
             if self._writers:
                 self._alone_since = now
-            elif now - self._alone_since > self.idle_s:
-                self.end(f"nobody was there for {self.idle_s / 60:g} min")
+            elif now - self._alone_since > self._patience_s():
+                self.end(f"nobody was there for {self._patience_s() / 60:g} min")
         return self.reason
+
+    def _patience_s(self) -> float:
+        """After a goodbye with the heater off there is nothing left to keep; a killed run is waited for."""
+        done = self._left_in_order and not self.world.hotplate.heating
+        return min(self.idle_s, self.goodbye_s) if done else self.idle_s
 
     def end(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -119,7 +129,7 @@ class Server:
                 log.exception("a connection was given up")
             finally:
                 self._writers.discard(writer)
-                self._release({}, writer)
+                self._let_go(writer)
                 writer.close()
 
         listener = await asyncio.start_server(guarded, HOST, 0, limit=LONGEST_REQUEST)
@@ -190,10 +200,16 @@ class Server:
         if self._holder is not None and self._holder[0] is not writer:
             raise WorldError(f"the clock is held by {self._holder[1]}; end that run before you start another", "held")
         self._holder = (writer, holder)
+        self._left_in_order = False
         self.world.note("clock held", holder=holder)
         return self.world.now
 
     def _release(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        """A goodbye: who says it is done here, unlike a client whose line was cut."""
+        self._left_in_order = self._holder is not None and self._holder[0] is writer
+        self._let_go(writer)
+
+    def _let_go(self, writer: asyncio.StreamWriter) -> None:
         if self._holder is not None and self._holder[0] is writer:
             self.world.note("clock released", holder=self._holder[1])
             self._holder = None
@@ -255,9 +271,9 @@ def _import_simulators() -> None:
         importlib.import_module(module)
 
 
-async def serve(world: World, *, free_run_factor: float, idle_minutes: float) -> None:
+async def serve(world: World, *, free_run_factor: float, idle_minutes: float, goodbye_s: float) -> None:
     """Runs the lab to its end, with its ports in ``lab.json`` for as long as they are open."""
-    server = Server(world, free_run_factor=free_run_factor, idle_minutes=idle_minutes)
+    server = Server(world, free_run_factor=free_run_factor, idle_minutes=idle_minutes, goodbye_s=goodbye_s)
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, server.end, f"signal {ending.name}")
     ports = await server.listen()
@@ -284,6 +300,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="lab seconds per second while nobody holds the clock (default: %(default)g)",
     )
     parser.add_argument(
+        "--goodbye-seconds",
+        type=float,
+        default=GOODBYE_S,
+        help="end after so long without any client, where the last one said goodbye and left the heater off",
+    )
+    parser.add_argument(
         "--idle-minutes",
         type=float,
         default=15.0,
@@ -304,7 +326,14 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"a virtual lab runs in {given.directory} already; attach to it, or end it first", file=sys.stderr)
             return 2
         world = World(given.directory.absolute(), given.seed, start=time.time())
-        asyncio.run(serve(world, free_run_factor=given.free_run_factor, idle_minutes=given.idle_minutes))
+        asyncio.run(
+            serve(
+                world,
+                free_run_factor=given.free_run_factor,
+                idle_minutes=given.idle_minutes,
+                goodbye_s=given.goodbye_seconds,
+            )
+        )
     return 0
 
 

@@ -76,7 +76,7 @@ def start_lab(tmp_path: Path) -> Iterator[Callable[..., LabProcess]]:
 @pytest.fixture(scope="module")
 def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
     """One lab for all tests that leave nothing behind in it; its time moves only when somebody sleeps."""
-    lab = LabProcess(tmp_path_factory.mktemp("shared") / "lab", "--free-run-factor", "0")
+    lab = LabProcess(tmp_path_factory.mktemp("shared") / "lab", "--free-run-factor", "0", "--goodbye-seconds", "900")
     yield lab
     lab.end()
 
@@ -84,7 +84,7 @@ def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]
 @pytest.fixture
 def lab(start_lab: Callable[..., LabProcess]) -> LabProcess:
     """A lab whose time moves only when somebody sleeps on its clock."""
-    return start_lab("--free-run-factor", "0")
+    return start_lab("--free-run-factor", "0", "--goodbye-seconds", "900")
 
 
 @pytest.fixture

@@ -354,6 +354,20 @@ def test_a_lab_that_nobody_visits_ends_by_itself(start_lab):
     lab.process.stderr.close()
 
 
+def test_a_goodbye_ends_the_lab_soon_but_a_lost_client_is_waited_for(start_lab, monkeypatch):
+    lab = start_lab("--goodbye-seconds", "1.2")
+    lost = VirtualClock("clock", url=lab.url())
+    lost.connect()
+    lost._line.close()
+    time.sleep(2.0)
+    assert lab.process.poll() is None
+    with connected(VirtualClock("clock", url=lab.url())) as (clock,):
+        clock.sleep(1.0)
+    assert lab.process.wait(timeout=40) == 0
+    assert events(lab, "lab ended")[-1]["reason"] == "nobody was there for 0.02 min"
+    lab.process.stderr.close()
+
+
 def test_a_lab_with_a_visitor_stays(start_lab):
     lab = start_lab("--idle-minutes", "0.005")
     with connected(VirtualHandler("handler", url=lab.url())):
