@@ -45,7 +45,7 @@ def at_work(folder: Path) -> bool:
 
 
 def making(folder: Path) -> bool:
-    """Whether the first vessel is in place; half of the kills count from here, since proposing takes most of the time."""
+    """Whether the first vessel is in place; half of the kills count from here, since proposing takes long."""
     return any(event["event"] == "vessel" for event in read_journal(folder / "lab.db.files" / "virtual-lab"))
 
 
