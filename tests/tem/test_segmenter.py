@@ -115,7 +115,7 @@ def test_emps_is_far_above_otsu_and_watershed(segmenter: Segmenter, shared_data:
     from closedloop.tem.reading import read_labels
 
     agreements = []
-    for path in sorted((shared_data / "emps" / "images").iterdir())[::50]:
+    for path in sorted((shared_data / "emps" / "images").iterdir())[::30]:
         truth = read_labels(shared_data / "emps" / "segmaps" / path.name)
         agreements.append(compare(truth, segmenter.segment(np.array(Image.open(path)))))
     assert average(agreements)["AP50"] > 0.5
