@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 
 
 def look(
-    images: Sequence[Path], definition: CampaignDefinition, *, at: datetime, nm_per_px: float | None = None
+    images: Sequence[Path],
+    definition: CampaignDefinition,
+    *,
+    at: datetime,
+    nm_per_px: float | None = None,
+    every: bool = False,
 ) -> Outcome:
-    """The outcome of a sample from all its images together; one with an unreadable scale is left out.
+    """The outcome of a sample from all its images together; one that is damaged or has no readable scale is left out,
+    unless ``every`` image must count: then its error is raised.
 
     Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing. One empty
     field of view can be bad luck; two with nothing in any of them mean that nothing formed.
     """
-    from closedloop.tem import NoParticles, UnreadableScale, measure_image
+    from closedloop.tem import NoParticles, NotAnImage, UnreadableScale, measure_image
 
     measurements: list[Measurement] = []
     empty = 0
@@ -39,7 +45,9 @@ def look(
             measurements.append(measure_image(image, nm_per_px=nm_per_px))
         except NoParticles:
             empty += 1
-        except UnreadableScale as error:
+        except (NotAnImage, UnreadableScale) as error:
+            if every:
+                raise
             unreadable.append(str(error))
     evidence = Evidence(
         method=Method.TEM,
@@ -87,12 +95,7 @@ def bring_images(
             f"{experiment_id} is {record.state}, so it has no sample yet; let `closedloop run` make it first"
         )
     campaign = Campaign.reopen(record.campaign, store)
-    outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px)
-    if outcome.failure_cause is FailureCause.UNREADABLE_SCALE:
-        raise NotWaiting(
-            f"no image has a readable scale ({outcome.evidence.note if outcome.evidence else ''}); "
-            "give it with --nm-per-px"
-        )
+    outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px, every=True)
     for image in images:
         store.add_image(experiment_id, image)
     return campaign.settle(experiment_id, outcome)

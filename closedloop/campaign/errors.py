@@ -26,4 +26,4 @@ class ReportNotWritable(ClosedloopError):
 
 
 class NotWaiting(ClosedloopError):
-    """Images cannot be taken in for this experiment, or say nothing of its sizes."""
+    """Images cannot be taken in for this experiment, for it has no sample yet."""

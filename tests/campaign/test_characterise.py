@@ -1,0 +1,122 @@
+"""Images into outcomes: pooled, judged, and refused when a person brings something that cannot be measured."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from closedloop.campaign import Campaign, NotWaiting, bring_images
+from closedloop.campaign.characterise import look
+from closedloop.cli.app import main
+from closedloop.recipes import FailureCause, Shape
+from closedloop.store import State
+from closedloop.tem import NotAnImage, UnreadableScale
+from sim.microscope import render
+from sim.reactor import Product
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    return Campaign.open("cdse", store=f"sqlite:///{tmp_path}/lab.db")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two fields of spheres of 4.0 nm with a spread of 8%."""
+    folder = tmp_path_factory.mktemp("images")
+    product = Product.ideal(4.0, 0.08, Shape.SPHERE)
+    paths = [folder / f"field-{seed}.tif" for seed in (1, 2)]
+    for seed, path in enumerate(paths, start=1):
+        render(product, seed, size_px=768).save(path)
+    return paths
+
+
+def _waiting(campaign: Campaign) -> str:
+    record = campaign.store.add_experiment(campaign.name, campaign.definition.space.sample(1, seed=0)[0])
+    for state in (State.APPROVED, State.CHECKED, State.RUNNING, State.AWAITING_CHARACTERISATION):
+        campaign.store.move(record.id, state)
+    return record.id
+
+
+def test_all_fields_are_one_distribution(campaign: Campaign, images: list[Path]) -> None:
+    both = look(images, campaign.definition, at=campaign.store.now())
+    each = [look([image], campaign.definition, at=campaign.store.now()) for image in images]
+    assert both.particle_count == sum(one.particle_count or 0 for one in each)
+    assert both.size_nm == pytest.approx(4.0, rel=0.04)
+    assert both.shape is Shape.SPHERE
+    assert both.success is True
+
+
+def test_one_empty_field_is_bad_luck_and_two_mean_that_nothing_formed(campaign: Campaign, tmp_path: Path) -> None:
+    empty = []
+    for seed in (1, 2):
+        path = tmp_path / f"empty-{seed}.tif"
+        render(Product.nothing(), seed, size_px=512).save(path)
+        empty.append(path)
+    now = campaign.store.now()
+    assert look(empty[:1], campaign.definition, at=now).failure_cause is FailureCause.TOO_FEW_PARTICLES
+    nothing = look(empty, campaign.definition, at=now)
+    assert nothing.failure_cause is FailureCause.NOTHING_FORMED
+    assert nothing.success is False
+
+
+def test_a_damaged_file_does_not_spoil_the_sample(campaign: Campaign, images: list[Path], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(images[0].read_bytes()[:500])
+    outcome = look([broken, images[0]], campaign.definition, at=campaign.store.now())
+    assert outcome.success is True
+    assert outcome.evidence is not None
+    assert "broken.tif" in (outcome.evidence.note or "")
+
+
+def test_without_any_scale_nothing_is_said_of_sizes(campaign: Campaign, tmp_path: Path) -> None:
+    path = tmp_path / "bare.tif"
+    render(Product.ideal(4.0, 0.08, Shape.SPHERE), 1, size_px=512, scale_bar="none").save(path)
+    outcome = look([path], campaign.definition, at=campaign.store.now())
+    assert outcome.failure_cause is FailureCause.UNREADABLE_SCALE
+    assert outcome.size_nm is None
+    with pytest.raises(UnreadableScale):
+        look([path], campaign.definition, at=campaign.store.now(), every=True)
+
+
+def test_images_brought_by_hand_close_the_experiment_that_waited(
+    campaign: Campaign, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = _waiting(campaign)
+    arguments = ["ingest", *map(str, images), "--experiment", waiting, "--store", campaign.store.url]
+    monkeypatch.setattr(sys, "argv", ["closedloop", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    record = campaign.store.experiment(waiting)
+    assert record.state is State.CLOSED
+    assert record.outcome is not None
+    assert record.outcome.size_nm == pytest.approx(4.0, rel=0.04)
+    assert [path.read_bytes() for path in campaign.store.images(waiting)] == [path.read_bytes() for path in images]
+
+
+def test_what_is_no_image_leaves_the_experiment_waiting(campaign: Campaign, images: list[Path], tmp_path: Path) -> None:
+    waiting = _waiting(campaign)
+    diary = tmp_path / "diary.tif"
+    diary.write_text("dear diary")
+    with pytest.raises(NotAnImage):
+        bring_images(campaign.store, waiting, [images[0], diary])
+    assert campaign.store.experiment(waiting).state is State.AWAITING_CHARACTERISATION
+    assert campaign.store.images(waiting) == []
+    assert campaign.store.outcomes(waiting) == []
+
+
+def test_an_experiment_that_was_not_made_takes_no_images(campaign: Campaign, images: list[Path]) -> None:
+    record = campaign.store.add_experiment(campaign.name, campaign.definition.space.sample(1, seed=0)[0])
+    with pytest.raises(NotWaiting, match="has no sample yet"):
+        bring_images(campaign.store, record.id, images)
+
+
+def test_pixels_of_another_scale_give_another_size(campaign: Campaign, images: list[Path]) -> None:
+    """The user's own scale is believed over the bar's."""
+    said = look(images[:1], campaign.definition, at=campaign.store.now())
+    doubled = look(images[:1], campaign.definition, at=campaign.store.now(), nm_per_px=1.0)
+    assert said.size_nm is not None
+    assert doubled.size_nm is not None
+    assert not np.isclose(said.size_nm, doubled.size_nm, rtol=0.5)
