@@ -12,11 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from conditions import conditions
+
 from sim.lab import shutdown
 from sim.records import read_journal
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conditions import conditions
 
 
 def one(seed: int, folder: Path) -> dict:

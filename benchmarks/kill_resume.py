@@ -18,14 +18,13 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from conditions import conditions
+
 from closedloop.campaign import canonical_lab
 from closedloop.lab import Dispense, LabConfig, compile_recipe
 from closedloop.store import ExperimentRecord, State, Store
 from sim.lab import attach, shutdown
 from sim.records import read_journal
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conditions import conditions
 
 # Volumes are dispensed to 1%; a second dose would be 100% over.
 TOLERANCE = 0.02

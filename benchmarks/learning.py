@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from conditions import conditions
 
 from closedloop.campaign import load_champion
 from closedloop.campaign.definition import find_campaign, parse_campaign
@@ -24,9 +25,6 @@ from closedloop.store import Store
 from closedloop.synthesis import SynthesisModel
 from sim.lab import shutdown
 from sim.reactor import run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conditions import conditions
 
 FRESH_SEED = 987_654
 

@@ -5,14 +5,12 @@ were measured on (machine, commit, hash of the data).
 """
 
 import argparse
-import hashlib
 import json
-import os
-import platform
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
+
+from conditions import conditions
 
 from closedloop.chemistry import UnknownChemical, resolve
 from closedloop.literature import load
@@ -40,10 +38,6 @@ def main() -> None:
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
     recipes = [one for one in loaded.experiments if one.outcome.success]
     slots, unknown = unresolved(recipes)
-    digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.csv")):
-        digest.update(file.read_bytes())
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     report = {
         "load_seconds": round(seconds, 2),
         "processor_seconds": round(cpu_seconds, 2),
@@ -53,9 +47,7 @@ def main() -> None:
         "slots": slots,
         "slots_resolved": round(1 - unknown.total() / slots, 4),
         "most_frequent_unresolved": dict(unknown.most_common(15)),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "commit": commit.stdout.strip() or None,
-        "data_sha256": digest.hexdigest(),
+        "conditions": conditions("none", folder.glob("*.csv")),
     }
     print(json.dumps(report, indent=2, ensure_ascii=False))
 

@@ -9,14 +9,13 @@ programs.
 
 import argparse
 import json
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from conditions import conditions
 from numpy.typing import NDArray
 
 from closedloop.propose import SearchSpace, propose
@@ -141,15 +140,6 @@ def seconds_per_batch(observations: int = 20, count: int = 4) -> float:
     return time.perf_counter() - started
 
 
-def commit() -> str:
-    try:
-        return subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=10)
@@ -158,10 +148,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     report: dict[str, object] = {
-        "machine": platform.platform(),
-        "python": platform.python_version(),
-        "commit": commit(),
-        "seeds": options.seeds,
+        "conditions": conditions(f"0 to {options.seeds - 1}"),
         "budget": options.budget,
         "batch": options.batch,
         "seconds_per_batch_of_4": round(seconds_per_batch(), 2),

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kill_resume import run_with_kills
 
-from benchmarks.kill_resume import run_with_kills
 from sim.lab import shutdown
 from sim.records import read_journal
 
