@@ -5,7 +5,6 @@ the same two to drive the instruments of a lab file.
 """
 
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,6 +41,7 @@ class Campaign:
         self.store = store
         self.seed = seed
         self.makeable = makeable
+        self._loaded: tuple[str, SynthesisModel] | None = None
 
     @classmethod
     def open(cls, campaign: str | Path, store: str | Store = DEFAULT_STORE, *, seed: int = 0) -> Self:
@@ -89,10 +89,6 @@ class Campaign:
         if self._loaded is None or self._loaded[0] != self.model_id:
             self._loaded = (self.model_id, load_champion(self.store))
         return self._loaded[1]
-
-    @cached_property
-    def _loaded(self) -> "tuple[str, SynthesisModel] | None":
-        return None
 
     def propose(self, count: int | None = None) -> list[Recipe]:
         """The next recipes (``batch_size`` of them unless told), each stored as a proposed experiment."""

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -48,7 +49,7 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         curve=Markup(curve) if curve else None,
         image=_best_image(campaign, best),
         records=records,
-        scores=campaign.store.scores(campaign.name),
+        retrainings=_retrainings(campaign),
         version=__version__,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         store=campaign.store.url,
@@ -58,6 +59,24 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
     draft.write_text(page, encoding="utf-8")
     draft.replace(path)
     return path
+
+
+def _retrainings(campaign: Campaign) -> list[dict[str, Any]]:
+    """Each retraining with what it was judged on: (what, figure before, figure after)."""
+    return [
+        {
+            "at": score.at,
+            "model": score.model_id,
+            "runs": score.metrics.get("lab_runs"),
+            "promoted": score.metrics.get("promoted"),
+            "judged": [
+                (what, value, score.metrics[f"{what}, after"])
+                for key, value in score.metrics.items()
+                if (what := key.removesuffix(", before")) != key
+            ],
+        }
+        for score in campaign.store.scores(campaign.name)
+    ]
 
 
 def _volumes(best: ExperimentRecord | None, lab: LabConfig | None) -> dict[str, float]:

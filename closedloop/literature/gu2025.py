@@ -118,7 +118,7 @@ def _records(frame: pd.DataFrame) -> list[Row]:
     """The rows as dictionaries; column by column, which is several times as fast as ``to_dict``."""
     return [
         dict(zip(frame.columns, cells, strict=True))
-        for cells in zip(*(frame[name].tolist() for name in frame), strict=True)
+        for cells in zip(*(frame[name].to_numpy(dtype=object) for name in frame), strict=True)
     ]
 
 

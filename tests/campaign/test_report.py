@@ -1,0 +1,68 @@
+"""The report's words and figures, from a store that holds a little of everything."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from closedloop.campaign import Campaign, ReportNotWritable, write_report
+from closedloop.recipes import FailureCause, Outcome
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Campaign:
+    campaign = Campaign.open("cdse", store=f"sqlite:///{tmp_path}/lab.db")
+    recipes = campaign.definition.space.sample(4, seed=0)
+    for recipe in recipes:
+        campaign.store.add_experiment(campaign.name, recipe, model_id="shipped", prediction={"size_nm": 3.5})
+    outcomes = [
+        Outcome(size_nm=4.05, size_std_nm=0.3, particle_count=210, shape="sphere"),
+        Outcome(size_nm=3.1, size_std_nm=0.3, particle_count=180, shape="sphere"),
+        Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED),
+    ]
+    for recipe, outcome in zip(recipes, outcomes, strict=False):
+        campaign.record(recipe, outcome)
+    campaign.abandon(f"{campaign.name}-0004", "the campaign ended")
+    campaign.store.add_score(
+        campaign.name,
+        None,
+        {"lab_runs": 8, "promoted": True, "size error in nm, last lab runs, before": 0.9,
+         "size error in nm, last lab runs, after": 0.125},
+    )  # fmt: skip
+    return campaign
+
+
+def _text(page: Path) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")).split())
+
+
+def test_a_chemist_finds_the_result_the_recipe_and_every_experiment(campaign: Campaign, tmp_path: Path) -> None:
+    text = _text(write_report(campaign, None, "target hit by cdse-0001", tmp_path / "report.html"))
+    assert "Hit: target hit by cdse-0001" in text
+    assert "cdse-0001, 4.05 ± 0.30 nm from 210 particles" in text
+    best = campaign.best()
+    assert best is not None
+    cadmium = best.recipe.amount_mmol("cadmium oxide")
+    assert cadmium is not None
+    # CdO: 128.41 g/mol.
+    assert f"cadmium oxide flask {cadmium:.3g} {cadmium * 0.12841:.4f}" in text
+    assert "nothing formed" in text
+    assert "abandoned: the campaign ended" in text
+
+
+def test_the_learning_is_shown_before_and_after(campaign: Campaign, tmp_path: Path) -> None:
+    text = _text(write_report(campaign, None, "budget used up", tmp_path / "report.html"))
+    assert "8 runs of this lab, took over" in text
+    assert "size error in nm, last lab runs 0.900 0.125" in text
+
+
+def test_a_campaign_without_a_success_says_so(tmp_path: Path) -> None:
+    empty = Campaign.open("cdse", store=f"sqlite:///{tmp_path}/empty.db")
+    text = _text(write_report(empty, None, "budget used up", tmp_path / "report.html"))
+    assert "Not hit: budget used up" in text
+    assert "No experiment gave a product that could be measured" in text
+
+
+def test_a_place_that_cannot_be_written_is_named(campaign: Campaign, tmp_path: Path) -> None:
+    with pytest.raises(ReportNotWritable, match="choose another place"):
+        write_report(campaign, None, "x", tmp_path / "no" / "report.html")
