@@ -12,7 +12,7 @@ from closedloop.campaign.definition import CampaignDefinition, canonical_recipe,
 from closedloop.campaign.errors import NotOfThisCampaign
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.recipes import CauseKind, Evidence, FailureCause, Method, Outcome, Recipe
-from closedloop.store import ExperimentRecord, State, Store
+from closedloop.store import ExperimentRecord, ModelRecord, State, Store
 
 if TYPE_CHECKING:
     from closedloop.propose import Proposal
@@ -41,7 +41,7 @@ class Campaign:
         self.store = store
         self.seed = seed
         self.makeable = makeable
-        self._loaded: tuple[str, SynthesisModel] | None = None
+        self._loaded: tuple[SynthesisModel, str] | None = None
 
     @classmethod
     def open(cls, campaign: str | Path, store: str | Store = DEFAULT_STORE, *, seed: int = 0) -> Self:
@@ -78,17 +78,16 @@ class Campaign:
             if not (record.outcome and record.outcome.failure_cause is FailureCause.ABANDONED)
         ]
 
-    @property
-    def model_id(self) -> str:
-        """The model in service now: one of the store's, or the weights that ship with the package."""
-        champion = self.store.champion()
-        return champion.id if champion else SHIPPED_MODEL
-
     def model(self) -> "SynthesisModel":
         """The model in service, loaded once for as long as it stays the same."""
-        if self._loaded is None or self._loaded[0] != self.model_id:
-            self._loaded = (self.model_id, load_champion(self.store))
-        return self._loaded[1]
+        return self._serving()[0]
+
+    def _serving(self) -> "tuple[SynthesisModel, str]":
+        champion = self.store.champion()
+        model_id = champion.id if champion else SHIPPED_MODEL
+        if self._loaded is None or self._loaded[1] != model_id:
+            self._loaded = (_load(champion), model_id)
+        return self._loaded
 
     def propose(self, count: int | None = None) -> list[Recipe]:
         """The next recipes (``batch_size`` of them unless told), each stored as a proposed experiment."""
@@ -99,11 +98,13 @@ class Campaign:
         from closedloop.propose import propose
 
         known = self.experiments()
+        # Asked once: another process may promote a model while this one is still choosing.
+        model, model_id = self._serving()
         batch = max((record.batch or 0 for record in known), default=0) + 1
         proposals = propose(
             self.definition.space.within(self.definition.target.limits),
             self.definition.target,
-            self.model(),
+            model,
             tried=[record.experiment() for record in known if not record.state.is_open and record.outcome],
             pending=[record.recipe for record in known if record.state.is_open],
             count=self.definition.batch_size if count is None else count,
@@ -114,7 +115,7 @@ class Campaign:
             self.store.add_experiment(
                 self.name,
                 proposal.recipe,
-                model_id=self.model_id,
+                model_id=model_id,
                 prediction=_prediction(proposal),
                 reason=proposal.reason,
                 batch=batch,
@@ -195,7 +196,10 @@ def _prediction(proposal: "Proposal") -> dict[str, Any]:
 
 def load_champion(store: Store) -> "SynthesisModel":
     """The model in service: the store's champion, or the one that ships with the package."""
+    return _load(store.champion())
+
+
+def _load(champion: ModelRecord | None) -> "SynthesisModel":
     from closedloop.synthesis import SynthesisModel
 
-    champion = store.champion()
     return SynthesisModel.load(champion.path) if champion else SynthesisModel.default()

@@ -1,6 +1,5 @@
 """TEM images of one sample -> its outcome; the same for a virtual microscope and for images that a person brings."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -66,17 +65,19 @@ def look(
 
 def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome:
     """All whole particles of all images as one distribution (nm); ``success`` stays open."""
+    from closedloop.tem.shapes import fractions
+
     whole = [particle for each in measurements for particle in each.whole]
     if not whole:
         return Outcome(particle_count=0, evidence=evidence)
     diameters = np.array([particle.equivalent_diameter_nm for particle in whole])
-    shapes = Counter(particle.shape for particle in whole)
+    shapes = fractions(particle.shape for particle in whole)
     return Outcome(
         size_nm=float(diameters.mean()),
         size_std_nm=float(diameters.std(ddof=1)) if len(whole) > 1 else None,
         particle_count=len(whole),
-        shape=shapes.most_common(1)[0][0],
-        shape_fractions={shape: count / len(whole) for shape, count in shapes.items()},
+        shape=next(iter(shapes)),
+        shape_fractions=shapes,
         evidence=evidence,
     )
 

@@ -1,7 +1,7 @@
 """The bench: what an instrument is, how a recipe becomes a procedure, and a ledger that survives a crash."""
 
 from closedloop.lab.bench import Bench, known_drivers
-from closedloop.lab.clock import Clock, ManualClock, RealClock, timestamp
+from closedloop.lab.clock import Clock, ManualClock, RealClock
 from closedloop.lab.config import InstrumentConfig, InterlockConfig, LabConfig, Stock, read_lab_file
 from closedloop.lab.errors import (
     Blocked,
@@ -57,5 +57,4 @@ __all__ = [
     "lab_source",
     "read_lab_file",
     "stock_volumes_ml",
-    "timestamp",
 ]

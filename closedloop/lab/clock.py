@@ -1,7 +1,6 @@
 """Time as something passed in: real at a bench, virtual in a simulation."""
 
 import time
-from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -34,8 +33,3 @@ class ManualClock:
 
     def sleep(self, seconds: float) -> None:
         self._now += seconds
-
-
-def timestamp(clock: Clock) -> datetime:
-    """The clock's time as an aware datetime in UTC."""
-    return datetime.fromtimestamp(clock.now(), UTC)

@@ -12,7 +12,7 @@ from tests.campaign.fakes import TrendModel, size_of
 
 @pytest.fixture
 def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
-    monkeypatch.setattr(Campaign, "model", lambda self: TrendModel())
+    monkeypatch.setattr("closedloop.campaign.campaign._load", lambda champion: TrendModel())
     return Campaign.open("cdse", store=f"sqlite:///{tmp_path}/lab.db", seed=3)
 
 
