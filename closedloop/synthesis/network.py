@@ -121,13 +121,27 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, present: Tensor, asked: int | None = None) -> Tensor:
         """x (k, n, t, w); present (k, n, t) is false for padding; only the first ``asked`` tokens are computed."""
         k, n, t, w = x.shape
-        parts = self.query_key_value(self.norm_1(x)).reshape(k * n, t, 3, self.heads, w // self.heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        query, key, value = self._query_key_value(x)
         x, query = x[:, :, :asked], query[:, :, :asked]
         mask = present.reshape(k * n, 1, 1, t)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         x = x + self._drop(self.out(mixed.transpose(1, 2).reshape(k, n, -1, w)))
         return x + self._drop(self.down(functional.gelu(self.up(self.norm_2(x)))))
+
+    def attention(self, x: Tensor, present: Tensor) -> Tensor:
+        """The weights with which `forward` mixes: (k, n, heads, t, t), from row to column; each row adds up to one."""
+        k, n, t, _ = x.shape
+        query, key, _ = self._query_key_value(x)
+        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+        weights = scores.masked_fill(~present.reshape(k * n, 1, 1, t), -math.inf).softmax(-1)
+        return weights.reshape(k, n, self.heads, t, t)
+
+    def _query_key_value(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Each (k * n, heads, t, w / heads)."""
+        k, n, t, w = x.shape
+        parts = self.query_key_value(self.norm_1(x)).reshape(k * n, t, 3, self.heads, w // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        return query, key, value
 
     def _drop(self, x: Tensor) -> Tensor:
         # One draw for each channel of a recipe rather than of a token: as good a regulariser, and a tenth of the cost.
@@ -164,14 +178,8 @@ class Network(nn.Module):
 
     def forward(self, tokens: Tokens, *, amounts: bool = False) -> Heads:
         """``amounts``: whether to compute the amount head too, which needs every token to the end."""
-        reagents, present = self._reagents(tokens)
-        head = [self._cls(tokens), self._product(tokens), self._conditions(tokens)]
-        if tokens.wished_size is not None and tokens.wished_shape is not None:
-            wish = self.wished_size(tokens.wished_size[..., None]) + self.wished_shape(tokens.wished_shape)
-            head.append(wish[:, :, None])
-        x = torch.cat([*head, reagents], 2)
-        always = x.shape[2] - reagents.shape[2]
-        present = functional.pad(present, (always, 0), value=True)
+        x, present = self._sequence(tokens)
+        always = x.shape[2] - tokens.chemical.shape[2]
         for number, layer in enumerate(self.layers, 1):
             x = layer(x, present, 1 if number == len(self.layers) and not amounts else None)
         x = self.norm(x)
@@ -185,6 +193,29 @@ class Network(nn.Module):
             self.amount_head(x[:, :, always:])[..., 0] if amounts else x.new_zeros(*x.shape[:2], 0),
             cls,
         )
+
+    def attention(self, tokens: Tokens) -> list[Tensor]:
+        """How much each token looks at each other one, never at padding: one (k, n, heads, t, t) for each layer.
+
+        The tokens' order is CLS, product, conditions, what is wished for (if anything), reagents (the last r).
+        """
+        x, present = self._sequence(tokens)
+        weights = []
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            weights.append(layer.attention(x, present))
+            x = layer(x, present)
+        return weights
+
+    def _sequence(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """What goes into the first layer (k, n, t, w), and which of the tokens are no padding (k, n, t)."""
+        reagents, present = self._reagents(tokens)
+        head = [self._cls(tokens), self._product(tokens), self._conditions(tokens)]
+        if tokens.wished_size is not None and tokens.wished_shape is not None:
+            wish = self.wished_size(tokens.wished_size[..., None]) + self.wished_shape(tokens.wished_shape)
+            head.append(wish[:, :, None])
+        x = torch.cat([*head, reagents], 2)
+        return x, functional.pad(present, (x.shape[2] - reagents.shape[2], 0), value=True)
 
     def _reagents(self, t: Tokens) -> tuple[Tensor, Tensor]:
         present, known = t.chemical > 0, (t.state == KNOWN) & (t.chemical > 0)
