@@ -1,0 +1,128 @@
+"""Boosted trees as plain arrays: fitted by LightGBM, stored as tensors, evaluated with NumPy alone.
+
+So a model's file holds nothing but numbers, and predicting needs neither LightGBM nor its threads.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+PARAMETERS: Mapping[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.08,
+    "num_leaves": 24,
+    "max_depth": 6,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 127,
+    "min_sum_hessian_in_leaf": 1e-3,
+    "use_missing": False,
+    "verbosity": -1,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+_CHUNK = 512
+_TYPES = {"feature": np.int16, "threshold": np.float64, "left": np.int32, "right": np.int32, "value": np.float32,
+          "roots": np.int32}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trees:
+    """t trees of m nodes in all: a row goes ``left`` where its feature is at most the threshold, else ``right``.
+
+    (m,) each but ``roots`` (t,): ``left`` and ``right`` are nodes, a leaf is its own child; ``value`` is a leaf's share
+    of the logit. Inputs must be finite.
+    """
+
+    feature: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+    roots: np.ndarray
+
+    @classmethod
+    def fit(
+        cls,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        *,
+        trees: int,
+        seed: int,
+        monotone: Sequence[int] = (),
+    ) -> Self:
+        """``inputs`` (n, d), ``labels`` (n,) of 0 and 1, ``weights`` (n,) with a mean near 1.
+
+        ``monotone`` (d,): 1 where more of the input can only raise the logit, -1 where it can only lower it, else 0.
+        The same seed gives the same trees.
+        """
+        import lightgbm
+
+        # A leaf needs enough examples to mean something, and a small training set must be allowed to split at all.
+        least = int(np.clip(len(labels) / 100, 3, 20))
+        settings = {**PARAMETERS, "seed": seed, "min_data_in_leaf": least, "min_data_in_bin": 3}
+        if any(monotone):
+            settings |= {"monotone_constraints": list(monotone), "monotone_constraints_method": "intermediate"}
+        data = lightgbm.Dataset(inputs, labels, weight=weights)
+        booster = lightgbm.train(settings, data, trees)
+        return cls._of([tree["tree_structure"] for tree in booster.dump_model()["tree_info"]])
+
+    @classmethod
+    def _of(cls, structures: Sequence[Mapping[str, Any]]) -> Self:
+        nodes: list[list[float]] = []
+
+        def add(node: Mapping[str, Any]) -> int:
+            place = len(nodes)
+            nodes.append([0.0, 0.0, place, place, float(node.get("leaf_value", 0.0))])
+            if "split_feature" in node:
+                left, right = add(node["left_child"]), add(node["right_child"])
+                nodes[place] = [node["split_feature"], node["threshold"], left, right, 0.0]
+            return place
+
+        roots = [add(structure) for structure in structures]
+        table = np.array(nodes, dtype=np.float64).reshape(-1, 5)
+        columns = dict(zip(("feature", "threshold", "left", "right", "value"), table.T, strict=True))
+        return cls(**{n: np.ascontiguousarray(c.astype(_TYPES[n])) for n, c in columns.items()},
+                   roots=np.array(roots, dtype=_TYPES["roots"]))  # fmt: skip
+
+    def logits(self, inputs: np.ndarray) -> np.ndarray:
+        """(n, d) -> (n,)."""
+        found = np.zeros(len(inputs))
+        for start in range(0, len(inputs), _CHUNK):
+            chunk = inputs[start : start + _CHUNK]
+            rows = np.arange(len(chunk))[:, None]
+            node = np.broadcast_to(self.roots, (len(chunk), len(self.roots)))
+            while True:
+                low = chunk[rows, self.feature[node]] <= self.threshold[node]
+                below = np.where(low, self.left[node], self.right[node])
+                if np.array_equal(below, node):
+                    break
+                node = below
+            found[start : start + _CHUNK] = self.value[node].sum(1, dtype=np.float64)
+        return found
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {field.name: torch.as_tensor(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, torch.Tensor]) -> Self:
+        """Raises `ValueError` for arrays that are no trees: another number of nodes, or children that are none."""
+        arrays = {name: np.asarray(state[name]).astype(kind, copy=False) for name, kind in _TYPES.items()}
+        nodes = len(arrays["feature"])
+        if any(arrays[name].shape != (nodes,) for name in _TYPES if name != "roots") or arrays["roots"].ndim != 1:
+            raise ValueError("the trees' arrays differ in length")
+        places = np.arange(nodes)
+        leaf = (arrays["left"] == places) & (arrays["right"] == places)
+        forward = (arrays["left"] > places) & (arrays["right"] > places)
+        inside = all(((arrays[name] >= 0) & (arrays[name] < nodes)).all() for name in ("left", "right", "roots"))
+        # Children come after their parent, so that no path can run in a circle.
+        if not inside or not (leaf | forward).all() or (arrays["feature"] < 0).any():
+            raise ValueError("the trees' nodes do not form trees")
+        return cls(**arrays)
