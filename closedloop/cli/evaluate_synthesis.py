@@ -1,42 +1,112 @@
-"""``closedloop evaluate synthesis``: the error of the model, or of a baseline, on experiments that it has not seen."""
+"""``closedloop evaluate synthesis``: the errors of the model, or of baselines, on experiments that it has not seen."""
 
+import json
 import sys
-from typing import Annotated
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from closedloop.synthesis.evaluation import Evaluation
 
 
 def synthesis(
     data: Annotated[str, typer.Option(help="A data set's name, NAME=PATH for a copy of yours, or a table's path.")],
-    split: Annotated[str, typer.Option(help="paper, random, source, product or chemicals.")] = "source",
+    split: Annotated[
+        str, typer.Option(help="paper, random, source, product, chemicals, composition=X or year.")
+    ] = "source",
     model: Annotated[
-        str, typer.Option(help="transformer, median, nearest, extra-trees or random-forest.")
+        str,
+        typer.Option(
+            help="transformer, median, nearest, decision-tree, random-forest, extra-trees, lightgbm, plain-network, "
+            "lstm; several with commas between, or all."
+        ),
     ] = "transformer",
-    seed: Annotated[int, typer.Option(help="Seed of the folds and of the model.")] = 0,
+    max_size_nm: Annotated[
+        float | None, typer.Option(help="Leave larger experiments out altogether (the paper's limit is 20).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the folds, of the models and of the bootstrap.")] = 0,
+    failures: Annotated[
+        bool, typer.Option(help="Learn from failures, and test those of the tested groups; off: leave them out.")
+    ] = True,
+    amounts: Annotated[
+        bool, typer.Option("--amounts", help="Design the amounts of what is tested in reverse, too; takes time.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for evaluation.json, a page with plots, and finished folds to go on from."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
 ) -> None:
-    """Fit on four folds, score the fifth, five times: MAE, RMSE, R² and the coverage of 90% intervals."""
+    """Fit on all folds but one and score that one, for each fold in turn; docs/evaluation.md explains every figure."""
     from closedloop.literature import load_experiments
     from closedloop.literature import split as split_by
-    from closedloop.synthesis.evaluation import check_model, evaluate
+    from closedloop.literature.splits import check_split
+    from closedloop.synthesis.baselines import check_models
+    from closedloop.synthesis.evaluation import Shelf, evaluate
 
-    check_model(model)
+    models = check_models(model)
+    check_split(split)
+    if max_size_nm is not None and not max_size_nm > 0:
+        raise typer.BadParameter("must be above 0", param_hint="--max-size-nm")
+    shelf = Shelf(out / "folds") if out else None
     name, _, path = data.partition("=")
     experiments = load_experiments(name, path or None)
-    found = evaluate(experiments, split_by(experiments, split, seed=seed), model, seed=seed, progress=_Line())
+    if not failures:
+        experiments = [one for one in experiments if not one.outcome.is_negative_example]
+    folds = split_by(experiments, split, seed=seed, max_size_nm=max_size_nm, with_failures=True)
+    found = [
+        evaluate(experiments, folds, one, seed=seed, progress=_Line(), amounts=amounts, shelf=shelf) for one in models
+    ]
+    about: dict[str, Any] = {"data": data, "split": split, "seed": seed, "max_size_nm": max_size_nm}
+    if len(found) == 1:
+        content = about | found[0].as_json()
+    else:
+        content = about | {"models": [one.as_json() for one in found]}
+    if out:
+        from closedloop.synthesis.evaluation.page import page
+
+        _write(out / "evaluation.json", json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
+        _write(out / "index.html", page(experiments, found, about))
     if as_json:
         from closedloop.cli.output import print_json
 
-        print_json({"data": data, "split": split, "seed": seed, **found.as_json()})
+        print_json(content)
         return
+    _print(found, f"{data}, {split}")
+
+
+def _write(path: Path, text: str) -> None:
+    """Beside its place, then there: a reader never sees half of one."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _print(found: Sequence["Evaluation"], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "n", "MAE, nm", "RMSE, nm", "R²", "90% interval holds", "its width, nm", title=f"{data}, {split}")
-    for label, scores in [*((f"fold {i}", fold) for i, fold in enumerate(found.folds, 1)), (model, found.overall)]:
-        r2 = "" if scores.r2 is None else f"{scores.r2:.3f}"
-        numbers = (f"{scores.mae_nm:.3f}", f"{scores.rmse_nm:.3f}", r2)
-        table.add_row(label, str(scores.n), *numbers, f"{scores.coverage_90:.1%}", f"{scores.width_90_nm:.2f}")
+    columns = ("n", "MAE, nm", "95% of draws", "RMSE, nm", "R²", "90% interval holds", "its width, nm", "shape right")
+    table = Table("", *columns, title=title)
+    for one in found:
+        rows = [(f"fold {i}", fold) for i, fold in enumerate(one.folds, 1)] if len(found) == 1 else []
+        for label, scores in [*rows, (one.model, one.overall)]:
+            drawn = one.confidence_95["mae_nm"] if label == one.model else None
+            table.add_row(
+                label,
+                str(scores.n),
+                f"{scores.mae_nm:.3f}",
+                f"{drawn[0]:.2f} to {drawn[1]:.2f}" if drawn else "",
+                f"{scores.rmse_nm:.3f}",
+                "" if scores.r2 is None else f"{scores.r2:.3f}",
+                f"{scores.coverage_90:.1%}",
+                f"{scores.width_90_nm:.2f}",
+                "" if scores.shape_accuracy is None else f"{scores.shape_accuracy:.1%}",
+            )
     Console().print(table)
 
 
@@ -45,12 +115,21 @@ class _Line:
 
     def __init__(self) -> None:
         self.last = ""
+        self.started = time.monotonic()
 
     def __call__(self, part: float, words: str) -> None:
+        words = f"{part:4.0%} {words}{self._left(part)}"
         if sys.stderr.isatty():
-            print(f"\r{part:4.0%} {words:<70}", end="\n" if part >= 1 else "", file=sys.stderr, flush=True)
+            print(f"\r{words:<100}", end="\n" if part >= 1 else "", file=sys.stderr, flush=True)
             return
-        fold = words.partition(":")[0]
+        fold = words.partition("%")[2].partition(":")[0]
         if fold != self.last:
-            print(f"{part:4.0%} {words}", file=sys.stderr, flush=True)
+            print(words, file=sys.stderr, flush=True)
         self.last = fold
+
+    def _left(self, part: float) -> str:
+        """What is left of this model's folds at the pace so far."""
+        if part < 0.02:
+            return ""
+        seconds = (time.monotonic() - self.started) * (1 - part) / part
+        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"

@@ -1,10 +1,13 @@
 """Training and test indices that do not leak: experiments that belong together stay on one side.
 
 ``random`` keeps near duplicates together (`near_duplicates`); ``source``, ``product`` and ``chemicals`` keep whole
-papers, products, or products with one set of chemicals together. ``paper`` is the protocol of Gu et al. and leaks: it
-is there to compare with their figures, not to learn how good a model is.
+papers, products, or products with one set of chemicals together. ``composition=X`` tests all of one product, ``year``
+the latest papers, learning from the earlier ones. ``paper`` is the protocol of Gu et al. and leaks: it is there to
+compare with their figures, not to learn how good a model is.
 """
 
+import difflib
+import re
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from closedloop.chemistry import UnknownChemical, resolve
 from closedloop.literature.errors import DataError
+from closedloop.literature.years import year_of
 from closedloop.recipes import Experiment
 
 Indices = NDArray[np.int64]
@@ -20,26 +24,56 @@ Split = tuple[Indices, Indices]
 FOLDS = 5
 PAPER_MIN_PARTICLES = 300
 PAPER_MAX_SIZE_NM = 20.0
+COMPOSITION = "composition="
+# The latest whole years that hold at least this share of the sizes with a known year are tested.
+TESTED_BY_YEAR = 0.2
+_PHASE = re.compile(r"-\d+$")
 
 
 def split(
-    experiments: Sequence[Experiment], name: str, *, folds: int = FOLDS, seed: int = 0, max_size_nm: float | None = None
+    experiments: Sequence[Experiment],
+    name: str,
+    *,
+    folds: int = FOLDS,
+    seed: int = 0,
+    max_size_nm: float | None = None,
+    with_failures: bool = False,
 ) -> list[Split]:
-    """``folds`` pairs (training, test) of indices into ``experiments``, by the split called ``name``.
+    """Pairs (training, test) of indices into ``experiments``, by the split called ``name``: ``folds`` of them, or one
+    for ``composition=X`` and ``year``.
 
-    Only experiments with a known size are tested; ``max_size_nm`` leaves larger ones out altogether. Experiments
-    without a size (failures) that belong to no tested group are in every training part. Raises `DataError` for an
-    unknown name, or for fewer groups than folds.
+    ``max_size_nm`` leaves larger ones out altogether. Experiments without a size (failures) that belong to no tested
+    group are in every training part; those of a tested group are in none, and are tested ``with_failures`` only:
+    without it everything that is tested has a known size. Raises `DataError` for an unknown name, for fewer groups
+    than folds, or where nothing is left to test or to learn from.
     """
+    check_split(name)
     if name == "paper":
+        if max_size_nm not in (None, PAPER_MAX_SIZE_NM):
+            raise DataError(
+                f"the split 'paper' goes up to {PAPER_MAX_SIZE_NM:g} nm by its protocol; leave the limit out"
+            )
         return paper(experiments)
-    if name not in _GROUPS:
-        raise DataError(f"no split is called {name!r}; use one of {', '.join(SPLITS)}")
     used = [index for index, one in enumerate(experiments) if max_size_nm is None or _size(one) <= max_size_nm]
     chosen = [experiments[index] for index in used]
-    pairs = _by_group(chosen, _GROUPS[name](chosen), name, folds, seed)
+    if not any(one.outcome.size_nm is not None for one in chosen):
+        limit = "" if max_size_nm is None else f" up to {max_size_nm:g} nm"
+        raise DataError(f"no experiment has a known size{limit}; nothing can be tested")
+    if name == "year":
+        pairs = _by_year(chosen, with_failures)
+    elif name.startswith(COMPOSITION):
+        pairs = _by_composition(chosen, name.removeprefix(COMPOSITION), with_failures)
+    else:
+        pairs = _by_group(chosen, _GROUPS[name](chosen), name, folds, seed, with_failures)
     where = np.array(used, dtype=np.int64)
     return [(where[train], where[test]) for train, test in pairs]
+
+
+def check_split(name: str) -> None:
+    """Raises `DataError` for a name that `split` does not know."""
+    if name in ("paper", "year", *_GROUPS) or (name.startswith(COMPOSITION) and name != COMPOSITION):
+        return
+    raise DataError(f"no split is called {name!r}; use one of {', '.join(SPLITS)}")
 
 
 def paper(experiments: Sequence[Experiment]) -> list[Split]:
@@ -111,11 +145,11 @@ _GROUPS: dict[str, Callable[[Sequence[Experiment]], list[Hashable]]] = {
     "product": _products,
     "chemicals": _chemicals,
 }
-SPLITS = ("paper", *_GROUPS)
+SPLITS = ("paper", *_GROUPS, f"{COMPOSITION}X", "year")
 
 
 def _by_group(
-    experiments: Sequence[Experiment], groups: list[Hashable], name: str, folds: int, seed: int
+    experiments: Sequence[Experiment], groups: list[Hashable], name: str, folds: int, seed: int, with_failures: bool
 ) -> list[Split]:
     """Groups in random order, each to the fold that has the fewest tested experiments so far."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
@@ -137,7 +171,48 @@ def _by_group(
         fold_of[group] = lightest
         load[lightest] += sizes[group]
     place = fold_of[labels]
+    if with_failures:
+        tested = np.ones_like(tested)
     return [(np.flatnonzero(place != fold), np.flatnonzero((place == fold) & tested)) for fold in range(folds)]
+
+
+def without_phase(product: str) -> str:
+    """The product without the number of its phase: CdSe-1 is CdSe."""
+    return _PHASE.sub("", product)
+
+
+def _by_composition(experiments: Sequence[Experiment], composition: str, with_failures: bool) -> list[Split]:
+    """One pair: whatever makes the composition, in any phase, is tested; all others are learned from."""
+    products = [without_phase(one.recipe.product) for one in experiments]
+    inside = np.array([product == without_phase(composition) for product in products], dtype=bool)
+    tested = inside & [one.outcome.size_nm is not None for one in experiments]
+    if not tested.any():
+        near = difflib.get_close_matches(composition, sorted(set(products)), n=3, cutoff=0.3)
+        hint = f"; similar ones are {', '.join(near)}" if near else ""
+        raise DataError(f"no experiment with a known size makes {composition!r}{hint}")
+    if all(one.outcome.size_nm is None for one, out in zip(experiments, inside, strict=True) if not out):
+        raise DataError(f"all sizes are of {composition!r}: nothing is left to learn from; use another split")
+    return [(np.flatnonzero(~inside), np.flatnonzero(inside if with_failures else tested))]
+
+
+def _by_year(experiments: Sequence[Experiment], with_failures: bool) -> list[Split]:
+    """One pair: earlier years are learned from, the latest are tested.
+
+    A source of unknown year is in neither part: it may be later than what is tested.
+    """
+    known = [year_of(one.source) for one in experiments]
+    years = np.array([-1 if year is None else year for year in known], dtype=np.int64)
+    sized = np.array([one.outcome.size_nm is not None for one in experiments], dtype=bool)
+    dated = np.sort(years[sized & (years > 0)])
+    if len(np.unique(dated)) < 2:
+        raise DataError(
+            f"the split 'year' needs sizes from two years or more, as DOIs or citations tell them; here are "
+            f"{len(np.unique(dated))}; use another split"
+        )
+    # The latest year that leaves at least the wanted share at or after it, and something before it.
+    first = max(int(dated[len(dated) - int(np.ceil(TESTED_BY_YEAR * len(dated)))]), int(dated[dated > dated[0]][0]))
+    tested = (years >= first) & (sized | with_failures)
+    return [(np.flatnonzero((years > 0) & (years < first)), np.flatnonzero(tested))]
 
 
 def _size(experiment: Experiment) -> float:

@@ -1,0 +1,126 @@
+"""One fold: fit, predict what is tested, and hold on to the numbers. Scores are made of them by `evaluate`."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from closedloop.recipes import Experiment, Recipe, Target
+from closedloop.synthesis.baselines import MODELS, SHAPES, Fitted, Progress, known_size
+from closedloop.synthesis.errors import DesignError
+from closedloop.synthesis.evaluation.scores import LEVELS
+
+# How much of a fold's time goes into fitting, for the progress alone.
+_FIT_SHARE = 0.9
+_FIT_SHARE_WITH_AMOUNTS = 0.4
+
+
+@dataclass(frozen=True)
+class FoldPredictions:
+    """Indices are into the experiments. m sizes tested, k chances of success, s slots; what was not asked is empty.
+
+    ``sized`` (m,); ``size_nm`` (m,); ``ends_nm`` (m, levels, 2); ``shapes`` (m, 11) and ``shapes_given_size`` (m, 11)
+    or (0, 11); ``asked`` (k,), ``success`` (k,); ``slots`` (s,): whose reagent it is, ``slot_true_mmol``,
+    ``slot_said_mmol`` (s,); ``refused`` (): recipes that the model would not design; ``seconds`` ().
+    """
+
+    sized: np.ndarray
+    size_nm: np.ndarray
+    ends_nm: np.ndarray
+    shapes: np.ndarray
+    shapes_given_size: np.ndarray
+    asked: np.ndarray
+    success: np.ndarray
+    slots: np.ndarray
+    slot_true_mmol: np.ndarray
+    slot_said_mmol: np.ndarray
+    refused: np.ndarray
+    seconds: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def predict_fold(
+    experiments: Sequence[Experiment],
+    train: np.ndarray,
+    test: np.ndarray,
+    model: str,
+    seed: int,
+    *,
+    amounts: bool,
+    progress: Progress,
+) -> FoldPredictions:
+    """Nothing but ``train`` is shown to the model before it predicts ``test``."""
+    started = time.perf_counter()
+    share = _FIT_SHARE_WITH_AMOUNTS if amounts else _FIT_SHARE
+    progress(0.0, "fitting")
+    fitted = MODELS[model]([experiments[i] for i in train], seed, lambda part, words: progress(part * share, words))
+    progress(share, "predicting")
+    sized = np.array([i for i in test if known_size(experiments[i]) is not None], dtype=np.int64)
+    recipes = [experiments[i].recipe for i in sized]
+    said = fitted.predict(recipes)
+    asked, success = _success(experiments, test, fitted)
+    slots = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.array(0))
+    if amounts and getattr(fitted, "designs_amounts", hasattr(fitted, "design_amounts")):
+        slots = _amounts(experiments, sized, fitted, lambda part, words: progress(share + (1 - share) * part, words))
+    return FoldPredictions(
+        sized,
+        np.array([one.size_nm for one in said]),
+        np.array([[one.size_interval(level) for level in LEVELS] for one in said]).reshape(-1, len(LEVELS), 2),
+        np.array([[one.shape_probabilities.get(shape, 0.0) for shape in SHAPES] for one in said]),
+        _shapes_given_size(experiments, sized, recipes, fitted),
+        asked,
+        success,
+        *slots,
+        np.array(time.perf_counter() - started),
+    )
+
+
+def _shapes_given_size(
+    experiments: Sequence[Experiment], sized: np.ndarray, recipes: Sequence[Recipe], fitted: Fitted
+) -> np.ndarray:
+    predict_shape = getattr(fitted, "predict_shape", None)
+    if predict_shape is None or all(experiments[i].outcome.shape is None for i in sized):
+        return np.zeros((0, len(SHAPES)))
+    return np.asarray(predict_shape(recipes, [known_size(experiments[i]) for i in sized]), dtype=float)
+
+
+def _success(experiments: Sequence[Experiment], test: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
+    """Asked only where both successes and failures are tested: with one of them there is nothing to tell apart."""
+    asked = np.array([i for i in test if experiments[i].outcome.success is not None], dtype=np.int64)
+    if len({experiments[i].outcome.success for i in asked}) < 2:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    return asked, np.array([one.success_probability for one in fitted.predict([experiments[i].recipe for i in asked])])
+
+
+def _amounts(
+    experiments: Sequence[Experiment], sized: np.ndarray, fitted: Fitted, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Every amount is made unknown; the true size and shape are what is wished for."""
+    of: list[int] = []
+    true: list[float] = []
+    said: list[float] = []
+    refused = 0
+    for done, i in enumerate(sized):
+        if done % 20 == 0:
+            progress(done / len(sized), f"designing amounts, {done} of {len(sized)} recipes")
+        recipe, size = experiments[i].recipe, known_size(experiments[i])
+        if not recipe.reagents or size is None:
+            continue
+        bare = recipe.model_copy(
+            update={"reagents": tuple(r.model_copy(update={"amount_mmol": None}) for r in recipe.reagents)}
+        )
+        try:
+            target = Target(product=recipe.product, size_nm=size, shape=experiments[i].outcome.shape)
+            designed: Recipe = fitted.design_amounts(bare, target)  # type: ignore[attr-defined]
+        except DesignError:
+            refused += 1
+            continue
+        for reagent, new in zip(recipe.reagents, designed.reagents, strict=True):
+            if reagent.amount_mmol is not None and new.amount_mmol is not None:
+                of.append(int(i))
+                true.append(reagent.amount_mmol)
+                said.append(new.amount_mmol)
+    return np.array(of, dtype=np.int64), np.array(true), np.array(said), np.array(refused)

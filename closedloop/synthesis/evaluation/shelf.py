@@ -1,0 +1,96 @@
+"""Finished folds kept in a folder, so that a long run that was interrupted goes on where it stopped.
+
+A fold is found again by a hash of its experiments, the split, the model and its seed, and of the program itself: a fold
+that another version predicted is made anew.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+import closedloop
+from closedloop.recipes import ClosedloopError, Experiment
+from closedloop.synthesis.evaluation.predicting import FoldPredictions
+
+_ROOMS = ("recipes", "chemistry", "synthesis")
+# What these hold cannot change a prediction: stored models, and the making of pages.
+_APART = {"weights", "templates", "__pycache__", "plots.py", "page.py", "shelf.py", "scores.py"}
+_LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "torch")
+
+
+class OutputNotWritable(ClosedloopError):
+    """The folder for an evaluation's results cannot be made or written."""
+
+
+class Shelf:
+    """``folder`` is made if it is missing. Raises `OutputNotWritable`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputNotWritable(f"{folder}: no folder can be made there ({error.strerror})") from error
+        if not os.access(folder, os.W_OK):
+            raise OutputNotWritable(f"{folder}: cannot be written; choose another folder")
+        self._digests: dict[int, bytes] = {}
+
+    def key(
+        self,
+        experiments: Sequence[Experiment],
+        train: np.ndarray,
+        test: np.ndarray,
+        model: str,
+        seed: int,
+        *,
+        amounts: bool,
+    ) -> str:
+        """The name of a fold: the same for the same experiments in the same parts, whatever their source file."""
+        digest = hashlib.sha256(self._program)
+        digest.update(f"{model} {seed} {amounts} {len(train)} {len(test)}".encode())
+        for i in (*train.tolist(), *test.tolist()):
+            one = experiments[i]
+            if id(one) not in self._digests:
+                self._digests[id(one)] = hashlib.sha256(one.model_dump_json().encode()).digest()
+            digest.update(self._digests[id(one)])
+        # The places count too: predictions are stored by place.
+        digest.update(np.ascontiguousarray(test, dtype=np.int64).tobytes())
+        return f"{model}-{digest.hexdigest()[:24]}"
+
+    def get(self, key: str) -> FoldPredictions | None:
+        """``None`` where the fold is not there, or was cut short."""
+        try:
+            with np.load(self._path(key), allow_pickle=False) as found:
+                return FoldPredictions(**found)
+        except (OSError, ValueError, TypeError, EOFError, BadZipFile):
+            return None
+
+    def put(self, key: str, fold: FoldPredictions) -> None:
+        draft = self._path(key).with_suffix(".part")
+        with draft.open("wb") as file:
+            np.savez_compressed(file, **fold.arrays())  # type: ignore[arg-type]
+        draft.replace(self._path(key))
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.npz"
+
+    @cached_property
+    def _program(self) -> bytes:
+        digest = hashlib.sha256()
+        root = Path(closedloop.__file__).parent
+        for room in _ROOMS:
+            for path in sorted((root / room).rglob("*")):
+                if path.is_file() and not _APART & set(path.relative_to(root).parts):
+                    digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+        for library in _LIBRARIES:
+            try:
+                digest.update(f"{library} {version(library)}".encode())
+            except PackageNotFoundError:
+                digest.update(f"{library} absent".encode())
+        return digest.digest()
