@@ -13,6 +13,7 @@ from closedloop.cli import (
     doctor,
     evaluate_segmenter,
     evaluate_synthesis,
+    explain,
     ingest,
     lab,
     models,
@@ -44,6 +45,7 @@ app.add_typer(tem.app, name="tem")
 app.add_typer(spectra.app, name="size")
 app.add_typer(data.app, name="data")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(explain.app, name="explain")
 app.add_typer(models.app, name="models")
 app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")

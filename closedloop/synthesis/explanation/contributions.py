@@ -6,7 +6,7 @@ mean prediction for these precedents. They explain the model, not the chemistry.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from closedloop.synthesis.explanation.shapley import EXACT_UP_TO, PAIRS, Plan
 from closedloop.synthesis.explanation.substitution import (
     BATCH,
     CONDITION,
-    LEFT_OUT,
+    OTHERS,
     UNITS,
     Part,
     Substitution,
@@ -82,6 +82,9 @@ class Explanation:
     predicted: int
     notes: tuple[str, ...]
 
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
 
 def explain(
     model: "SynthesisModel",
@@ -142,13 +145,11 @@ def explain(
         len(candidates),
         all(plan.exact for plan in plans),
         len(distinct),
-        (*notes, *model.predict([recipe])[0].warnings),
+        (*notes, *_warnings(model, recipe)),
     )
 
 
-def _question(
-    model: "SynthesisModel", recipe: Recipe, quantity: Quantity, shape: Shape | None
-) -> tuple[str, str, Ask]:
+def _question(model: "SynthesisModel", recipe: Recipe, quantity: Quantity, shape: Shape | None) -> tuple[str, str, Ask]:
     """What is explained, its unit, and how it is asked of many recipes -> (n,)."""
     if quantity is Quantity.SIZE:
         return "size", "nm", lambda recipes: np.exp(model.predict_arrays(recipes).log_size_mean)
@@ -168,6 +169,12 @@ def _question(
     wanted = shape or shapes[int(model.predict_arrays([recipe]).shape_probabilities[0].argmax())]
     column = shapes.index(wanted)
     return f"chance of {wanted}", "", lambda recipes: model.predict_arrays(recipes).shape_probabilities[:, column]
+
+
+def _warnings(model: "SynthesisModel", recipe: Recipe) -> list[str]:
+    """What the prediction does not rest on; a prior for shape or success is no matter of the size."""
+    said = model.predict([recipe])[0].warnings
+    return [warning for warning in said if not warning.startswith(("shape:", "success:"))]
 
 
 def _candidates(recipe: Recipe, precedents: Sequence[Recipe]) -> tuple[list[Recipe], tuple[str, ...]]:
@@ -198,7 +205,7 @@ def _yours(recipe: Recipe, part: Part) -> str:
         return "unknown" if value is None else f"{value:g} {UNITS[part.field or '']}"
     if part.kind == BATCH:
         return _span([batch] if (batch := cations_mmol(recipe)) else [], "mmol of cation precursor")
-    if part.kind == LEFT_OUT:
+    if part.kind == OTHERS:
         return "none"
     listed = [recipe.reagents[i] for i in part.places]
     if len(listed) == 1:
@@ -222,13 +229,13 @@ def _instead(pairings: Sequence[Substitution], i: int, part: Part) -> str:
             if reagent.amount_mmol is not None:
                 amounts.setdefault(name, []).append(reagent.amount_mmol)
     said = []
-    for name, count in counts.most_common(3):
+    for name, count in counts.most_common(2):
         much = " " + _span(amounts[name], "mmol") if name in amounts else ""
         said.append(f"{name}{much} ({count} of {len(pairings)})")
-    if len(counts) > 3:
-        said.append(f"{len(counts) - 3} more")
+    if len(counts) > 2:
+        said.append(f"{len(counts) - 2} more")
     empty = sum(not one.instead[i] for one in pairings)
-    if empty and part.kind != LEFT_OUT:
+    if empty and part.kind != OTHERS:
         said.append(f"nothing ({empty} of {len(pairings)})")
     return ", ".join(said) or "none"
 

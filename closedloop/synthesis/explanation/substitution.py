@@ -8,13 +8,14 @@ one recipe's ligand never meets another's tenfold cadmium. See docs/decisions/00
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from closedloop.recipes import Reagent, Recipe, Role
 from closedloop.synthesis.tokens import CONDITIONS, canonical_name, usual_role
 
-CONDITION, BATCH, PRODUCT, LEFT_OUT = "condition", "batch size", "product", "left out"
+CONDITION, BATCH, PRODUCT, OTHERS = "condition", "batch size", "product", "other"
 UNITS = dict(zip(CONDITIONS, ("°C", "°C", "°C/min", "min"), strict=True))
 LABELS = dict(
     zip(CONDITIONS, ("injection temperature", "reaction temperature", "heating rate", "reaction time"), strict=True)
@@ -24,7 +25,7 @@ _PRECURSORS = (Role.CATION_PRECURSOR, Role.ANION_PRECURSOR)
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a recipe. ``kind``: condition, batch size, product, left out (chemicals that only precedents use), a
+    """One part of a recipe. ``kind``: condition, batch size, product, other (chemicals that only precedents use), a
     role, or "chemical" where the role is unknown. ``field``: the condition's. ``places``: its reagents'."""
 
     name: str
@@ -47,7 +48,7 @@ def parts_of(recipe: Recipe, *, same_product: bool) -> tuple[Part, ...]:
             vessel = f" ({reagent.vessel})" if names.count(names[i]) > 1 and reagent.vessel else ""
             role = role_of(reagent)
             parts.append(Part(reagent.name + vessel, role.value if role else "chemical", None, (i,)))
-    return (*parts, Part("chemicals left out", LEFT_OUT))
+    return (*parts, Part("other chemicals", OTHERS))
 
 
 def role_of(reagent: Reagent) -> Role | None:
@@ -90,7 +91,7 @@ class Substitution:
         """``own`` (number of differing parts,): which of them are the recipe's own."""
         keeps = dict(zip(self.differing, own.tolist(), strict=True))
         reagents: list[Reagent] = []
-        conditions: dict[str, float | None] = {}
+        conditions: dict[str, Any] = {}
         product, batch = self._recipe.product, 0
         for i, part in enumerate(self._parts):
             mine = keeps.get(i, True)

@@ -1,0 +1,79 @@
+"""An explanation as a file: one self-contained HTML page, or the picture alone."""
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from closedloop.synthesis.explanation.errors import CannotDraw
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".html", ".svg", ".png")
+
+
+@dataclass(frozen=True)
+class Page:
+    """``lines`` are what the reader must know, ``header`` and ``rows`` the table under the picture."""
+
+    title: str
+    lines: Sequence[str]
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+def check_place(path: Path) -> Path:
+    """The absolute path, before the work rather than after it. Raises `CannotDraw`."""
+    path = path.absolute()
+    if path.suffix.lower() not in SUFFIXES:
+        raise CannotDraw(f"{path}: give a name that ends with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
+        raise CannotDraw(f"{path}: nothing can be written there; choose another place")
+    return path
+
+
+def write(figure: "Figure", page: Page, path: Path) -> Path:
+    """Writes beside the place and moves it there, so that nobody sees half of it. Raises `CannotDraw`."""
+    path = check_place(path)
+    if path.suffix.lower() == ".png":
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=160)
+        content = buffer.getvalue()
+    else:
+        drawn = _svg(figure)
+        content = (drawn if path.suffix.lower() == ".svg" else _html(drawn[drawn.index("<svg") :], page)).encode()
+    draft = path.with_name(path.name + ".part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as error:
+        raise CannotDraw(f"{path}: cannot be written ({error.strerror})") from error
+    return path
+
+
+def _svg(figure: "Figure") -> str:
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    # A fixed salt: the same explanation gives the same file.
+    with mpl.rc_context({"svg.hashsalt": "closedloop"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def _html(drawn: str, page: Page) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+    from markupsafe import Markup
+
+    from closedloop import __version__
+
+    environment = Environment(
+        loader=PackageLoader("closedloop.synthesis.explanation"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+    )
+    template = environment.get_template("explanation.html")
+    return template.render(page=page, picture=Markup(drawn), version=__version__)
