@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INK, MORE, LESS, QUIET, BAND = "#1b2733", "#2f6db3", "#c2571a", "#9aa7b4", "#d3e1f0"
 # One for each `Shape`; Paul Tol's bright and medium-contrast schemes, which the colour-blind can tell apart.
-_SHAPE_COLOURS = (
+SHAPE_COLOURS = (
     *("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377"),
     *("#bbbbbb", "#994455", "#997700", "#6699cc", "#004488"),
 )
@@ -123,9 +123,9 @@ def _shape_map(axes: "Axes", sweep: Sweep, x: np.ndarray, y: np.ndarray) -> None
 
     assert sweep.likeliest is not None
     found = np.unique(sweep.likeliest)
-    colours = ListedColormap(list(_SHAPE_COLOURS))
-    axes.pcolormesh(x, y, sweep.likeliest, cmap=colours, vmin=-0.5, vmax=len(_SHAPE_COLOURS) - 0.5, shading="nearest")
-    handles = [Patch(color=_SHAPE_COLOURS[i], label=str(list(Shape)[i])) for i in found]
+    colours = ListedColormap(list(SHAPE_COLOURS))
+    axes.pcolormesh(x, y, sweep.likeliest, cmap=colours, vmin=-0.5, vmax=len(SHAPE_COLOURS) - 0.5, shading="nearest")
+    handles = [Patch(color=SHAPE_COLOURS[i], label=str(list(Shape)[i])) for i in found]
     axes.legend(handles=handles, fontsize=7.5, loc="upper right")
     axes.set_title("likeliest shape", fontsize=9.5)
 
@@ -136,7 +136,7 @@ def _lines(sweep: Sweep) -> "Figure":
         chances.append(("success", sweep.success[0], INK))
     if sweep.shapes is not None:
         likely = np.flatnonzero(sweep.shapes[0].max(0) > 0.05)
-        chances += [(str(list(Shape)[i]), sweep.shapes[0, :, i], _SHAPE_COLOURS[i]) for i in likely]
+        chances += [(str(list(Shape)[i]), sweep.shapes[0, :, i], SHAPE_COLOURS[i]) for i in likely]
     figure = _figure(7.2, 5.4 if chances else 3.2)
     grid = figure.subplots(2 if chances else 1, 1, sharex=True, squeeze=False)[:, 0]
     x = np.array(sweep.x.values)
