@@ -13,5 +13,23 @@ class UnknownChemical(ClosedloopError):
         super().__init__(f"unknown chemical {name!r}; {hint}")
 
 
+class AmbiguousChemical(UnknownChemical):
+    """A name that means different things to different chemists; ``nearest`` are the substances that it can mean."""
+
+    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
+        self.name = name
+        self.nearest = candidates
+        meanings = " or ".join(repr(candidate) for candidate in candidates)
+        ClosedloopError.__init__(self, f"ambiguous chemical {name!r}; it can mean {meanings}: write the full name")
+
+
+class InvalidVectors(ClosedloopError):
+    """A file of a user's own vectors that cannot be used."""
+
+
+class DrawingError(ClosedloopError):
+    """A structure that cannot be drawn, or a drawing that cannot be written."""
+
+
 class InvalidFormula(ClosedloopError):
     """Text that is not a chemical formula."""

@@ -15,7 +15,7 @@ from closedloop.recipes.fields import ReadOnly
 
 _TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[])|([)\]])|(\d+(?:\.\d+)?)")
 _PHASE = re.compile(r"-\d+$")
-_HYDRATE = re.compile(r"[·•∙⋅*]|[.\-](?=\d*H2O$)")
+_HYDRATE = re.compile(r"[·•∙⋅*]|(?<![·•∙⋅*]\d)[.\-](?=\d*(?:\.5)?H2O$)")
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 

@@ -1,42 +1,71 @@
 """A name on a bottle -> a `Substance`. Never guesses: what is not known is an error that names what looks like it.
 
-The table is ``data/substances.csv``, edited by hand and completed by ``python -m closedloop.chemistry.build``. An
-abbreviation that means different things to different chemists (DEA, TPP, SA) is not in it: a data set that uses one
-writes it out when it is loaded (docs/decisions/0010).
+The table is ``data/substances.csv``, edited by hand and completed by ``python -m closedloop.chemistry.build``; how a name
+is compared with it is `spelling`. A name that means different things to different chemists (DEA, TPP, SA, "iron
+chloride") is not in it but in ``data/ambiguous.csv``: a data set that uses one writes it out when it is loaded
+(docs/decisions/0010).
 """
 
 import csv
 import re
-import unicodedata
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
-from closedloop.chemistry.errors import InvalidFormula, UnknownChemical
+from closedloop.chemistry.errors import AmbiguousChemical, InvalidFormula, UnknownChemical
 from closedloop.chemistry.formula import atomic_masses, parse_formula, without_phase
+from closedloop.chemistry.spelling import key_of, two_names, variants
 from closedloop.chemistry.substance import Substance
-
-_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ω": "omega", "Δ": "delta"}
-_SPELLING = {"sulph": "sulf", "caesium": "cesium", "aluminium": "aluminum"}
-_DASHES = re.compile(r"[\s\-\u00ad\u2010-\u2015\u2212]+")
-_DOTS = re.compile(r"[•∙⋅*]|\.(?=\d*H2O\b)")
-_PRIMES = re.compile(r"[′’‘`´]")
 
 
 def resolve(name: str) -> Substance:
-    """The substance that ``name`` means, whatever its case, spaces, hyphens, Greek letters or subscripts.
+    """The substance that ``name`` means, whatever its case, spaces, hyphens, Greek letters, subscripts or stated purity.
 
     A formula in the wrong case counts only if its letters can be read in one way: "cdo" is CdO, but "cs2" could be
-    carbon disulfide or caesium, and is refused. Raises `UnknownChemical`.
+    carbon disulfide or caesium, and is refused. Raises `UnknownChemical` with the nearest known names, or
+    `AmbiguousChemical`, which is one, with everything that the name can mean.
     """
-    exact, folded = _index()
-    key = _key(name)
-    found = exact.get(key) or folded.get(key.casefold())
+    found = _look_up(name)
     if found is None:
-        close = get_close_matches(key.casefold(), list(_nearest_index()), n=3, cutoff=0.6)
-        raise UnknownChemical(name, tuple(dict.fromkeys(_nearest_index()[match] for match in close)))
+        for variant in (name, *variants(name)):
+            if candidates := _ambiguous().get(key_of(variant).casefold()):
+                raise AmbiguousChemical(name, candidates)
+        raise UnknownChemical(name, _nearest(key_of(name).casefold()))
     return found
+
+
+@lru_cache(maxsize=50_000)
+def _look_up(name: str) -> Substance | None:
+    exact, folded = _index()
+    for variant in (name, *variants(name)):
+        key = key_of(variant)
+        found = exact.get(key) or folded.get(key.casefold())
+        if found is not None:
+            return found
+        if key.casefold() in _ambiguous():
+            return None
+        if (said_twice := two_names(variant)) and (found := _same(*said_twice)):
+            return found
+    return None
+
+
+def _same(name: str, other: str) -> Substance | None:
+    """The substance of "1-octadecene (ODE)" or "stearic acid (SA)": only if the second name can mean the first."""
+    found = _look_up(name)
+    if found is None or (
+        _look_up(other) is not found and found.name not in _ambiguous().get(key_of(other).casefold(), ())
+    ):
+        return None
+    return found
+
+
+@lru_cache(maxsize=5_000)
+def _nearest(key: str) -> tuple[str, ...]:
+    known = _nearest_index()
+    # Nobody mistypes a name at length; comparing a whole text with every name would take seconds.
+    close = get_close_matches(key[:100], list(known), n=3, cutoff=0.6)
+    return tuple(dict.fromkeys(known[match] for match in close))
 
 
 def known_names() -> tuple[str, ...]:
@@ -50,7 +79,7 @@ def composition(name: str) -> Mapping[str, float]:
     Raises `InvalidFormula` if it is none of them.
     """
     plain = without_phase(name)
-    known = _index()[0].get(_key(plain))
+    known = _index()[0].get(key_of(plain))
     if known is not None:
         return parse_formula(known.formula)
     try:
@@ -77,17 +106,6 @@ def _substance(row: dict[str, str]) -> Substance:
     return Substance.model_validate(known)
 
 
-def _key(name: str) -> str:
-    """The name without what people write differently; case is kept."""
-    text = unicodedata.normalize("NFKC", name).strip()
-    text = _PRIMES.sub("'", _DOTS.sub("·", text))
-    text = "".join(_GREEK.get(letter, letter) for letter in text)
-    text = _DASHES.sub("", text)
-    for british, american in _SPELLING.items():
-        text = re.sub(british, american, text, flags=re.IGNORECASE)
-    return text
-
-
 @cache
 def _index() -> tuple[dict[str, Substance], dict[str, Substance]]:
     """Keys with case -> substance, and keys without case -> substance where the case does not matter."""
@@ -95,7 +113,7 @@ def _index() -> tuple[dict[str, Substance], dict[str, Substance]]:
     folded: dict[str, Substance] = {}
     for substance in substances():
         for name in (substance.name, *substance.synonyms):
-            key = _key(name)
+            key = key_of(name)
             if exact.setdefault(key, substance) is not substance:
                 raise ValueError(f"{name!r} names both {exact[key].name!r} and {substance.name!r} in substances.csv")
             if _is_formula(name) and _readings(key.casefold()) != 1:
@@ -107,9 +125,18 @@ def _index() -> tuple[dict[str, Substance], dict[str, Substance]]:
 
 
 @cache
+def _ambiguous() -> dict[str, tuple[str, ...]]:
+    """Keys without case -> the canonical names of what they can mean."""
+    text = files("closedloop.chemistry").joinpath("data/ambiguous.csv").read_text(encoding="utf-8")
+    return {key_of(row["name"]).casefold(): tuple(row["means"].split(";")) for row in csv.DictReader(text.splitlines())}
+
+
+@cache
 def _nearest_index() -> dict[str, str]:
     """Keys without case -> the spelling to suggest."""
-    return {_key(name).casefold(): name for substance in substances() for name in (*substance.synonyms, substance.name)}
+    return {
+        key_of(name).casefold(): name for substance in substances() for name in (*substance.synonyms, substance.name)
+    }
 
 
 def _is_formula(name: str) -> bool:
