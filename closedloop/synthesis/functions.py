@@ -8,18 +8,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from closedloop.chemistry import InvalidFormula, Substance, UnknownChemical, composition, resolve
 from closedloop.chemistry.formula import atomic_masses
 from closedloop.recipes import Reagent, Role
 
-NONMETALS = frozenset("H C N O F P S Cl Se Br I Te As Si B He Ne Ar Kr Xe".split())
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+
+
+def symbols_of(text: str) -> frozenset[str]:
+    """The words of the text, so that lists of elements stay readable."""
+    return frozenset(text.split())
+
+
+NONMETALS = symbols_of("H C N O F P S Cl Se Br I Te As Si B He Ne Ar Kr Xe")
 # Elements that a product takes as its anion; oxygen is apart, for the air and most reagents can bring it.
-ANIONS = frozenset("N P As S Se Te F Cl Br I".split())
+ANIONS = symbols_of("N P As S Se Te F Cl Br I")
 # Elements whose source cannot be told: nearly every reagent holds hydrogen and carbon, and air brings oxygen.
-UBIQUITOUS = frozenset("H C O".split())
+UBIQUITOUS = symbols_of("H C O")
 # Metals that come along as counter-ions and do not grow into the product by themselves.
-SPECTATORS = frozenset("Li Na K Ca Mg Al".split())
+SPECTATORS = symbols_of("Li Na K Ca Mg Al")
 # Standard potentials M(n+)/M in V against the hydrogen electrode (CRC Handbook of Chemistry and Physics, 97th ed.),
 # of the ion that syntheses start from; what is not listed is hard to reduce and counts as -2.
 POTENTIALS_V: Mapping[str, float] = {
@@ -127,18 +137,16 @@ def _from_registry(substance: Substance) -> Chemical:
 
 
 def functional_groups(smiles: str) -> frozenset[str]:
-    """The names of `GROUPS` that the structure contains."""
+    """The names of `GROUPS` that the structure (a SMILES of the registry, so one that can be read) contains."""
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
-    if molecule is None:
-        return frozenset()
     return frozenset(name for name, pattern in _patterns().items() if molecule.HasSubstructMatch(pattern))
 
 
 @cache
-def _patterns() -> Mapping[str, object]:
+def _patterns() -> Mapping[str, "Mol"]:
     from rdkit import Chem
 
     return {name: Chem.MolFromSmarts(smarts) for name, smarts in GROUPS.items()}

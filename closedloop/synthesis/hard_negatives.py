@@ -21,6 +21,7 @@ from closedloop.synthesis.functions import (
     is_metal,
     key_elements,
     role_of,
+    symbols_of,
 )
 
 # Degrees above the boiling point, and the factor between two amounts, from which on we call it wrong.
@@ -29,7 +30,7 @@ LEAST_SWAP_RATIO = 3.0
 # A solvent counts as one that boils if it makes up this share (by amount) of the solvents.
 LEAST_SOLVENT_SHARE = 0.3
 # Metals whose phosphides grow from phosphines; with all others a phosphine or a phosphonic acid is only a ligand.
-PHOSPHINES_FEED = frozenset("Ti V Cr Mn Fe Co Ni Cu Mo W Ru Rh Pd Ag Ir Pt Au".split())
+PHOSPHINES_FEED = symbols_of("Ti V Cr Mn Fe Co Ni Cu Mo W Ru Rh Pd Ag Ir Pt Au")
 _PHOSPHORUS_LIGANDS = frozenset({"phosphine", "phosphine oxide", "phosphonic acid"})
 _ATTEMPTS = 8
 
@@ -408,7 +409,7 @@ def _too_hot(case: _Case) -> float | None:
         return None
     one = solvents[int(case.rng.integers(len(solvents)))]
     temperature = chemical(one.name).boiling_point_c
-    assert temperature is not None  # noqa: S101 (only such solvents are listed)
+    assert temperature is not None  # only such solvents are listed
     hot = round(temperature + float(case.rng.uniform(LEAST_OVERHEATING_C, MOST_OVERHEATING_C)), 1)
     return hot if hot > (case.recipe.reaction_temperature_c or 0.0) else None
 
@@ -427,8 +428,13 @@ def _is_carbonyl(one: Chemical) -> bool:
 
 
 def _main(case: _Case, role: Role) -> Reagent | None:
-    """The reagent of this role that there is most of."""
-    listed = [one for one in case.reagents if one.amount_mmol and role_of(one) is role]
+    """The reagent of this role that there is most of; a precursor counts if it brings an element of the product."""
+    key = set(key_elements(case.recipe.product)) if role in (Role.CATION_PRECURSOR, Role.ANION_PRECURSOR) else None
+    listed = [
+        one
+        for one in case.reagents
+        if one.amount_mmol and role_of(one) is role and (key is None or key & set(chemical(one.name).elements))
+    ]
     return max(listed, key=lambda one: one.amount_mmol or 0, default=None)
 
 

@@ -7,7 +7,7 @@ adds the failures that it is given. Leaves the questions asked of a recipe to `s
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -18,8 +18,9 @@ from scipy.special import expit, logit
 from closedloop.chemistry.formula import without_phase
 from closedloop.recipes import Recipe
 from closedloop.synthesis.hard_negatives import KINDS, Kind, make
-from closedloop.synthesis.success_features import features, names
+from closedloop.synthesis.success_features import features, names, typical_amounts
 from closedloop.synthesis.trees import Trees
+from closedloop.synthesis.typical_amounts import TypicalAmounts
 
 # The share of failures among recipes that a chemist would try: nobody publishes it, so this is stated, not learned.
 PRIOR_FAILURES = 0.3
@@ -31,21 +32,28 @@ MOST_UNCONTRASTED_SHARE = 0.05
 # Fewer recipes than this teach nothing of what works: the chance is then the prior.
 LEAST_SUCCESSES = 3
 FOLDS = 4
-TREES = 120
+TREES = 150
+# Hard negatives of each kind for each success.
+EACH = 2
 # What stands for an unknown input: far below all that occurs.
 UNKNOWN = -1000.0
 LEAST_SLOPE, MOST_SLOPE = 0.2, 1.5
 MOST_LOGIT = 7.0
+_ONLY_CONSTRUCTED = (
+    "success: learned from published successes and from failures that were constructed from them, for the model has "
+    "seen no real failure"
+)
 
 
 @dataclass(frozen=True)
 class SuccessModel:
-    """Calibrated logits of success. ``members`` are forests that each left out one fold; none: the prior alone.
+    """Calibrated logits of success. ``trees`` are the mean of forests that each left out one fold; none: the prior.
 
     ``given_failures`` counts the failures that were not made on purpose.
     """
 
-    members: tuple[Trees, ...]
+    trees: Trees | None
+    typical: TypicalAmounts
     slope: float
     offset: float
     given_failures: int
@@ -70,22 +78,23 @@ class SuccessModel:
         """
         worked = np.asarray(success).astype(bool)
         given = np.ones(len(recipes)) if weights is None else np.asarray(weights, dtype=float)
-        sources = list(groups) if groups is not None else [None] * len(recipes)
+        sources: list[Hashable] = [None] * len(recipes) if groups is None else list(groups)
         if not len(recipes) == len(worked) == len(given) == len(sources):
             raise ValueError("success, weights and groups must be as many as the recipes")
-        good, bad = np.flatnonzero(worked), np.flatnonzero(~worked)
+        good, bad = np.flatnonzero(worked).tolist(), np.flatnonzero(~worked).tolist()
+        prior = cls(None, TypicalAmounts({}), 1.0, float(logit(1 - PRIOR_FAILURES)), len(bad))
         if len(good) < LEAST_SUCCESSES:
-            return cls((), 1.0, float(logit(1 - PRIOR_FAILURES)), len(bad))
-        made = make([recipes[i] for i in good], kinds=kinds, seed=seed, leave_out=leave_out)
+            return prior
+        made = make([recipes[i] for i in good], kinds=kinds, seed=seed, each=EACH, leave_out=leave_out)
         weight = _weights(given, worked, sources, np.array([one.kind for one in made]))
         everything = [recipes[i] for i in (*good, *bad)] + [one.recipe for one in made]
         label = np.concatenate([np.ones(len(good)), np.zeros(len(bad) + len(made))])
-        if not len(bad) + len(made):
-            return cls((), 1.0, float(logit(1 - PRIOR_FAILURES)), 0)
-        inputs = _inputs(everything)
-        fold = _folds([recipes[i] for i in (*good, *bad)], [sources[i] for i in (*good, *bad)], seed)
-        fold = np.concatenate([fold, fold[[one.origin for one in made]]]) if made else fold
-        members, held_out = [], np.full(len(label), np.nan)
+        origin = np.array([*range(len(good) + len(bad)), *(one.origin for one in made)])
+        labels = _labels([recipes[i] for i in (*good, *bad)], [sources[i] for i in (*good, *bad)])
+        fold = _folds(labels, seed)[origin]
+        typical = typical_amounts([recipes[i] for i in good], labels[: len(good)])
+        inputs = _inputs(everything, typical, [labels[i] for i in origin])
+        members, held_out = list[Trees](), np.full(len(label), np.nan)
         for number in np.unique(fold):
             out = fold == number
             if len(np.unique(label[~out])) < 2:
@@ -96,38 +105,32 @@ class SuccessModel:
             members.append(member)
             held_out[out] = member.logits(inputs[out])
         if not members:
-            return cls((), 1.0, float(logit(1 - PRIOR_FAILURES)), len(bad))
+            return prior
         scored = np.isfinite(held_out)
         slope, offset = _platt(held_out[scored], label[scored], weight[scored])
-        return cls(tuple(members), slope, offset, len(bad))
+        return cls(Trees.together(members), replace(typical, parts={}), slope, offset, len(bad))
 
     def logits(self, recipes: Sequence[Recipe]) -> np.ndarray:
         """(n,): the calibrated logit of each recipe's success."""
-        if not self.members or not recipes:
+        if self.trees is None or not recipes:
             return np.full(len(recipes), self.offset)
-        inputs = _inputs(recipes)
-        raw = np.mean([member.logits(inputs) for member in self.members], axis=0)
-        return np.clip(self.slope * raw + self.offset, -MOST_LOGIT, MOST_LOGIT)
+        inputs = _inputs(recipes, self.typical)
+        return np.clip(self.slope * self.trees.logits(inputs) + self.offset, -MOST_LOGIT, MOST_LOGIT)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader of a chance must know, if anything."""
-        if not self.members:
+        if self.trees is None:
             return (f"success: a prior of {expit(self.offset):g}, for there were too few successes to learn from",)
         if not self.given_failures:
-            return (
-                "success: learned from published successes and from failures that were constructed from them, for the "
-                "model has seen no real failure",
-            )
+            return (_ONLY_CONSTRUCTED,)
         return ()
 
     def state(self) -> dict[str, torch.Tensor]:
         """Everything as tensors."""
-        state = {
-            f"{number}.{name}": value
-            for number, member in enumerate(self.members)
-            for name, value in member.state().items()
-        }
+        state = {f"typical.{name}": value for name, value in self.typical.state().items()}
+        if self.trees is not None:
+            state |= {f"trees.{name}": value for name, value in self.trees.state().items()}
         numbers = [self.slope, self.offset, float(self.given_failures), float(len(names()))]
         return state | {"numbers": torch.tensor(numbers, dtype=torch.float64)}
 
@@ -137,20 +140,22 @@ class SuccessModel:
         slope, offset, failures, inputs = state["numbers"].tolist()
         if not np.isfinite([slope, offset]).all() or inputs != len(names()):
             raise ValueError("a success model for other inputs")
-        count = len({name.split(".")[0] for name in state if "." in name})
-        members = []
-        for number in range(count):
-            prefix = f"{number}."
-            members.append(
-                Trees.from_state({n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)})
-            )
-            if (members[-1].feature >= inputs).any():
-                raise ValueError("a success model for other inputs")
-        return cls(tuple(members), slope, offset, int(failures))
+        found = _part(state, "trees.")
+        trees = Trees.from_state(found) if found else None
+        if trees is not None and (trees.feature >= inputs).any():
+            raise ValueError("a success model for other inputs")
+        typical = TypicalAmounts.from_state(_part(state, "typical."))
+        return cls(trees, typical, slope, offset, int(failures))
 
 
-def _inputs(recipes: Sequence[Recipe]) -> np.ndarray:
-    found = features(recipes)
+def _part(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _inputs(
+    recipes: Sequence[Recipe], typical: TypicalAmounts, without: Sequence[Hashable] | None = None
+) -> np.ndarray:
+    found = features(recipes, typical, without)
     return np.where(np.isnan(found), UNKNOWN, found)
 
 
@@ -184,21 +189,26 @@ def _weights(given: np.ndarray, worked: np.ndarray, sources: list[Hashable], kin
     return np.asarray(weight / weight.mean())
 
 
-def _folds(recipes: Sequence[Recipe], sources: Sequence[Hashable], seed: int) -> np.ndarray:
-    """(n,): which member leaves out which recipe. A product stays together, or a source where there are few products,
-    so that the calibration is that of recipes unlike those learned from; with few of either, recipes are spread."""
+def _labels(recipes: Sequence[Recipe], sources: Sequence[Hashable]) -> list[Hashable]:
+    """(n,): what is left out together, so that each recipe is judged as one unlike those learned from: its product, or
+    its source where there are few products, or itself where there are few of both."""
+    products: list[Hashable] = [without_phase(recipe.product) for recipe in recipes]
+    named: list[Hashable] = [("source", i if source is None else source) for i, source in enumerate(sources)]
+    for labels in (products, named):
+        if len(set(labels)) >= 3 * FOLDS:
+            return labels
+    return list(range(len(recipes)))
+
+
+def _folds(labels: Sequence[Hashable], seed: int) -> np.ndarray:
+    """(n,): which member leaves out which recipe; those of one label stay together."""
     rng = np.random.default_rng(seed)
-    products = [without_phase(recipe.product) for recipe in recipes]
-    for labels in (products, list(sources)):
-        counts = Counter(labels)
-        if len(counts) >= 3 * FOLDS:
-            load, place = np.zeros(FOLDS), dict[Hashable, int]()
-            order = [list(counts)[i] for i in rng.permutation(len(counts))]
-            for label in sorted(order, key=lambda label: -counts[label]):
-                place[label] = int(load.argmin())
-                load[place[label]] += counts[label]
-            return np.array([place[label] for label in labels], dtype=np.int64)
-    return np.asarray(rng.permutation(len(recipes)) % FOLDS)
+    counts, load, place = Counter(labels), np.zeros(FOLDS), dict[Hashable, int]()
+    order = [list(counts)[i] for i in rng.permutation(len(counts))]
+    for label in sorted(order, key=lambda label: -counts[label]):
+        place[label] = int(load.argmin())
+        load[place[label]] += counts[label]
+    return np.array([place[label] for label in labels], dtype=np.int64)
 
 
 def _platt(raw: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[float, float]:

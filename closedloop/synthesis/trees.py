@@ -5,6 +5,7 @@ So a model's file holds nothing but numbers, and predicting needs neither LightG
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -27,8 +28,8 @@ PARAMETERS: Mapping[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
 }
-_CHUNK = 512
-_TYPES = {"feature": np.int16, "threshold": np.float64, "left": np.int32, "right": np.int32, "value": np.float32,
+_CHUNK = 128
+_TYPES = {"feature": np.int32, "threshold": np.float64, "left": np.int32, "right": np.int32, "value": np.float32,
           "roots": np.int32}  # fmt: skip
 
 
@@ -94,19 +95,38 @@ class Trees:
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
         """(n, d) -> (n,)."""
+        child = np.stack([self.left, self.right], axis=1).ravel()
         found = np.zeros(len(inputs))
         for start in range(0, len(inputs), _CHUNK):
-            chunk = inputs[start : start + _CHUNK]
-            rows = np.arange(len(chunk))[:, None]
-            node = np.broadcast_to(self.roots, (len(chunk), len(self.roots)))
-            while True:
-                low = chunk[rows, self.feature[node]] <= self.threshold[node]
-                below = np.where(low, self.left[node], self.right[node])
-                if np.array_equal(below, node):
-                    break
-                node = below
-            found[start : start + _CHUNK] = self.value[node].sum(1, dtype=np.float64)
+            chunk = np.ascontiguousarray(inputs[start : start + _CHUNK])
+            first = (np.arange(len(chunk), dtype=np.int32) * chunk.shape[1])[:, None]
+            flat = chunk.ravel()
+            node = np.repeat(self.roots[None], len(chunk), axis=0)
+            for _ in range(self.depth):
+                right = flat.take(first + self.feature.take(node)) > self.threshold.take(node)
+                node = child.take(2 * node + right)
+            found[start : start + _CHUNK] = self.value.take(node).sum(1, dtype=np.float64)
         return found
+
+    @cached_property
+    def depth(self) -> int:
+        """Steps from a root to the farthest leaf."""
+        nodes, depth = self.roots, 0
+        while (inner := nodes[self.left[nodes] != nodes]).size:
+            nodes, depth = np.concatenate([self.left[inner], self.right[inner]]), depth + 1
+        return depth
+
+    @classmethod
+    def together(cls, forests: Sequence[Self]) -> Self:
+        """One set of trees whose logit is the mean of the forests'."""
+        starts = np.cumsum([0, *(len(forest.feature) for forest in forests)])
+        parts: dict[str, list[np.ndarray]] = {field.name: [] for field in fields(cls)}
+        for start, forest in zip(starts.tolist(), forests, strict=False):
+            for name, values in parts.items():
+                moved = getattr(forest, name)
+                values.append(moved + np.int32(start) if name in ("left", "right", "roots") else moved)
+        parts["value"] = [values / np.float32(len(forests)) for values in parts["value"]]
+        return cls(**{name: np.concatenate(values) for name, values in parts.items()})
 
     def state(self) -> dict[str, torch.Tensor]:
         return {field.name: torch.as_tensor(getattr(self, field.name)) for field in fields(self)}
