@@ -162,7 +162,7 @@ def _inferred_role(elements: frozenset[str], groups: frozenset[str]) -> Role | N
 
 def _reducing(elements: frozenset[str], role: Role | None, groups: frozenset[str] | tuple[()]) -> int:
     hydride = bool(elements & {"B", "Al"}) and "H" in elements and not elements & {"O", "F", "Cl", "Br", "I"}
-    if role is Role.REDUCING_AGENT or hydride or "hydrazine" in groups or {"N", "H"} == elements:
+    if role is Role.REDUCING_AGENT or hydride or "hydrazine" in groups:
         return 2
     return 1 if set(groups) & set(_MILD_REDUCTANTS) else 0
 
