@@ -1,16 +1,27 @@
 """A name on a bottle -> a substance -> what a model can learn from it."""
 
-from closedloop.chemistry.errors import InvalidFormula, UnknownChemical
-from closedloop.chemistry.formula import molar_mass_g_per_mol
-from closedloop.chemistry.registry import composition, known_names, resolve
+from closedloop.chemistry.errors import (
+    AmbiguousChemical,
+    DrawingError,
+    InvalidFormula,
+    InvalidVectors,
+    UnknownChemical,
+)
+from closedloop.chemistry.formula import molar_mass_g_per_mol, phase_of
+from closedloop.chemistry.registry import composition, known_names, resolve, substances
 from closedloop.chemistry.substance import Substance
 
 __all__ = [
+    "AmbiguousChemical",
+    "DrawingError",
     "InvalidFormula",
+    "InvalidVectors",
     "Substance",
     "UnknownChemical",
     "composition",
     "known_names",
     "molar_mass_g_per_mol",
+    "phase_of",
     "resolve",
+    "substances",
 ]

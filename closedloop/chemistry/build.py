@@ -1,4 +1,4 @@
-"""Completes the registry's table: ``python -m closedloop.chemistry.build [--opsin JAR]`` after substances.csv was edited.
+"""Completes the registry's table: ``python -m closedloop.chemistry.build [--opsin JAR]`` after an edit.
 
 A row is written by hand up to its formula, its SMILES where there is one, and its names; this step computes the molar
 mass from RDKit's atomic masses, refuses a SMILES whose composition is not the formula's or whose charges do not cancel,

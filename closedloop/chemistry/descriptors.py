@@ -13,9 +13,22 @@ from functools import cache, lru_cache
 import numpy as np
 
 from closedloop.chemistry.errors import InvalidFormula, UnknownChemical
-from closedloop.chemistry.formula import atomic_masses
+from closedloop.chemistry.formula import atomic_masses, phase_of
 from closedloop.chemistry.registry import composition, resolve
 from closedloop.chemistry.substance import Substance
+from closedloop.chemistry.vectors import GRAPH_SIZE, VectorTable
+
+__all__ = [
+    "COMPOSITION_SIZE",
+    "GRAPH_SIZE",
+    "SUBSTANCE_SIZE",
+    "Descriptor",
+    "VectorTable",
+    "composition_vector",
+    "describe_product",
+    "describe_substance",
+    "phase_of",
+]
 
 # Pauling electronegativities (CRC Handbook of Chemistry and Physics, 97th ed.), which RDKit's periodic table lacks;
 # noble gases without a value are left out and count as unknown.
@@ -39,7 +52,6 @@ _BULK_SCALE = ((5.3, 0.6), (1.5, 1.5), (100.0, 250.0), (300.0, 150.0))
 _PROPERTIES = 6
 
 COMPOSITION_SIZE = len(_ELEMENTS) + 2 * _PROPERTIES
-GRAPH_SIZE = 24
 SUBSTANCE_SIZE = 1 + GRAPH_SIZE + COMPOSITION_SIZE + 2 * len(_BULK)
 
 
@@ -52,15 +64,26 @@ class Descriptor:
 
 
 @lru_cache(maxsize=20_000)
-def describe_substance(name: str) -> Descriptor:
-    """The chemical of this name: [is a molecule, graph vector, composition, bulk properties, whether each is known]."""
+def describe_substance(name: str, table: VectorTable | None = None) -> Descriptor:
+    """The chemical of this name: [is a molecule, graph vector, composition, bulk properties, whether each is known].
+
+    With a ``table`` of the user's own vectors, its vector stands in place of the graph vector, and the leading 1 says
+    that there is one. A chemical that is not in the table has zeros there: the encoder's numbers mean something else.
+    A name that only the table knows is known by its vector, its composition (where it is a formula), and nothing else.
+    """
+    own = table.find(name) if table is not None else None
     try:
         substance = resolve(name)
     except UnknownChemical:
-        return Descriptor(_frozen(np.zeros(SUBSTANCE_SIZE)), known=False)
-    vector = np.concatenate(
-        [_graph_vector(substance), composition_vector(composition(substance.formula)), _bulk(substance)]
-    )
+        if own is None:
+            return Descriptor(_frozen(np.zeros(SUBSTANCE_SIZE)), known=False)
+        parts = [np.ones(1), own, describe_product(name).vector, np.zeros(2 * len(_BULK))]
+        return Descriptor(_frozen(np.concatenate(parts)), known=True)
+    if table is None:
+        molecule = _graph_vector(substance)
+    else:
+        molecule = np.zeros(1 + GRAPH_SIZE) if own is None else np.concatenate([[1.0], own])
+    vector = np.concatenate([molecule, composition_vector(composition(substance.formula)), _bulk(substance)])
     return Descriptor(_frozen(vector), known=True)
 
 

@@ -31,6 +31,18 @@ def without_phase(product: str) -> str:
     return _PHASE.sub("", product.strip())
 
 
+def phase_of(product: str) -> int | None:
+    """The number that tells a product's polymorphs apart: ``CdSe-1`` -> 1; None without one, or after no formula."""
+    found = _PHASE.search(product.strip())
+    if found is None:
+        return None
+    try:
+        parse_formula(without_phase(product))
+    except InvalidFormula:
+        return None
+    return int(found.group()[1:])
+
+
 def parse_formula(formula: str) -> Mapping[str, float]:
     """Element symbol -> count, of a formula with brackets, decimals and hydrate parts (``CdC4H6O4·2H2O``).
 

@@ -1,8 +1,8 @@
 """What OPSIN (Lowe et al., J. Chem. Inf. Model. 2011, 51, 739) reads in a name. Serves `build` alone.
 
-It needs Java and the file ``opsin-cli-…-jar-with-dependencies.jar``, and no network; nothing at run time calls it. OPSIN
-reads systematic names well, and abbreviations wrongly or not at all, so that its word counts only where it agrees with
-a structure that was written by hand.
+It needs Java and ``opsin-cli-…-jar-with-dependencies.jar``, and no network; nothing at run time calls it. OPSIN reads
+systematic names well, and abbreviations wrongly or not at all, so that its word counts only where it agrees with a
+structure that was written by hand.
 """
 
 import re
@@ -44,7 +44,7 @@ def version(jar: Path) -> str:
 
 @lru_cache(maxsize=20_000)
 def as_ions(smiles: str) -> str | None:
-    """Canonical SMILES with metals written as ions, so that ``[Br][Pb][Br]`` is ``[Br-].[Br-].[Pb+2]``; None: faulty."""
+    """Canonical SMILES with metals written as ions: ``[Br][Pb][Br]`` is ``[Br-].[Br-].[Pb+2]``; None: no SMILES."""
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():

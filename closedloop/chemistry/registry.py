@@ -1,8 +1,8 @@
 """A name on a bottle -> a `Substance`. Never guesses: what is not known is an error that names what looks like it.
 
-The table is ``data/substances.csv``, edited by hand and completed by ``python -m closedloop.chemistry.build``; how a name
-is compared with it is `spelling`. A name that means different things to different chemists (DEA, TPP, SA, "iron
-chloride") is not in it but in ``data/ambiguous.csv``: a data set that uses one writes it out when it is loaded
+The table is ``data/substances.csv``, edited by hand and completed by ``python -m closedloop.chemistry.build``;
+`spelling` says how a name is compared with it. A name that means different things to different chemists (DEA, TPP, SA,
+"iron chloride") is not in it but in ``data/ambiguous.csv``: a data set that uses one writes it out when it is loaded
 (docs/decisions/0010).
 """
 
@@ -18,9 +18,12 @@ from closedloop.chemistry.formula import atomic_masses, parse_formula, without_p
 from closedloop.chemistry.spelling import key_of, two_names, variants
 from closedloop.chemistry.substance import Substance
 
+# No chemist writes a longer one; what is longer is text that went astray, and is refused without a search.
+LONGEST_NAME = 300
+
 
 def resolve(name: str) -> Substance:
-    """The substance that ``name`` means, whatever its case, spaces, hyphens, Greek letters, subscripts or stated purity.
+    """The substance that ``name`` means, whatever its case, spaces, hyphens, Greek letters, subscripts or purity.
 
     A formula in the wrong case counts only if its letters can be read in one way: "cdo" is CdO, but "cs2" could be
     carbon disulfide or caesium, and is refused. Raises `UnknownChemical` with the nearest known names, or
@@ -28,15 +31,14 @@ def resolve(name: str) -> Substance:
     """
     found = _look_up(name)
     if found is None:
-        for variant in (name, *variants(name)):
-            if candidates := _ambiguous().get(key_of(variant).casefold()):
-                raise AmbiguousChemical(name, candidates)
-        raise UnknownChemical(name, _nearest(key_of(name).casefold()))
+        raise (AmbiguousChemical(name, _meanings) if _meanings(name) else UnknownChemical(name, _nearest))
     return found
 
 
 @lru_cache(maxsize=50_000)
 def _look_up(name: str) -> Substance | None:
+    if len(name) > LONGEST_NAME:
+        return None
     exact, folded = _index()
     for variant in (name, *variants(name)):
         key = key_of(variant)
@@ -60,12 +62,21 @@ def _same(name: str, other: str) -> Substance | None:
     return found
 
 
+def _meanings(name: str) -> tuple[str, ...]:
+    """What an ambiguous name can mean; empty for any other."""
+    if len(name) > LONGEST_NAME:
+        return ()
+    keys = (key_of(variant).casefold() for variant in (name, *variants(name)))
+    return next((_ambiguous()[key] for key in keys if key in _ambiguous()), ())
+
+
 @lru_cache(maxsize=5_000)
-def _nearest(key: str) -> tuple[str, ...]:
-    known = _nearest_index()
-    # Nobody mistypes a name at length; comparing a whole text with every name would take seconds.
-    close = get_close_matches(key[:100], list(known), n=3, cutoff=0.6)
-    return tuple(dict.fromkeys(known[match] for match in close))
+def _nearest(name: str) -> tuple[str, ...]:
+    """The known names that look most like ``name``."""
+    known, key = _nearest_index(), key_of(name).casefold()
+    close = get_close_matches(key, list(known), n=12, cutoff=0.6) if len(key) <= LONGEST_NAME else []
+    best = {_look_up(spelling): spelling for spelling in reversed([known[match] for match in close])}
+    return tuple(reversed(best.values()))[:3]
 
 
 def known_names() -> tuple[str, ...]:

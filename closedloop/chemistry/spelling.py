@@ -25,7 +25,7 @@ _ACETYLACETONATE = re.compile(r"\((?:C5H7O2|Acac|ACAC)\)")
 _QUALITY = re.compile(
     r"""\b(?:technical|tech|reagent|analytical|acs|hplc|laboratory|lab|synthesis|electronic|semiconductor|puriss|
         extra|pure)\b\.?(?:\s*(?:grade|reagent|quality|pure|dry)\b)?
-    |\b(?:anhydrous|degassed|distilled|dried|dry|purum|pro\ analysi|p\.a\.|trace\ metals?\ basis|metals\ basis|purity)(?!\w)
+    |\b(?:anhydrous|degassed|distilled|dried|dry|purum|pro\ analysi|p\.a\.|(?:trace\ )?metals?\ basis|purity)(?!\w)
     |[<>≥~≈]?\s*\d{1,3}(?:\.\d+)?\s*\+?\s*(?:wt\.?\s*|vol\.?\s*)?%\s*\+?
     |[-+]?\d+\s*mesh\b
     |\b(?:powder|pellets?|shot|granules?|granulated|beads?|pieces|flakes|lumps?|chips)\b""",

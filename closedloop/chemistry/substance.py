@@ -12,7 +12,7 @@ class Substance(Frozen):
     ``nominal`` marks a mixture or polymer (liquid paraffin, polyvinylpyrrolidone): its formula and molar mass are a
     convention that turns a mass into an amount and back, not a claim about the molecule. Density is that of the liquid
     (or of the solid, where the melting point is above room temperature) near 20 °C, boiling point at 1 atm.
-    ``structure_source`` says what formula and SMILES rest on, ``source`` where the physical properties can be looked up.
+    ``structure_source`` says what formula and SMILES rest on, ``source`` where the bulk properties can be looked up.
     """
 
     name: str

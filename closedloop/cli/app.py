@@ -8,6 +8,7 @@ import sys
 import typer
 
 from closedloop.cli import (
+    chemistry,
     data,
     db,
     doctor,
@@ -44,6 +45,7 @@ app.add_typer(proposals.app, name="proposals")
 app.add_typer(tem.app, name="tem")
 app.add_typer(spectra.app, name="size")
 app.add_typer(data.app, name="data")
+app.add_typer(chemistry.app, name="chemistry")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(explain.app, name="explain")
 app.add_typer(models.app, name="models")

@@ -138,7 +138,7 @@ def _shapes(path: Path) -> list[Shape]:
 
 
 @cache
-def _names() -> dict[str, str]:
+def abbreviations() -> dict[str, str]:
     """The abbreviations that another chemist would read otherwise, or that look like formulas, written out."""
     text = files("closedloop.literature").joinpath("data/gu2025_names.csv").read_text(encoding="utf-8")
     return {row["abbreviation"]: row["name"] for row in csv.DictReader(text.splitlines())}
@@ -177,7 +177,7 @@ def _reagents(
             repairs["implausible amount: unknown"] += 1
         if name == "NA_":
             repairs["NA_ kept as nonanoic acid, not read as missing"] += 1
-        full = _names().get(name, name)
+        full = abbreviations().get(name, name)
         if full != name:
             repairs["ambiguous abbreviation written out"] += 1
         reagents.append(Reagent(name=full, amount_mmol=amount, vessel=vessels.get(name)))
