@@ -44,6 +44,20 @@ def test_the_network_gives_one_set_of_weights_a_layer(model: SynthesisModel) -> 
     assert not found[1][:, 0, :, :, 7:].any()
 
 
+def test_it_is_the_answer_token_that_looks(model: SynthesisModel) -> None:
+    one = recipe(Role.LIGAND, Role.SOLVENT, Role.LIGAND)
+    with torch.no_grad():
+        tokens = shared(to_tokens(model.vocabulary.encode([one]), torch.device("cpu")), 5)
+        looks = [layer[:, 0, :, 0].mean((0, 1)).numpy() for layer in model.network.attention(tokens)]
+    found = attention(model, [one])
+    for layer, share in enumerate(looks):
+        assert found.share[:6, layer] == pytest.approx(share[:6], abs=1e-6)
+        assert found.share[KINDS.index("ligand"), layer] == pytest.approx(share[6] + share[8], abs=1e-6)
+        assert found.share[KINDS.index("solvent"), layer] == pytest.approx(share[7], abs=1e-6)
+        kinds = [*KINDS[:6], "ligand", "solvent", "ligand"]
+        assert found.first[KINDS.index(kinds[1 + share[1:].argmax()]), layer] == 1
+
+
 def test_shares_add_up_and_do_not_depend_on_company_or_order(model: SynthesisModel) -> None:
     short, long = recipe(Role.LIGAND), recipe(Role.SOLVENT, Role.LIGAND, Role.CATION_PRECURSOR, None, Role.LIGAND)
     both, apart = attention(model, [short, long]), [attention(model, [one]) for one in (short, long)]
