@@ -45,13 +45,13 @@ _ELECTRONEGATIVITY = {
     "Pb": 1.8, "Bi": 1.9, "Th": 1.3, "U": 1.7,
 }
 # fmt: on
-_ELEMENTS = tuple(atomic_masses())
+ELEMENTS = tuple(atomic_masses())
 _BULK = ("molar_mass_g_per_mol", "density_g_per_ml", "melting_point_c", "boiling_point_c")
 # Centre and scale of the bulk properties (the logarithm of the molar mass), so that each is of order one.
 _BULK_SCALE = ((5.3, 0.6), (1.5, 1.5), (100.0, 250.0), (300.0, 150.0))
 _PROPERTIES = 6
 
-COMPOSITION_SIZE = len(_ELEMENTS) + 2 * _PROPERTIES
+COMPOSITION_SIZE = len(ELEMENTS) + 2 * _PROPERTIES
 SUBSTANCE_SIZE = 1 + GRAPH_SIZE + COMPOSITION_SIZE + 2 * len(_BULK)
 
 
@@ -99,9 +99,9 @@ def describe_product(name: str) -> Descriptor:
 def composition_vector(counts: Mapping[str, float]) -> np.ndarray:
     """(COMPOSITION_SIZE,): element fractions, then mean and range of the properties over the elements present."""
     total = sum(counts.values())
-    fractions = np.zeros(len(_ELEMENTS), dtype=np.float32)
+    fractions = np.zeros(len(ELEMENTS), dtype=np.float32)
     for symbol, count in counts.items():
-        fractions[_ELEMENTS.index(symbol)] = count / total
+        fractions[ELEMENTS.index(symbol)] = count / total
     table = np.array([_element_properties(symbol) for symbol in counts])
     mean = np.array([count / total for count in counts.values()]) @ table
     return np.concatenate([fractions, mean, np.ptp(table, axis=0)]).astype(np.float32)
@@ -121,6 +121,20 @@ def _element_properties(symbol: str) -> tuple[float, ...]:
         table.GetNOuterElecs(symbol) / 6,
         _ELECTRONEGATIVITY.get(symbol, 2.0) / 2,
     )
+
+
+def atoms_per_formula(vectors: np.ndarray) -> np.ndarray:
+    """Substance vectors (u, SUBSTANCE_SIZE) -> how many atoms of each of `ELEMENTS` a formula unit holds, (u, elements).
+
+    From the element fractions and the molar mass, so that a stored vector tells it too; zeros for an unknown substance.
+    """
+    start = 1 + GRAPH_SIZE
+    fractions = vectors[:, start : start + len(ELEMENTS)].astype(float)
+    mean_mass = fractions @ np.array(list(atomic_masses().values()))
+    centre, scale = _BULK_SCALE[0]
+    mass = np.exp(centre + scale * vectors[:, start + COMPOSITION_SIZE].astype(float))
+    atoms = np.where(mean_mass > 0, mass / np.maximum(mean_mass, 1e-9), 0.0)
+    return fractions * atoms[:, None]
 
 
 def _graph_vector(substance: Substance) -> np.ndarray:

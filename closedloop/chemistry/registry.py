@@ -72,11 +72,14 @@ def _meanings(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=5_000)
 def _nearest(name: str) -> tuple[str, ...]:
-    """The known names that look most like ``name``."""
-    known, key = _nearest_index(), key_of(name).casefold()
-    close = get_close_matches(key, list(known), n=12, cutoff=0.6) if len(key) <= LONGEST_NAME else []
-    best = {_look_up(spelling): spelling for spelling in reversed([known[match] for match in close])}
-    return tuple(reversed(best.values()))[:3]
+    """The known names that look most like ``name``, of different substances."""
+    if len(name) > LONGEST_NAME:
+        return ()
+    known = _nearest_index()
+    best: dict[Substance | None, str] = {}
+    for match in get_close_matches(key_of(name).casefold(), list(known), n=12, cutoff=0.6):
+        best.setdefault(_look_up(known[match]), known[match])
+    return tuple(best.values())[:3]
 
 
 def known_names() -> tuple[str, ...]:

@@ -14,9 +14,7 @@ _AMERICAN = {"sulph": "sulf", "caesium": "cesium", "aluminium": "aluminum", "gre
 _DASHES = re.compile(r"[\s\-\u00ad\u2010-\u2015\u2212]+")
 _DOTS = re.compile(r"[•∙⋅‧・*]")
 # "CdCl2.2H2O", "CdCl2 2H2O", "CdCl2-2H2O", "CdCl2 x 2 H2O": water of crystallisation after a formula.
-_WATER = re.compile(
-    r"(?<![·x×.\-]\d)(?<![·x×.\-]\s\d)(?<=[\d)\]])\s*(?:[.\-\u2010-\u2015]|\s|\s[x×]\s)\s*(?=\d{0,2}(?:\.5)?\s*H2O$)"
-)
+_WATER = re.compile(r"(?<![·x×.\-\s]\d)(?<=[\d)\]])\s*(?:[.\-\u2010-\u2015]|\s|\s[x×]\s)\s*(?=\d{0,2}(?:\.5)?\s*H2O$)")
 _PRIMES = re.compile(r"[′’‘`´]")
 _ACETATE = re.compile(r"\((?:CH3COO|CH3CO2|O2CCH3|OOCCH3|C2H3O2|H3CCOO|Ac)\)")
 _ACETYLACETONATE = re.compile(r"\((?:C5H7O2|Acac|ACAC)\)")
