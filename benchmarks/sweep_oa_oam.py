@@ -82,9 +82,9 @@ def alike(made: Recipe, base: Recipe) -> bool:
     return bool(np.all(np.abs(relative[0] - relative[1]) <= np.log(AMOUNT_FACTOR)))
 
 
-def agreement(theirs: np.ndarray, ours: np.ndarray) -> dict[str, float]:
+def agreement(theirs: np.ndarray, ours: np.ndarray) -> dict[str, object]:
     """Two surfaces of size, both (b, a) over acid and amine: how they go together, and whether trends have one sign."""
-    signs = {}
+    signs: dict[str, object] = {}
     for name, way in ((AMINE, 1), (ACID, 0)):
         steps = [np.sign(np.diff(one, axis=way)) for one in (theirs, ours)]
         signs[f"local trends of equal sign along {name}"] = float((steps[0] == steps[1]).mean())
