@@ -14,7 +14,7 @@ from conditions import conditions
 import closedloop.literature
 from closedloop.literature import load_experiments, split
 from closedloop.synthesis import SynthesisModel
-from closedloop.synthesis.baselines import MODELS
+from closedloop.synthesis.baselines import check_models
 from closedloop.synthesis.evaluation import evaluate
 
 SEED = 0
@@ -23,15 +23,19 @@ SEED = 0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    torch.set_num_threads(parser.parse_args().threads)
+    parser.add_argument("--models", default="all", help="names with commas between, or all")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    models = check_models(given.models)
     data = Path(closedloop.literature.__file__).parent / "data" / "cdse2022.csv"
     print(conditions(SEED, [data]), flush=True)
     experiments = load_experiments("cdse2022")
     for name in ("random", "source"):
-        for model in MODELS:
+        for model in models:
             scores = evaluate(experiments, split(experiments, name, seed=SEED), model, seed=SEED).overall
+            r2 = "-" if scores.r2 is None else f"{scores.r2:.3f}"
             print(
-                f"{name:8} {model:14} MAE {scores.mae_nm:.3f} nm, RMSE {scores.rmse_nm:.3f} nm, R² {scores.r2:.3f}, "
+                f"{name:8} {model:14} MAE {scores.mae_nm:.3f} nm, RMSE {scores.rmse_nm:.3f} nm, R² {r2}, "
                 f"90% intervals hold {scores.coverage_90:.1%}, width {scores.width_90_nm:.2f} nm (n = {scores.n})",
                 flush=True,
             )

@@ -42,7 +42,7 @@ def synthesis(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
 ) -> None:
     """Fit on all folds but one and score that one, for each fold in turn; docs/evaluation.md explains every figure."""
-    from closedloop.literature import load_experiments
+    from closedloop.literature import DataError, load_experiments
     from closedloop.literature import split as split_by
     from closedloop.literature.splits import check_split
     from closedloop.synthesis.baselines import check_models
@@ -51,13 +51,13 @@ def synthesis(
     models = check_models(model)
     check_split(split)
     if max_size_nm is not None and not max_size_nm > 0:
-        raise typer.BadParameter("must be above 0", param_hint="--max-size-nm")
-    shelf = Shelf(out / "folds") if out else None
+        raise DataError(f"--max-size-nm is {max_size_nm:g}; give a size above 0")
     name, _, path = data.partition("=")
     experiments = load_experiments(name, path or None)
     if not failures:
         experiments = [one for one in experiments if not one.outcome.is_negative_example]
     folds = split_by(experiments, split, seed=seed, max_size_nm=max_size_nm, with_failures=True)
+    shelf = Shelf(out / "folds") if out else None
     found = [
         evaluate(experiments, folds, one, seed=seed, progress=_Line(), amounts=amounts, shelf=shelf) for one in models
     ]

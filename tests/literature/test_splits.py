@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedloop.literature import SPLITS, DataError, Loaded, load_experiments, split
-from closedloop.literature.splits import near_duplicates
+from closedloop.literature.splits import near_duplicates, without_phase
+from closedloop.literature.years import year_of
 from closedloop.recipes import Experiment, FailureCause, Outcome, Reagent, Recipe
 
 
@@ -117,4 +118,158 @@ def test_what_cannot_be_split_is_refused() -> None:
         split(experiments, "source")
     with pytest.raises(DataError, match="300 particles"):
         split(experiments, "paper")
-    assert SPLITS == ("paper", "random", "source", "product", "chemicals")
+    with pytest.raises(DataError, match="no split"):
+        split(experiments, "composition=")
+    with pytest.raises(DataError, match="leave the limit out"):
+        split(experiments, "paper", max_size_nm=10)
+    with pytest.raises(DataError, match="no experiment has a known size up to 2 nm"):
+        split(experiments, "source", max_size_nm=2)
+    assert SPLITS == ("paper", "random", "source", "product", "chemicals", "composition=X", "year")
+
+
+def test_failures_of_a_tested_group_are_tested_when_asked_for() -> None:
+    made = [experiment(source, "CdSe", 1, 1, size) for source in "abcd" for size in (3.0, None)]
+    stray = experiment("only failures", "CdSe", 1, 1, None)
+    for (train, test), (train_too, with_failures) in zip(
+        split([*made, stray], "source", folds=2),
+        split([*made, stray], "source", folds=2, with_failures=True),
+        strict=True,
+    ):
+        assert train.tolist() == train_too.tolist()
+        assert 8 in train
+        assert sorted(with_failures) == sorted([*test, *(test + 1)])
+        assert not set(with_failures.tolist()) & set(train.tolist())
+
+
+def test_a_composition_is_tested_in_all_its_phases_and_never_learned_from() -> None:
+    products = ["PbSe", "PbSe-1", "PbS", "PbSeO3", "CdSe-2", "PbSe"]
+    made = [experiment("a", product, 1, 1, None if i == 5 else 3.0) for i, product in enumerate(products)]
+    ((train, test),) = split(made, "composition=PbSe")
+    assert (train.tolist(), test.tolist()) == ([2, 3, 4], [0, 1])
+    ((train, test),) = split(made, "composition=PbSe", with_failures=True)
+    assert (train.tolist(), test.tolist()) == ([2, 3, 4], [0, 1, 5])
+    with pytest.raises(DataError, match="no experiment with a known size makes 'PbTe'; similar ones are PbSe"):
+        split(made, "composition=PbTe")
+    with pytest.raises(DataError, match="nothing is left to learn from"):
+        split(made[:2], "composition=PbSe")
+    assert without_phase("Cu2ZnSnS4-2") == "Cu2ZnSnS4"
+
+
+def test_the_latest_years_are_tested_and_what_has_no_year_is_in_neither_part() -> None:
+    sources = ["10.1021/cm0711360", "10.1016/j.jlumin.2012.01.001", "Nano Lett. 2015 15 3692", "lab run", None]
+    made = [experiment(source, "CdSe", 1, 1, 3.0) for source in sources for _ in range(3)]
+    made.append(experiment(sources[2], "CdSe", 1, 1, None))
+    ((train, test),) = split(made, "year")
+    assert (train.tolist(), test.tolist()) == (list(range(6)), [6, 7, 8])
+    ((_, with_failure),) = split(made, "year", with_failures=True)
+    assert with_failure.tolist() == [6, 7, 8, 15]
+    with pytest.raises(DataError, match="two years"):
+        split(made[:3], "year")
+
+
+def test_a_year_that_holds_most_is_tested_only_if_something_is_before_it() -> None:
+    made = [experiment("J. Test 2001 1", "CdSe", 1, 1, 3.0)] * 9 + [experiment("J. Test 2002 1", "CdSe", 1, 1, 3.0)]
+    ((train, test),) = split(made, "year")
+    assert (len(train), test.tolist()) == (9, [9])
+    ((train, test),) = split(made[8:] * 3 + made[9:] * 9, "year")
+    assert (len(train), len(test)) == (3, 12)
+
+
+# From gu2025's row_sources.csv; the year that the journal's page gives, or the year before where it was received then.
+YEARS = {
+    "10.1021/acs.analchem.1c00731": 2021,
+    "10.1021/acs.chemmater.5b04521": 2015,
+    "10.1021/acs.nanolett.6b05420": 2016,
+    "10.1021/acsanm.0c02686": 2020,
+    "10.1021/acsnano.5b08193": 2015,
+    "10.1021/jacs.0c13433": 2020,
+    "10.1021/cm0711360": 2007,
+    "10.1021/ja074481z": 2007,
+    "10.1021/jp709943x": 2007,
+    "10.1021/cm703463s": 2007,
+    "10.1021/jp800539x": 2008,
+    "10.1021/cm901073k": 2009,
+    "10.1021/nl100453x": 2010,
+    "10.1021/ja3108017": 2012,
+    "10.1021/cm303252q": 2012,
+    "10.1021/nl504764m": 2014,
+    "10.1021/jp052934l": 2005,
+    "10.1021/la051196p": 2005,
+    "10.1021/nl049519+": 2004,
+    "10.1021/jp000238+": 2000,
+    "10.1021/jp971091y": 1997,
+    "10.1021/ja00072a025": None,
+    "10.1039/A907532A": 1999,
+    "10.1039/B412345A": 2004,
+    "10.1039/C0CC05064D": 2010,
+    "10.1039/C9CC07397C": 2019,
+    "10.1039/D0NR06665F": 2020,
+    "10.1039/D3TC02362A": 2023,
+    "10.1039/a012345b": None,
+    "10.1002/adfm.200304421": 2003,
+    "10.1002/anie.201800660": 2018,
+    "10.1002/smll.202006111": 2020,
+    "10.1002/(SICI)1521-4095(199904)11:5<406::AID-ADMA406>3.0.CO;2-X": 1999,
+    "10.1002/pip.2472": None,
+    "10.1016/j.jallcom.2013.08.003": 2013,
+    "10.1016/j.cej.2022.138413": 2022,
+    "10.1016/S0022-0248(99)00123-4": 1999,
+    "10.1016/s0022-0248(01)01234-5": 2001,
+    "10.1038/s41467-017-01258-0": 2017,
+    "10.1038/s41467-018-06294-y": 2018,
+    "10.1038/s41586-019-1771-5": 2019,
+    "10.1038/nphoton.2016.108": 2016,
+    "10.1038/ncomms2181": None,
+    "10.1038/srep24908": None,
+    "10.1038/nmat1251": None,
+    "10.1007/s10853-007-1712-9": 2007,
+    "10.1186/s11671-015-0951-y": 2015,
+    "10.1088/0957-4484/19/34/345602": None,
+    "10.1088/1361-6528/ac7ed2": None,
+    "10.3390/nano10081589": None,
+    "10.3389/fchem.2020.00035": 2020,
+    "10.1557/jmr.2006.0068": 2006,
+    "10.1109/CLEO.2006.4628249": 2006,
+    "10.1134/S0036023618040071": 2018,
+    "10.1155/2023/4595819": 2023,
+    "10.1515/zpch-2014-0584": 2014,
+    "10.1073/pnas.1007524107": 2010,
+    "10.1126/sciadv.adj8276": None,
+    "10.1126/sciadv.1501234": 2015,
+    "10.1063/1.4745844": None,
+    "https://doi.org/10.1021/cm0711360": 2007,
+    "doi: 10.1016/j.optmat.2014.10.023": 2014,
+    "J. Phys. Chem. Lett. 2017 8 15 3576-3580": 2017,
+    "International Journal of Photoenergy.2012. Article ID 952610": 2012,
+    "J. Am. Chem. Soc. 2002 124 9 2049 - 2055": 2002,
+    "self-synthesis": None,
+    "run 2023": 2023,
+    "2019-08-11": None,
+    "": None,
+    None: None,
+}
+
+
+@pytest.mark.parametrize(("source", "year"), YEARS.items(), ids=str)
+def test_the_year_of_a_source(source: str | None, year: int | None) -> None:
+    assert year_of(source) == year
+
+
+def test_most_of_gu2025_has_a_year(gu2025: Loaded) -> None:
+    dois = {one.source for one in gu2025.experiments if one.source and one.source.startswith("10.")}
+    told = [year for doi in dois if (year := year_of(doi)) is not None]
+    assert len(told) / len(dois) > 0.96
+    assert min(told) >= 1998
+    assert max(told) <= 2024
+
+
+def test_the_issue_measures_all_sizes_up_to_20_nm_and_no_failure_is_scored_by_source(gu2025: Loaded) -> None:
+    for name in ("source", "product"):
+        pairs = split(gu2025.experiments, name, max_size_nm=20, with_failures=True)
+        tested = np.concatenate([test for _, test in pairs])
+        sized = [i for i in tested if gu2025.experiments[i].outcome.size_nm is not None]
+        assert len(set(sized)) == len(sized) == 2593
+        assert (len(tested) == 2593) == (name == "source")
+    # By product, synthetic negatives of the tested products are tested; by source, all are learned from.
+    train, _ = split(gu2025.experiments, "source", max_size_nm=20)[0]
+    assert sum(gu2025.experiments[i].outcome.size_nm is None for i in train) == 5245

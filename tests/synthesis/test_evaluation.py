@@ -1,73 +1,303 @@
-from collections.abc import Callable
+"""Figures by hand, folds that are never shown what is tested, and runs that go on where they stopped."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from closedloop.recipes import Experiment
-from closedloop.synthesis import UnknownModel
-from closedloop.synthesis.baselines import MODELS, ExtraTrees, Median, Nearest, WeightedSizes
-from closedloop.synthesis.evaluation import Scores, evaluate
+from closedloop.recipes import Experiment, FailureCause, Outcome, Reagent, Recipe, Shape, Target
+from closedloop.synthesis import DesignError, TooFewExperiments, UnknownModel
+from closedloop.synthesis.baselines import MODELS, SHAPES
+from closedloop.synthesis.evaluation import OutputNotWritable, Shelf, evaluate
+from closedloop.synthesis.evaluation.page import page
+from closedloop.synthesis.evaluation.scores import (
+    LEVELS,
+    Resampling,
+    Scored,
+    amount_figures,
+    amount_terms,
+    auc,
+    figures,
+    total,
+)
 
 Lab = Callable[..., list[Experiment]]
 
 
-def test_scores_by_hand() -> None:
-    scores = Scores.of(np.array([1.0, 3.0]), np.array([2.0, 3.0]), np.array([1.5, 2.0]), np.array([2.5, 4.0]))
-    assert (scores.n, scores.mae_nm, scores.coverage_90, scores.width_90_nm) == (2, 0.5, 0.5, 1.5)
-    assert scores.rmse_nm == pytest.approx(np.sqrt(0.5))
-    assert scores.r2 == pytest.approx(0.5)
-    assert Scores.of(*np.ones((4, 2))).r2 is None
+def made(size: float | None, source: str | None = "a", *, product: str = "CdSe", amount: float = 1.0) -> Experiment:
+    outcome = (
+        Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED)
+        if size is None
+        else Outcome(success=True, size_nm=size, shape=Shape.ROD if size > 4 else Shape.SPHERE)
+    )
+    reagents = (Reagent(name="oleic acid", amount_mmol=amount), Reagent(name="selenium", amount_mmol=2 * amount))
+    return Experiment(recipe=Recipe(product=product, reagents=reagents), outcome=outcome, source=source)
 
 
-@pytest.mark.parametrize("name", ["nearest", "extra-trees", "random-forest"])
-def test_every_baseline_learns(run_lab: Lab, name: str) -> None:
-    done = run_lab(80, 0)
-    folds = [(np.arange(60), np.arange(60, 80))]
-    found, median = evaluate(done, folds, name).overall, evaluate(done, folds, "median").overall
-    assert found.mae_nm < 0.8 * median.mae_nm
+class Known:
+    """Says what a test tells it to, and remembers what it was shown."""
+
+    def __init__(self, say: Callable[[Recipe], float], success: Callable[[Recipe], float] = lambda recipe: 0.5) -> None:
+        self.say, self.success = say, success
+        self.shown: list[list[Experiment]] = []
+
+    def fit(self, experiments: Sequence[Experiment], seed: int, progress: object) -> "Known":
+        self.shown.append(list(experiments))
+        return self
+
+    def predict(self, recipes: Sequence[Recipe]) -> list[SimpleNamespace]:
+        return [self._one(recipe) for recipe in recipes]
+
+    def _one(self, recipe: Recipe) -> SimpleNamespace:
+        centre = self.say(recipe)
+        return SimpleNamespace(
+            size_nm=centre,
+            size_interval=lambda level: (centre - level, centre + level),
+            shape_probabilities={Shape.ROD: 0.6, Shape.SPHERE: 0.4},
+            success_probability=self.success(recipe),
+        )
 
 
-def test_every_experiment_is_scored_once_and_progress_is_told(run_lab: Lab) -> None:
-    done = run_lab(20, 1, failures=True)
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Known]:
+    def install(**given: Callable[[Recipe], float]) -> Known:
+        model = Known(**given)
+        monkeypatch.setitem(MODELS, "known", model.fit)
+        return model
+
+    return install
+
+
+def amount(recipe: Recipe) -> float:
+    return recipe.reagents[0].amount_mmol or 0.0
+
+
+def test_figures_by_hand(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 3.0)
+    experiments = [made(2.0), made(4.0), made(5.0), *[made(3.0)] * 3]
+    one = evaluate(experiments, [(np.arange(3, 6), np.arange(3))], "known").overall
+    assert one.n == 3
+    assert one.mae_nm == pytest.approx(4 / 3)
+    assert one.rmse_nm == pytest.approx(np.sqrt(2))
+    assert one.mape_percent == pytest.approx(100 * (1 / 2 + 1 / 4 + 2 / 5) / 3)
+    assert one.r2 == pytest.approx(1 - 6 / (14 / 3))
+    assert (one.coverage_50, one.coverage_90) == (0, 0)
+    assert one.width_50_nm == pytest.approx(1.0)
+    assert one.width_90_nm == pytest.approx(1.8)
+    assert one.shape_accuracy == pytest.approx(1 / 3)
+    assert one.shape_accuracy_given_size is None
+    assert one.success_auc is None
+
+
+def test_an_interval_that_ends_at_the_true_size_holds_it() -> None:
+    ends = np.tile(np.array([1.0, 2.0]), (2, len(LEVELS), 1))
+    scored = Scored(np.array([1.0, 2.5]), np.array([1.5, 1.5]), ends, np.full(2, np.nan), np.full(2, np.nan))
+    found = figures(total(scored.terms()))
+    assert (float(found["coverage_50"]), float(found["coverage_90"])) == (0.5, 0.5)
+    assert np.isnan(found["shape_accuracy"])
+
+
+def test_equal_true_sizes_have_no_r2(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 3.0)
+    assert evaluate([made(3.3)] * 7, [(np.arange(3), np.arange(3, 7))], "known").overall.r2 is None
+
+
+def test_every_experiment_is_scored_once_and_the_model_never_sees_what_is_tested(known: Callable[..., Known]) -> None:
+    model = known(say=amount)
+    done = [made(size, amount=size or 0.5) for size in (1.0, 2.0, None, 4.0, 5.0, 6.0)]
     told: list[float] = []
-    folds = [(np.arange(10), np.arange(10, 20)), (np.arange(10, 20), np.arange(10))]
-    found = evaluate(done, folds, "median", progress=lambda part, words: told.append(part))
-    sized = [i for i, e in enumerate(done) if e.outcome.size_nm is not None]
-    assert sorted(found.tested.tolist()) == sized
-    assert found.overall.n == len(sized) == sum(fold.n for fold in found.folds)
-    assert told == [0.0, 0.5]
+    folds = [(np.arange(3), np.arange(3, 6)), (np.arange(3, 6), np.arange(3))]
+    found = evaluate(done, folds, "known", progress=lambda part, words: told.append(part))
+    assert found.tested.tolist() == [3, 4, 5, 0, 1]
+    assert found.overall.mae_nm == 0
+    assert found.overall.n == 5 == sum(fold.n for fold in found.folds)
+    assert model.shown == [done[:3], done[3:]]
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert 0.5 in told
 
 
-def test_the_median_is_the_median(run_lab: Lab) -> None:
-    done = run_lab(9, 2)
-    said = Median(done, 0).predict([done[0].recipe])[0]
-    sizes = [e.outcome.size_nm for e in done if e.outcome.size_nm]
-    assert said.size_nm == pytest.approx(np.median(sizes))
-    assert said.size_interval(0.9) == (min(sizes), max(sizes))
+def test_the_size_of_another_product_is_not_scored(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 3.0)
+    wrong = Outcome(success=False, failure_cause=FailureCause.WRONG_PRODUCT, size_nm=9.0)
+    done = [made(3.0), made(3.0).model_copy(update={"outcome": wrong})]
+    assert evaluate(done, [(np.arange(2), np.arange(2))], "known").tested.tolist() == [0]
 
 
-def test_the_nearest_precedent_of_a_known_recipe_is_itself(run_lab: Lab) -> None:
-    done = run_lab(30, 3)
-    weights = Nearest(done, 0).predict([done[7].recipe])[0]
-    assert weights.sizes[weights.weights.argmax()] == done[7].outcome.size_nm
+def test_success_is_judged_where_failures_are_tested(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 3.0, success=amount)
+    done = [made(3.0, amount=0.9), made(None, amount=0.5), made(3.0, amount=0.5), made(None, amount=0.1)]
+    found = evaluate(done, [(np.arange(2), np.arange(4))], "known")
+    # Of four pairs three are in order, and the tie counts half.
+    assert found.overall.success_auc == pytest.approx(3.5 / 4)
+    assert found.failures == 2
+    assert evaluate(done, [(np.arange(2), np.array([0, 2]))], "known").overall.success_auc is None
 
 
-def test_forest_quantiles_are_weights_of_training_sizes(run_lab: Lab) -> None:
-    done = run_lab(40, 4)
-    said = ExtraTrees(done, 0).predict([e.recipe for e in run_lab(5, 5)])
-    for one in said:
-        assert one.weights.sum() == pytest.approx(1)
-        low, high = one.size_interval(0.9)
-        assert low <= one.size_nm <= high
+def test_auc_agrees_with_scikit_learn() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    success, chances = rng.random(1500) < 0.7, rng.random(1500).round(2)
+    assert auc(chances, success) == pytest.approx(roc_auc_score(success, chances))
+    draws = Resampling([f"s{i % 7}" for i in range(1500)], 0)
+    drawn = draws.aucs(chances, success, np.arange(1500) % 7)
+    weight = draws._drawn[3][np.arange(1500) % 7]
+    assert drawn[3] == pytest.approx(roc_auc_score(success, chances, sample_weight=weight))
 
 
-def test_weighted_quantiles() -> None:
-    one = WeightedSizes(2.0, np.array([1.0, 2.0, 3.0]), np.array([0.04, 0.9, 0.06]))
-    assert one.size_interval(0.9) == (2.0, 3.0)
-    assert one.size_interval(0.5) == (2.0, 2.0)
+def test_sources_are_drawn_as_blocks(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 3.0)
+    # Ten equal errors of one source and ten of another are two numbers, not twenty.
+    two = [made(3.5, "a")] * 10 + [made(5.0, "b")] * 10
+    low, high = evaluate(two, [(np.arange(3), np.arange(20))], "known").confidence_95["mae_nm"] or (0, 0)
+    assert (low, high) == (pytest.approx(0.5), pytest.approx(2.0))
+    twenty = [made(one.outcome.size_nm, str(i)) for i, one in enumerate(two)]
+    low, high = evaluate(twenty, [(np.arange(3), np.arange(20))], "known").confidence_95["mae_nm"] or (0, 0)
+    assert 0.7 < low < 1.2
+    assert 1.3 < high < 1.8
+    alone = [made(3.5 + i, "a") for i in range(9)]
+    assert evaluate(alone, [(np.arange(3), np.arange(9))], "known").confidence_95["mae_nm"] is None
 
 
-def test_an_unknown_model_is_named(run_lab: Lab) -> None:
+def test_resampled_sums_are_those_of_the_drawn_sources() -> None:
+    sources = ["a", "b", None, "a"]
+    draws = Resampling(sources, 1)
+    values = np.array([1.0, 10.0, 100.0, 2.0])
+    sums = draws.sums({"x": values}, draws.blocks(sources))["x"]
+    assert np.allclose(sums, draws._drawn @ [3.0, 10.0, 100.0])
+    assert (draws._drawn.sum(1) == 3).all()
+
+
+class Designer(Known):
+    def design_amounts(self, recipe: Recipe, target: Target) -> Recipe:
+        assert all(reagent.amount_mmol is None for reagent in recipe.reagents)
+        if target.size_nm > 6:
+            raise DesignError("too large")
+        assert target.shape is not None
+        return recipe.with_amounts({(reagent.name, reagent.vessel): target.size_nm for reagent in recipe.reagents})
+
+
+def test_amounts_in_reverse_are_compared_slot_by_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "known", Designer(say=lambda recipe: 3.0).fit)
+    unknown = made(3.0).model_copy(
+        update={
+            "recipe": Recipe(product="CdSe", reagents=(Reagent(name="selenium"), Reagent(name="ODE", amount_mmol=5)))
+        }
+    )
+    done = [made(2.0, "a", amount=1.0), made(3.0, "b", amount=3.0), made(7.0), unknown]
+    folds = [(np.arange(3), np.arange(4))]
+    found = evaluate(done, folds, "known", amounts=True).amounts
+    assert found is not None
+    # true 1, 2, 3, 6, 5; said 2, 2, 3, 3, 3
+    assert (found.slots, found.refused) == (5, 1)
+    assert found.mae_mmol == pytest.approx((1 + 0 + 0 + 3 + 2) / 5)
+    assert found.r2 == pytest.approx(1 - 14 / np.var([1, 2, 3, 6, 5]) / 5)
+    assert evaluate(done, folds, "known").amounts is None
+    assert float(amount_figures(total(amount_terms(np.ones(2), np.ones(2))))["mae_mmol"]) == 0
+
+
+def test_the_true_size_is_shown_for_the_second_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shaper(Known):
+        def predict_shape(self, recipes: Sequence[Recipe], sizes_nm: Sequence[float]) -> np.ndarray:
+            return np.array(
+                [[shape is (Shape.ROD if size > 4 else Shape.SPHERE) for shape in SHAPES] for size in sizes_nm]
+            )
+
+    monkeypatch.setitem(MODELS, "known", Shaper(say=lambda recipe: 3.0).fit)
+    done = [made(2.0), made(3.0), made(5.0)]
+    one = evaluate(done, [(np.arange(3), np.arange(3))], "known").overall
+    assert (one.shape_accuracy, one.shape_accuracy_given_size) == (pytest.approx(1 / 3), 1.0)
+
+
+def test_what_is_kept_is_not_made_again(
+    known: Callable[..., Known], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shelf, "_program", b"one version")
+    model = known(say=amount)
+    done = [made(1.0 + i % 5, str(i % 4), amount=float(i)) for i in range(12)]
+    folds = [(np.arange(6), np.arange(6, 12)), (np.arange(6, 12), np.arange(6))]
+    whole = evaluate(done, folds, "known")
+    first = evaluate(done, folds[:1], "known", shelf=Shelf(tmp_path / "folds"))
+    assert first.folds == whole.folds[:1]
+    assert len(model.shown) == 3
+    told: list[str] = []
+    both = evaluate(
+        done, folds, "known", shelf=Shelf(tmp_path / "folds"), progress=lambda part, words: told.append(words)
+    )
+    assert len(model.shown) == 4
+    assert all("fold 2 of 2" in words for words in told)
+    assert {**both.as_json(), "seconds": 0} == {**whole.as_json(), "seconds": 0}
+    # Another seed, another model and other data are other folds.
+    evaluate(done, folds[:1], "known", shelf=Shelf(tmp_path / "folds"), seed=1)
+    evaluate([*done[:5], made(9.0), *done[6:]], folds[:1], "known", shelf=Shelf(tmp_path / "folds"))
+    assert len(model.shown) == 6
+    # So is what another version of the program predicted.
+    monkeypatch.setattr(Shelf, "_program", b"another")
+    evaluate(done, folds, "known", shelf=Shelf(tmp_path / "folds"))
+    assert len(model.shown) == 8
+
+
+def test_a_fold_that_was_cut_short_is_made_again(
+    known: Callable[..., Known], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = known(say=amount)
+    monkeypatch.setattr(Shelf, "_program", b"one version")
+    done, folds = [made(1.0 + i, str(i)) for i in range(8)], [(np.arange(4), np.arange(4, 8))]
+    found = evaluate(done, folds, "known", shelf=Shelf(tmp_path))
+    (kept,) = tmp_path.iterdir()
+    for content in (kept.read_bytes()[:200], b"", b"no archive"):
+        kept.write_bytes(content)
+        again = evaluate(done, folds, "known", shelf=Shelf(tmp_path))
+        assert again.overall == found.overall
+    assert len(model.shown) == 4
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputNotWritable, match="file"):
+        Shelf(tmp_path / "file" / "folds")
+
+
+def test_what_cannot_be_evaluated_is_named(run_lab: Lab) -> None:
     with pytest.raises(UnknownModel, match="extra-trees"):
         evaluate(run_lab(3, 0), [], "oracle")
-    assert set(MODELS) == {"transformer", "median", "nearest", "extra-trees", "random-forest"}
+    with pytest.raises(TooFewExperiments, match="nothing can be scored"):
+        evaluate([made(None)] * 9, [(np.arange(6), np.arange(6, 9))], "median")
+    with pytest.raises(TooFewExperiments, match="at least 3"):
+        evaluate([made(3.0)] * 3, [(np.arange(2), np.array([2]))], "median")
+
+
+def test_the_page_holds_every_model_and_needs_no_other_file(run_lab: Lab) -> None:
+    done = run_lab(60, 0, shapes=True)
+    folds = [(np.arange(15), np.arange(15, 60))]
+    found = [evaluate(done, folds, model, amounts=True) for model in ("median", "nearest")]
+    about = {"data": "a <b>", "split": "random", "seed": 0, "max_size_nm": 20.0}
+    text = page(done, found, about)
+    assert "a &lt;b&gt;" in text
+    # One comparison and one coverage; predicted, residual and by source of each model (there is one product).
+    assert text.count("<svg") == 2 + 2 * 3
+    for one in found:
+        assert f"{one.overall.mae_nm:.2f}" in text
+        assert one.amounts
+        assert f"{one.amounts.mae_mmol:.2f}" in text
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http://creativecommons", "").replace(
+        "http://purl.org", ""
+    ).replace("https://matplotlib.org", "")
+    assert text == page(done, found, about)
+
+
+def test_json_is_finite_and_has_the_documented_keys(run_lab: Lab) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+    def keys(value: object) -> set[str]:
+        if isinstance(value, Mapping):
+            return {str(key) for key in value} | {found for one in value.values() for found in keys(one)}
+        return {found for one in value for found in keys(one)} if isinstance(value, list) else set()
+
+    found = evaluate(run_lab(40, 2), [(np.arange(30), np.arange(30, 40))], "extra-trees", amounts=True).as_json()
+    content = json.loads(json.dumps(found, allow_nan=False))
+    assert not [key for key in keys(content) - {f"{level:g}" for level in LEVELS} if f"`{key}`" not in document]

@@ -151,9 +151,13 @@ class Baseline:
 
         Raises `DesignError` where the method offers none.
         """
+        return self.design_each([recipe], [target])[0]
+
+    def design_each(self, recipes: Sequence[Recipe], targets: Sequence[Target]) -> list[Recipe]:
+        """The same for many recipes at once, each with its own target."""
         if self._slots is None:
             raise DesignError("this method gives no amounts; use transformer or extra-trees")
-        return self._slots.fill(recipe, target.size_nm, target.shape)
+        return self._slots.fill([(r, t.size_nm, t.shape) for r, t in zip(recipes, targets, strict=True)])
 
     @cached_property
     def _shapes(self) -> "Classifier | int | None":

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from closedloop.chemistry.descriptors import describe_product, describe_substance
+from closedloop.chemistry.descriptors import SUBSTANCE_SIZE, describe_product, describe_substance
 from closedloop.recipes import Recipe, Role, Vessel
 from closedloop.synthesis.tokens import canonical_name, condition_values, usual_role
 
@@ -18,6 +18,8 @@ from closedloop.synthesis.tokens import canonical_name, condition_values, usual_
 _MOST_COLUMNS = 120
 _LEAST_USES = 3
 _COMPONENTS = 40
+# In a mixture a tenth of a mmol still counts, forty mmol of solvent do not drown it: log(1 + 5 a).
+_SLOPE = 5.0
 # The listing's first entries: most sources name the cation's precursor first.
 _FIRST = 4
 _LARGEST = 3
@@ -50,6 +52,10 @@ class Chemicals:
     def size(self) -> int:
         """Length of `vector`."""
         return self._axes.shape[1] + 1
+
+    def descriptor(self, name: str) -> np.ndarray:
+        """(SUBSTANCE_SIZE,): the whole descriptor; zeros for what the registry does not know."""
+        return describe_substance(name).vector
 
     def vector(self, name: str) -> np.ndarray:
         """(size,): the components of this canonical name, and whether the registry knows it."""
@@ -136,6 +142,10 @@ class Table:
             if name in self._place:
                 level[self._place[name]] += value
         shares = [weight / max(weight.sum(), 1e-9) @ vectors for weight in (mmol, log)]
+        # Trees read elements and functional groups off the descriptors themselves, neighbourhoods off the components.
+        descriptors = np.array([self.chemicals.descriptor(name) for name in names]).reshape(-1, SUBSTANCE_SIZE)
+        weight = np.log1p(_SLOPE * mmol)
+        shares.append(weight / max(weight.sum(), 1e-9) @ descriptors)
         roles = dict.fromkeys((*Role, None), 0.0)
         vessels = dict.fromkeys((*Vessel, None), 0.0)
         for name, reagent, value in zip(names, recipe.reagents, mmol, strict=True):
@@ -164,33 +174,31 @@ class Table:
 class Sequences:
     """Recipes -> (n, steps, d): the product, each reagent in the order of the listing, then the conditions.
 
-    Every step has the same columns (what it does not have is zero) and a first one that is 0 on padding, which stands
-    before the sequence, so that the last step is always the conditions.
+    Every step has the same columns (what it does not have is zero) and a first one that is 0 on padding, which follows
+    the sequence.
     """
 
     def __init__(self, recipes: Sequence[Recipe]) -> None:
         self.chemicals, self.conditions = Chemicals(recipes), Conditions(recipes)
         product = product_vectors(recipes)
         self._kept = np.flatnonzero(np.ptp(product, axis=0) > 1e-9)
-        # Nothing is cut off a longer recipe that is met later: its sequence is longer.
-        self._least = max((len(recipe.reagents) for recipe in recipes), default=0)
 
     def __call__(self, recipes: Sequence[Recipe]) -> np.ndarray:
-        most = max([self._least, *(len(recipe.reagents) for recipe in recipes)])
+        most = max((len(recipe.reagents) for recipe in recipes), default=0)
         substance = self.chemicals.size + 3
         width = 1 + len(self._kept) + substance + self.conditions.size
         out = np.zeros((len(recipes), most + 2, width))
         products, conditions = product_vectors(recipes)[:, self._kept], self.conditions(recipes)
         at = 1 + len(self._kept)
         for row, recipe, product, condition in zip(out, recipes, products, conditions, strict=True):
-            start = most - len(recipe.reagents)
-            row[start:, 0] = 1
-            row[start, 1:at] = product
-            for step, reagent in enumerate(recipe.reagents, start + 1):
+            last = len(recipe.reagents) + 1
+            row[: last + 1, 0] = 1
+            row[0, 1:at] = product
+            for step, reagent in enumerate(recipe.reagents, 1):
                 name = canonical_name(reagent.name)
                 mmol = self.chemicals.mmol(name, reagent.amount_mmol)
                 row[step, at : at + substance] = np.r_[
                     self.chemicals.vector(name), np.log1p(mmol), np.log(mmol + 1e-3), reagent.amount_mmol is None
                 ]
-            row[-1, at + substance :] = condition
+            row[last, at + substance :] = condition
         return out

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_EPOCHS, _BATCH, _RATE, _DECAY = 60, 64, 2e-3, 0.02
+# Few experiments are seen more often, for a network is not fitted in a hundred steps.
+_EPOCHS, _LEAST_STEPS, _BATCH, _RATE, _DECAY = 40, 200, 64, 2e-3, 0.02
 _HIDDEN, _DROPOUT, _REACH = 192, 0.15, 5.0
 
 
@@ -39,8 +40,9 @@ class _Lstm(nn.Module):
         self.head = nn.Sequential(nn.Dropout(_DROPOUT), nn.Linear(_HIDDEN // 2, out))
 
     def forward(self, x: Tensor) -> Tensor:
-        # The last step is the conditions, after everything else has been read.
-        said: Tensor = self.head(self.lstm(x)[0][:, -1])
+        # The last step is the conditions, after everything else has been read; what follows it is padding.
+        last = (x[..., 0] > 0).sum(1) - 1
+        said: Tensor = self.head(self.lstm(x)[0][torch.arange(len(x)), last])
         return said
 
 
@@ -59,12 +61,13 @@ class _Network:
         inputs = self._scaled(x)
         rng = np.random.default_rng(self.seed)
         batches = max(len(x) // _BATCH, 1)
+        epochs = max(_EPOCHS, _LEAST_STEPS // batches)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self._net = (_Plain if x.ndim == 2 else _Lstm)(x.shape[-1], out)
             optimiser = torch.optim.AdamW(self._net.parameters(), _RATE, weight_decay=_DECAY)
-            rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, _EPOCHS * batches, pct_start=0.15)
-            for _ in range(_EPOCHS):
+            rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, epochs * batches, pct_start=0.15)
+            for _ in range(epochs):
                 for places in np.array_split(rng.permutation(len(x)), batches):
                     value = loss(self._net(inputs[places]), y[places])
                     optimiser.zero_grad()

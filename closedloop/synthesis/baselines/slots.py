@@ -39,21 +39,28 @@ class Slots:
         elif known.any():
             self._regressor.fit(rows[known], self._logs[known])
 
-    def fill(self, recipe: Recipe, size_nm: float, shape: Shape | None) -> Recipe:
-        """The recipe with an amount (mmol, four digits) in every slot."""
-        if not recipe.reagents:
-            return recipe
-        wished = [(recipe, size_nm, shape)]
+    def fill(self, wished: Sequence[Wished]) -> list[Recipe]:
+        """The recipes with an amount (mmol, four digits) in every slot."""
+        counts = [len(recipe.reagents) for recipe, _, _ in wished]
+        if not sum(counts):
+            return [recipe for recipe, _, _ in wished]
         if isinstance(self._regressor, Nearest):
-            logs = self._of_precedents(recipe, self._regressor.distances(self._wishes(wished))[0])
+            distances = self._regressor.distances(self._wishes(wished))
+            logs = np.concatenate(
+                [self._of_precedents(one[0], row) for one, row in zip(wished, distances, strict=True)]
+            )
         elif isinstance(self._regressor, Median) or not self._known.any():
-            logs = np.log([self._usual(reagent.name) + _LEAST_MMOL for reagent in recipe.reagents])
+            usual = [self._usual(reagent.name) for recipe, _, _ in wished for reagent in recipe.reagents]
+            logs = np.log(np.array(usual) + _LEAST_MMOL)
         else:
             logs = self._regressor.predict(self._rows(wished))
-        amounts = np.maximum(np.exp(logs) - _LEAST_MMOL, 0)
-        return recipe.with_amounts(
-            {(r.name, r.vessel): float(f"{amount:.4g}") for r, amount in zip(recipe.reagents, amounts, strict=True)}
-        )
+        amounts = np.split(np.maximum(np.exp(logs) - _LEAST_MMOL, 0), np.cumsum(counts)[:-1])
+        return [
+            recipe.with_amounts(
+                {(r.name, r.vessel): float(f"{amount:.4g}") for r, amount in zip(recipe.reagents, found, strict=True)}
+            )
+            for (recipe, _, _), found in zip(wished, amounts, strict=True)
+        ]
 
     def _usual(self, name: str) -> float:
         return self._chemicals.mmol(canonical_name(name), None)

@@ -59,7 +59,7 @@ def _row(one: Evaluation) -> dict[str, Any]:
         if value is None:
             cells.append(("", ""))
         else:
-            cells.append((form.format(value), f"{form.format(drawn[0])}–{form.format(drawn[1])}" if drawn else ""))
+            cells.append((form.format(value), f"{form.format(drawn[0])} to {form.format(drawn[1])}" if drawn else ""))
     return {"name": one.model, "n": one.overall.n, "cells": cells}
 
 

@@ -1,6 +1,7 @@
 """The pictures of an evaluation, as SVG text that an HTML page can carry inside itself."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from closedloop.synthesis.evaluation.scores import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 INK, DOT, LINE, QUIET = "#1b2733", "#2f6db3", "#b3372f", "#9aa7b4"
@@ -53,7 +55,8 @@ def predicted_against_true(one: Evaluation) -> str:
     axes.plot(ends, ends, "-", color=QUIET, linewidth=1)
     axes.plot(true, said, ".", color=DOT, markersize=4, alpha=0.4, rasterized=True)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="true size, nm", ylabel="predicted size, nm")
-    _plain_numbers(axes)
+    for axis in (axes.xaxis, axes.yaxis):
+        _ticks(axis, *ends)
     return _svg(figure, f"predicted against true size, {one.model}")
 
 
@@ -74,7 +77,7 @@ def residual_by_size(one: Evaluation) -> str:
     )
     axes.set(xscale="log", xlabel="true size, nm", ylabel="predicted − true, nm")
     axes.legend(fontsize=8, frameon=False)
-    _plain_numbers(axes, both=False)
+    _ticks(axes.xaxis, true.min(), true.max())
     return _svg(figure, f"residual by size, {one.model}")
 
 
@@ -108,12 +111,15 @@ def of_model(one: Evaluation, groups: Mapping[str, Sequence[str]]) -> list[str]:
     return made + [drawn for what, names in groups.items() if (drawn := error_by_group(one, names, what))]
 
 
-def _plain_numbers(axes: "Axes", *, both: bool = True) -> None:
-    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+def _ticks(axis: "Axis", low: float, high: float) -> None:
+    """Plain numbers on a logarithmic axis, where a range of less than a decade would have none."""
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-    for axis in (axes.xaxis, axes.yaxis) if both else (axes.xaxis,):
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_formatter(NullFormatter())
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if high / low > 5 else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    axis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _figure(width_in: float, height_in: float) -> "tuple[Figure, Axes]":

@@ -99,28 +99,35 @@ def _amounts(
     experiments: Sequence[Experiment], sized: np.ndarray, fitted: Fitted, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every amount is made unknown; the true size and shape are what is wished for."""
-    of: list[int] = []
-    true: list[float] = []
-    said: list[float] = []
-    refused = 0
-    for done, i in enumerate(sized):
-        if done % 20 == 0:
-            progress(done / len(sized), f"designing amounts, {done} of {len(sized)} recipes")
-        recipe, size = experiments[i].recipe, known_size(experiments[i])
-        if not recipe.reagents or size is None:
-            continue
-        bare = recipe.model_copy(
-            update={"reagents": tuple(r.model_copy(update={"amount_mmol": None}) for r in recipe.reagents)}
-        )
-        try:
-            target = Target(product=recipe.product, size_nm=size, shape=experiments[i].outcome.shape)
-            designed: Recipe = fitted.design_amounts(bare, target)  # type: ignore[attr-defined]
-        except DesignError:
-            refused += 1
-            continue
-        for reagent, new in zip(recipe.reagents, designed.reagents, strict=True):
-            if reagent.amount_mmol is not None and new.amount_mmol is not None:
-                of.append(int(i))
-                true.append(reagent.amount_mmol)
-                said.append(new.amount_mmol)
-    return np.array(of, dtype=np.int64), np.array(true), np.array(said), np.array(refused)
+    wished = [i for i in sized if experiments[i].recipe.reagents]
+    bare = [_without_amounts(experiments[i].recipe) for i in wished]
+    targets = [
+        Target(product=recipe.product, size_nm=known_size(experiments[i]) or 0.0, shape=experiments[i].outcome.shape)
+        for i, recipe in zip(wished, bare, strict=True)
+    ]
+    design_each = getattr(fitted, "design_each", None)
+    designed: list[Recipe | None] = []
+    if design_each is not None:
+        designed = design_each(bare, targets)
+    else:
+        for done, (recipe, target) in enumerate(zip(bare, targets, strict=True)):
+            if done % 20 == 0:
+                progress(done / len(bare), f"designing amounts, {done} of {len(bare)} recipes")
+            try:
+                designed.append(fitted.design_amounts(recipe, target))  # type: ignore[attr-defined]
+            except DesignError:
+                designed.append(None)
+    slots = [
+        (i, old.amount_mmol, new.amount_mmol)
+        for i, recipe in zip(wished, designed, strict=True)
+        if recipe is not None
+        for old, new in zip(experiments[i].recipe.reagents, recipe.reagents, strict=True)
+        if old.amount_mmol is not None and new.amount_mmol is not None
+    ]
+    table = np.array(slots, float).reshape(-1, 3)
+    return table[:, 0].astype(np.int64), table[:, 1], table[:, 2], np.array(sum(one is None for one in designed))
+
+
+def _without_amounts(recipe: Recipe) -> Recipe:
+    reagents = tuple(reagent.model_copy(update={"amount_mmol": None}) for reagent in recipe.reagents)
+    return recipe.model_copy(update={"reagents": reagents})

@@ -66,7 +66,8 @@ class Shelf:
     def get(self, key: str) -> FoldPredictions | None:
         """``None`` where the fold is not there, or was cut short."""
         try:
-            with np.load(self._path(key), allow_pickle=False) as found:
+            # Opened here: numpy leaves a damaged file open that it opened itself.
+            with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as found:
                 return FoldPredictions(**found)
         except (OSError, ValueError, TypeError, EOFError, BadZipFile):
             return None

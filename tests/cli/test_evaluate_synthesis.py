@@ -1,0 +1,143 @@
+"""``closedloop evaluate synthesis``: JSON alone on standard output, results in a folder, errors in one line."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from closedloop.cli.app import main
+from closedloop.cli.evaluate_synthesis import _Line
+from closedloop.synthesis.baselines import MODELS
+from closedloop.synthesis.evaluation import Shelf
+
+EVALUATE = ["evaluate", "synthesis", "--data", "cdse2022"]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CLOSEDLOOP_HOME", str(tmp_path / "home"))
+    return folder
+
+
+def _run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["closedloop", *EVALUATE, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+
+
+def test_one_model_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _run(["--split", "source", "--model", "median", "--json"], monkeypatch)
+    found = json.loads(capsys.readouterr().out)
+    assert found["data"] == "cdse2022"
+    assert (found["split"], found["seed"], found["max_size_nm"], found["model"]) == ("source", 0, None, "median")
+    assert {"n", "mae_nm", "rmse_nm", "r2", "coverage_90", "width_90_nm"} <= set(found)
+    assert found["n"] == 234
+    assert len(found["folds"]) == 5
+    low, high = found["confidence_95"]["mae_nm"]
+    assert low < found["mae_nm"] < high
+
+
+def test_several_models_are_compared_and_a_second_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Shelf, "_program", b"not being edited while the test runs")
+    arguments = ["--split", "year", "--max-size-nm", "6", "--out", "results", "--json"]
+    _run([*arguments, "--model", "median"], monkeypatch)
+    capsys.readouterr()
+
+    def again(*_: object) -> None:
+        raise AssertionError("the median was fitted again")
+
+    monkeypatch.setitem(MODELS, "median", again)
+    _run([*arguments, "--model", "median,nearest", "--seed", "0"], monkeypatch)
+    shown = capsys.readouterr()
+    found = json.loads(shown.out)
+    assert [one["model"] for one in found["models"]] == ["median", "nearest"]
+    assert found["max_size_nm"] == 6
+    assert "median" not in shown.err
+    out = Path("results")
+    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == found
+    assert "nearest" in (out / "index.html").read_text(encoding="utf-8")
+    assert sorted(path.suffix for path in out.rglob("*") if path.is_file()) == [".html", ".json", ".npz", ".npz"]
+
+
+def test_a_table_is_printed_without_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    _run(["--split", "year", "--model", "median"], monkeypatch)
+    shown = capsys.readouterr()
+    assert "fold 1" in shown.out
+    assert "median" in shown.out
+    assert "%" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "words"),
+    [
+        (["--split", "luck"], "DataError", "composition=X"),
+        (["--model", "oracle"], "UnknownModel", "plain-network"),
+        (["--model", "median,oracle"], "UnknownModel", "plain-network"),
+        (["--split", "composition=PbSe"], "DataError", "CdSe"),
+        (["--split", "composition=CdSe"], "DataError", "nothing is left to learn from"),
+        (["--split", "product"], "DataError", "1 groups"),
+        (["--split", "paper"], "DataError", "300 particles"),
+        (["--max-size-nm", "0"], "DataError", "above 0"),
+        (["--max-size-nm", "nan"], "DataError", "above 0"),
+        (["--max-size-nm", "0.1"], "DataError", "no experiment has a known size"),
+        (["--out", "../file/below"], "OutputNotWritable", "file"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    arguments: list[str],
+    name: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("../file").write_text("not a folder")
+    given = arguments if "--out" in arguments else [*arguments, "--out", "results"]
+    monkeypatch.setattr(sys, "argv", ["closedloop", *EVALUATE, "--model", "median", *given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert ended.value.code == 2
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1, shown.err
+    assert shown.err.startswith(f"{name}: ")
+    assert words in shown.err
+    assert not list(Path().rglob("*"))
+
+
+def test_a_table_of_failures_alone_has_no_size_to_test(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["id,product,reagents,success", *(f"{i},CdSe,CdO={i + 1},false" for i in range(6))]
+    Path("failures.csv").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["closedloop", "evaluate", "synthesis", "--data", "failures.csv"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "DataError: no experiment has a known size" in capsys.readouterr().err
+
+
+def test_the_time_left_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    line = _Line()
+    line(0.0, "median, fold 1 of 4: fitting")
+    now[0] = 130.0
+    line(0.25, "median, fold 2 of 4: fitting")
+    line(0.3, "median, fold 2 of 4: predicting")
+    now[0] = 700.0
+    line(0.5, "median, fold 3 of 4: fitting")
+    assert capsys.readouterr().err.splitlines() == [
+        "  0% median, fold 1 of 4: fitting",
+        " 25% median, fold 2 of 4: fitting, 2 min left",
+        " 50% median, fold 3 of 4: fitting, 10 min left",
+    ]
