@@ -69,14 +69,14 @@ class Surface:
 
 def alike(made: Recipe, base: Recipe) -> bool:
     """Whether a recipe differs from the figure's in nothing much but oleic acid, oleylamine and the batch's size."""
-    if made.product != base.product or {r.name for r in made.reagents} != {r.name for r in base.reagents}:
+    held = [r.name for r in base.reagents if r.name not in ("OA", "OLA")]
+    if made.product != base.product or {r.name for r in made.reagents} - {"OA", "OLA"} != set(held):
         return False
     if abs((made.reaction_temperature_c or 0) - (base.reaction_temperature_c or 0)) > TEMPERATURE_C:
         return False
     times = [made.reaction_time_min or 1e-3, base.reaction_time_min or 1e-3]
     if abs(np.log(times[0] / times[1])) > np.log(TIME_FACTOR):
         return False
-    held = [r.name for r in base.reagents if r.name not in ("OA", "OLA")]
     ratios = np.array([[one.amount_mmol(name) or np.nan for name in held] for one in (made, base)])
     relative = np.log(ratios / ratios[:, :1])
     return bool(np.all(np.abs(relative[0] - relative[1]) <= np.log(AMOUNT_FACTOR)))
