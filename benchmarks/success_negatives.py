@@ -34,7 +34,7 @@ from closedloop.synthesis.tokens import canonical_name, condition_values
 FOLDS = 5
 # Hiding chemicals may cost the training this share of its recipes.
 MOST_HIDDEN_SHARE = 0.15
-RESAMPLES = 200
+RESAMPLES = 100
 TEST_SEED = 99
 
 
@@ -142,7 +142,7 @@ def _conditions_forest(learned: Sequence[Experiment], judged: Sequence[Recipe], 
     bad = [one.recipe for one in learned if not one.outcome.success]
     bad += [one.recipe for one in make(good, seed=seed, each=EACH)]
     inputs = np.array([condition_values(recipe) for recipe in good + bad])
-    forest = RandomForestClassifier(200, min_samples_leaf=3, class_weight="balanced", random_state=seed, n_jobs=1)
+    forest = RandomForestClassifier(100, min_samples_leaf=3, class_weight="balanced", random_state=seed, n_jobs=1)
     forest.fit(np.nan_to_num(inputs, nan=-300.0), np.arange(len(inputs)) < len(good))
     asked = np.array([condition_values(recipe) for recipe in judged])
     return np.asarray(forest.predict_proba(np.nan_to_num(asked, nan=-300.0))[:, 1])

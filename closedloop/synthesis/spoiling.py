@@ -263,20 +263,20 @@ def totals_swapped(case: Case) -> Recipe | None:
 
 
 def roles_rotated(case: Case) -> Recipe | None:
-    """The main reagents of all roles pass their amounts on in a circle."""
+    """The main reagents of all roles pass their amounts on in a circle, so that the metal's is far from what it was."""
     mains = [one for role in Role if (one := _main(case, role)) is not None]
-    if len(mains) < 3:
-        return None
-    step = int(case.rng.integers(1, len(mains)))
-    passed = mains[step:] + mains[:step]
     cation = _main(case, Role.CATION_PRECURSOR)
-    if cation is None or not any(a is cation and _far_apart(a, b) for a, b in zip(mains, passed, strict=True)):
+    if len(mains) < 3 or cation is None:
         return None
-    amounts = {id(one): other.amount_mmol for one, other in zip(mains, passed, strict=True)}
-    return case.having(
-        reagent.model_copy(update={"amount_mmol": amounts.get(id(reagent), reagent.amount_mmol)})
-        for reagent in case.reagents
-    )
+    for step in case.rng.permutation(np.arange(1, len(mains))).tolist():
+        passed = mains[step:] + mains[:step]
+        if _far_apart(cation, passed[mains.index(cation)]):
+            amounts = {id(one): other.amount_mmol for one, other in zip(mains, passed, strict=True)}
+            return case.having(
+                reagent.model_copy(update={"amount_mmol": amounts.get(id(reagent), reagent.amount_mmol)})
+                for reagent in case.reagents
+            )
+    return None
 
 
 def _all_known(case: Case) -> bool:

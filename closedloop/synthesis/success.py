@@ -5,6 +5,7 @@ adds the failures that it is given. Leaves the questions asked of a recipe to `s
 `trees`. docs/decisions/0023 says why trees, 0024 what a chance means where few failures were ever seen.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,9 +27,14 @@ from closedloop.synthesis.typical_amounts import TypicalAmounts
 PRIOR_FAILURES = 0.3
 # Of the failures' weight, what the made ones keep however many are given: they teach what no lab would try.
 LEAST_CONSTRUCTED_SHARE = 0.5
-# What failures of sources that report no success may weigh together, as a share of the successes: nothing tells
-# whether the recipe or the source makes the difference.
-MOST_UNCONTRASTED_SHARE = 0.05
+# How many failures of sources that report no success are used, as a share of the successes: nothing tells whether the
+# recipe or the source makes the difference. More are not weighed less but left out: a crowd of light failures would
+# still fill the space between the successes.
+MOST_UNCONTRASTED_SHARE = 0.1
+# Of this share of the successes a copy is learned from in which one chemical has a name that says nothing: what nobody
+# knows may bring what seems to be missing.
+ANONYMOUS_SHARE = 0.1
+ANONYMOUS = "(a chemical that is not named)"
 # Fewer recipes than this teach nothing of what works: the chance is then the prior.
 LEAST_SUCCESSES = 3
 FOLDS = 4
@@ -85,14 +91,20 @@ class SuccessModel:
         prior = cls(None, TypicalAmounts({}), 1.0, float(logit(1 - PRIOR_FAILURES)), len(bad))
         if len(good) < LEAST_SUCCESSES:
             return prior
+        rng = np.random.default_rng(seed)
+        used = _contrasted(good, bad, sources, rng)
         made = make([recipes[i] for i in good], kinds=kinds, seed=seed, each=EACH, leave_out=leave_out)
-        weight = _weights(given, worked, sources, np.array([one.kind for one in made]))
-        everything = [recipes[i] for i in (*good, *bad)] + [one.recipe for one in made]
-        label = np.concatenate([np.ones(len(good)), np.zeros(len(bad) + len(made))])
-        origin = np.array([*range(len(good) + len(bad)), *(one.origin for one in made)])
-        labels = _labels([recipes[i] for i in (*good, *bad)], [sources[i] for i in (*good, *bad)])
+        hidden, hides = _anonymous([recipes[i] for i in good], rng)
+        own = [*good, *used]
+        everything = [*(recipes[i] for i in own), *hidden, *(one.recipe for one in made)]
+        origin = np.array([*range(len(own)), *hides, *(one.origin for one in made)], dtype=np.int64)
+        label = np.concatenate([np.ones(len(good)), np.zeros(len(used)), np.ones(len(hidden)), np.zeros(len(made))])
+        weight = _weights(given[own][origin[: len(own) + len(hidden)]], label, [one.kind for one in made])
+        labels = _labels([recipes[i] for i in own], [sources[i] for i in own])
         fold = _folds(labels, seed)[origin]
-        typical = typical_amounts([recipes[i] for i in good], labels[: len(good)])
+        # Of all that is learned from, failures too: were only successes left out of the means that they are compared
+        # with, this alone would tell them apart.
+        typical = typical_amounts([recipes[i] for i in own], labels)
         inputs = _inputs(everything, typical, [labels[i] for i in origin])
         members, held_out = list[Trees](), np.full(len(label), np.nan)
         for number in np.unique(fold):
@@ -167,25 +179,43 @@ def _monotone() -> list[int]:
 _ONLY_HARMS = frozenset({"supply: missing", "supply: missing, and nothing unknown", "supply: metals missing"})
 
 
-def _weights(given: np.ndarray, worked: np.ndarray, sources: list[Hashable], kinds: np.ndarray) -> np.ndarray:
-    """Weights of the successes, the given failures and the made ones, in this order, with a mean of 1.
-
-    Kinds of made failures weigh the same in total, whatever their number. Failures keep the weights they were given
-    (as do their sources' successes), but those of sources without any success are capped.
-    """
-    good, bad = np.flatnonzero(worked), np.flatnonzero(~worked)
-    total = given[good].sum()
+def _contrasted(good: list[int], bad: list[int], sources: Sequence[Hashable], rng: np.random.Generator) -> list[int]:
+    """The failures to use: those of unknown source or of one that succeeded too, and some of all others."""
     succeeding = {sources[i] for i in good}
-    contrasted = np.array([sources[i] is None or sources[i] in succeeding for i in bad], dtype=bool)
-    failures = given[bad].copy()
-    alone = failures[~contrasted].sum()
-    if alone > MOST_UNCONTRASTED_SHARE * total:
-        failures[~contrasted] *= MOST_UNCONTRASTED_SHARE * total / alone
-    prior = total * PRIOR_FAILURES / (1 - PRIOR_FAILURES)
-    constructed = max(prior - failures.sum(), LEAST_CONSTRUCTED_SHARE * prior)
-    counts = Counter(kinds.tolist())
-    made = np.array([constructed / (len(counts) * counts[kind]) for kind in kinds.tolist()])
-    weight = np.concatenate([given[good], failures, made])
+    alone = [i for i in bad if sources[i] is not None and sources[i] not in succeeding]
+    most = math.ceil(MOST_UNCONTRASTED_SHARE * len(good))
+    dropped = set(rng.permutation(alone)[most:].tolist())
+    return [i for i in bad if i not in dropped]
+
+
+def _anonymous(recipes: Sequence[Recipe], rng: np.random.Generator) -> tuple[list[Recipe], list[int]]:
+    """Copies in which one chemical's name says nothing, and the places of their originals."""
+    chosen = [
+        place
+        for place in np.flatnonzero(rng.random(len(recipes)) < ANONYMOUS_SHARE).tolist()
+        if recipes[place].reagents
+    ]
+    copies = []
+    for place in chosen:
+        reagents = list(recipes[place].reagents)
+        number = int(rng.integers(len(reagents)))
+        reagents[number] = reagents[number].model_copy(update={"name": ANONYMOUS})
+        copies.append(recipes[place].model_copy(update={"reagents": tuple(reagents)}))
+    return copies, chosen
+
+
+def _weights(given: np.ndarray, label: np.ndarray, kinds: list[Kind]) -> np.ndarray:
+    """(n,) with a mean of 1: those given, then those of the constructed failures, which are the last.
+
+    Kinds of constructed failures weigh the same in total, whatever their number; together they fill up the stated share
+    of failures, or half of it where so many failures were given.
+    """
+    worked = label[: len(given)] == 1
+    prior = given[worked].sum() * PRIOR_FAILURES / (1 - PRIOR_FAILURES)
+    constructed = max(prior - given[~worked].sum(), LEAST_CONSTRUCTED_SHARE * prior)
+    counts = Counter(kinds)
+    made = np.array([constructed / (len(counts) * counts[kind]) for kind in kinds])
+    weight = np.concatenate([given, made])
     return np.asarray(weight / weight.mean())
 
 

@@ -393,7 +393,8 @@ def _surprises(
         ]
         usual = np.array([typical.expected(flat.names[i], group) for i, group in pairs]).reshape(-1, 2)
         usual = usual[np.array(place, dtype=np.int64)]
-    surprise = flat.logs() - usual
+    # No finer than a balance is: whether a recipe itself was among those compared with must not show.
+    surprise = np.round(flat.logs() - usual, 2)
     amount, concentration = surprise.T
     known = ~flat.unknown_amount
     for label, code in ((str(role), code) for role, code in _ROLES.items()):

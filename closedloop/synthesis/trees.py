@@ -95,18 +95,29 @@ class Trees:
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
         """(n, d) -> (n,)."""
-        child = np.stack([self.left, self.right], axis=1).ravel()
-        found = np.zeros(len(inputs))
-        for start in range(0, len(inputs), _CHUNK):
-            chunk = np.ascontiguousarray(inputs[start : start + _CHUNK])
-            first = (np.arange(len(chunk), dtype=np.int32) * chunk.shape[1])[:, None]
-            flat = chunk.ravel()
-            node = np.repeat(self.roots[None], len(chunk), axis=0)
-            for _ in range(self.depth):
-                right = flat.take(first + self.feature.take(node)) > self.threshold.take(node)
-                node = child.take(2 * node + right)
-            found[start : start + _CHUNK] = self.value.take(node).sum(1, dtype=np.float64)
-        return found
+        chunks = range(0, len(inputs), _CHUNK)
+        sums = [self.value.take(self._leaves(inputs[start : start + _CHUNK])).sum(1, dtype=float) for start in chunks]
+        return np.concatenate(sums) if sums else np.zeros(0)
+
+    def leaves(self, inputs: np.ndarray) -> np.ndarray:
+        """In which leaf of each tree a row ends: (n, d) -> nodes (n, t)."""
+        chunks = range(0, len(inputs), _CHUNK)
+        found = [self._leaves(inputs[start : start + _CHUNK]) for start in chunks]
+        return np.concatenate(found) if found else np.zeros((0, len(self.roots)), dtype=np.int32)
+
+    def _leaves(self, inputs: np.ndarray) -> np.ndarray:
+        chunk = np.ascontiguousarray(inputs)
+        first = (np.arange(len(chunk), dtype=np.int32) * chunk.shape[1])[:, None]
+        flat = chunk.ravel()
+        node = np.repeat(self.roots[None], len(chunk), axis=0)
+        for _ in range(self.depth):
+            right = flat.take(first + self.feature.take(node)) > self.threshold.take(node)
+            node = self._child.take(2 * node + right)
+        return node
+
+    @cached_property
+    def _child(self) -> np.ndarray:
+        return np.stack([self.left, self.right], axis=1).ravel()
 
     @cached_property
     def depth(self) -> int:
