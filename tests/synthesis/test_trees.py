@@ -24,7 +24,7 @@ def test_the_arrays_answer_as_the_library(data: tuple[np.ndarray, np.ndarray]) -
     )
     trees = Trees._of([tree["tree_structure"] for tree in booster.dump_model()["tree_info"]])
     asked = np.random.default_rng(1).normal(size=(300, 6)).round(1)
-    np.testing.assert_allclose(trees.logits(asked), booster.predict(asked, raw_score=True), atol=1e-5)
+    np.testing.assert_allclose(trees.logits(asked), np.asarray(booster.predict(asked, raw_score=True)), atol=1e-5)
     assert trees.logits(asked[:0]).shape == (0,)
 
 
