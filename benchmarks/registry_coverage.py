@@ -1,9 +1,9 @@
-"""How much of the chemicals of a data set the registry knows: ``python benchmarks/registry_coverage.py --data NAME=PATH``.
+"""Which chemicals of a data set the registry knows: ``python benchmarks/registry_coverage.py --data NAME=PATH``.
 
-``--data`` as everywhere: cdse2022 (the default, in the package), gu2025=FOLDER, or a table of your own; several times for
-several. A slot is one chemical in one recipe with a product; empty slots and rows without a recipe do not count. Prints
-one JSON object: the conditions, and for each data set the slots, the share resolved, and each unresolved name with its
-count; published recipes and synthetic negatives are counted apart.
+``--data`` as everywhere: cdse2022 (the default, in the package), gu2025=FOLDER, or a table of your own; several times
+for several. A slot is one chemical in one recipe; empty slots do not count. Prints one JSON object: the conditions, and
+for each data set the slots, the share resolved, and each unresolved name with its count; published recipes and
+synthetic negatives are counted apart.
 """
 
 import argparse

@@ -124,7 +124,7 @@ def _element_properties(symbol: str) -> tuple[float, ...]:
 
 
 def atoms_per_formula(vectors: np.ndarray) -> np.ndarray:
-    """Substance vectors (u, SUBSTANCE_SIZE) -> how many atoms of each of `ELEMENTS` a formula unit holds, (u, elements).
+    """Substance vectors (u, SUBSTANCE_SIZE) -> atoms of each of `ELEMENTS` in a formula unit, (u, elements).
 
     From the element fractions and the molar mass, so that a stored vector tells it too; zeros for an unknown substance.
     """

@@ -4,7 +4,11 @@ Reads a ``.npz`` with ``names`` (n,) and ``features`` (n, d), brings it to GRAPH
 and finds a chemical's row. What a vector is used for is left to `descriptors`.
 """
 
+import io
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +22,11 @@ from closedloop.chemistry.registry import resolve
 GRAPH_SIZE = 24
 # As the encoder's vectors: beyond this many standard deviations a value says no more than "far away".
 CLIP = 5.0
+# What numpy and zipfile raise on files that were cut short, or of which a few bytes were changed.
+_DAMAGE = (
+    *(OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, MemoryError, NotImplementedError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +71,20 @@ def _canonical(name: str) -> str:
 
 def _read(path: Path) -> tuple[list[str], np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InvalidVectors(f"{path}: one array; write names and features with numpy.savez")
+        file = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise InvalidVectors(f"{path}: one array; write names and features with numpy.savez")
+        with file:
             if missing := [key for key in ("names", "features") if key not in file.files]:
                 raise InvalidVectors(f"{path}: no array {' and no array '.join(missing)}; it holds {file.files}")
             names, features = file["names"], file["features"]
     except FileNotFoundError:
         raise InvalidVectors(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InvalidVectors(f"{path}: cannot be read ({str(error).splitlines()[0]}); write it again") from error
+    except _DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InvalidVectors(f"{path}: cannot be read ({reason}); write it again") from error
+    # A damaged member of the archive can come back as something else than an array.
+    names, features = np.asarray(names), np.asarray(features)
     if names.ndim != 1 or names.dtype.kind not in "US":
         raise InvalidVectors(f"{path}: names is {names.dtype} of shape {names.shape}; write text of shape (n,)")
     if features.ndim != 2 or features.dtype.kind not in "fiu" or len(features) != len(names) or not features.size:

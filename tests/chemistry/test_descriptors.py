@@ -8,6 +8,7 @@ from closedloop.chemistry.descriptors import (
     composition_vector,
     describe_product,
     describe_substance,
+    phase_of,
 )
 
 
@@ -51,3 +52,20 @@ def test_composition_is_fractions_and_does_not_depend_on_the_formula_unit() -> N
 
 def test_a_polymorph_has_the_composition_of_its_formula() -> None:
     np.testing.assert_array_equal(describe_product("CdSe-1").vector, describe_product("CdSe").vector)
+
+
+@pytest.mark.parametrize(
+    ("product", "phase"),
+    [
+        ("CdSe-1", 1),
+        ("Cu2SnSe3-2", 2),
+        (" CoO-12 ", 12),
+        ("CdSe", None),
+        ("Cs2InCl5-H2O", None),
+        ("octadecene-1", None),
+        ("CdSe-", None),
+        ("-1", None),
+    ],
+)
+def test_the_phase_is_the_number_after_a_formula(product: str, phase: int | None) -> None:
+    assert phase_of(product) == phase
