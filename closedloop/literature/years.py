@@ -35,7 +35,7 @@ _TWO_DIGITS = re.compile(r"^(?:pnas\.(\d\d)\d{8}|sciadv\.(1[5-9])\d{5})$")
 # The year as a part of its own: j.jallcom.2013.08.003, nphoton.2016.108, zpch-2014-0584, 2021/2585274.
 _PART = re.compile(r"(?:^|[./_-])((?:19|20)\d\d)(?=$|[./_-])")
 # In a citation: the first number of four digits that stands alone and can be a year.
-_CITED = re.compile(r"(?<![\d-])((?:19|20)\d\d)(?![\d-])")
+_CITED = re.compile(r"(?<![\w-])((?:19|20)\d\d)(?![\w-])")
 
 
 def year_of(source: str | None) -> int | None:

@@ -243,6 +243,7 @@ YEARS = {
     "International Journal of Photoenergy.2012. Article ID 952610": 2012,
     "J. Am. Chem. Soc. 2002 124 9 2049 - 2055": 2002,
     "self-synthesis": None,
+    "gu2025 synthetic negative": None,
     "run 2023": 2023,
     "2019-08-11": None,
     "": None,
