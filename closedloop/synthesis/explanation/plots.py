@@ -94,7 +94,7 @@ def _maps(sweep: Sweep) -> "Figure":
     if sweep.success is not None:
         panels.append(("chance of success, %", 100 * sweep.success, "cividis"))
     count = len(panels) + (sweep.shapes is not None)
-    columns = min(count, 2)
+    columns = count if count <= 3 else 2
     lines = -(-count // columns)
     figure = _figure(4.6 * columns, 3.7 * lines)
     grid = figure.subplots(lines, columns, squeeze=False)

@@ -46,7 +46,7 @@ def sweep_page(found: Sweep) -> Page:
         rows.append((name, f"{found.size_nm[i, j]:.2f}", interval, ", ".join(where)))
     lines = [
         f"{found.size_nm.size} predictions over {names}; all else as in the recipe.",
-        "Where the interval is wide the map is a guess, for no precedent is near.",
+        "Where the interval is wide this is a guess: no precedent is near, or those that are contradict each other.",
     ]
     if found.likeliest is not None:
         share = np.bincount(found.likeliest.ravel(), minlength=len(Shape)) / found.likeliest.size
