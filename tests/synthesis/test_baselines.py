@@ -58,7 +58,7 @@ def test_every_baseline_learns_sizes_and_shapes(run_lab: Lab, name: str) -> None
     assert found.coverage_90 > 0.7
 
 
-@pytest.mark.parametrize("name", ["decision-tree", "extra-trees", "lightgbm", "lstm"])
+@pytest.mark.parametrize("name", ["decision-tree", "extra-trees", "lightgbm", "plain-network"])
 def test_the_same_seed_gives_the_same_predictions(run_lab: Lab, name: str) -> None:
     done = run_lab(40, 1, shapes=True)
     recipes = [one.recipe for one in run_lab(4, 9)]
@@ -106,7 +106,7 @@ def test_one_class_of_shape_is_that_shape(run_lab: Lab, name: str) -> None:
     assert fitted.predict_shape([cubes[0].recipe], [4.0])[0].argmax() == SHAPES.index(Shape.CUBE)
 
 
-@pytest.mark.parametrize("name", ["nearest", "random-forest", "lightgbm", "plain-network"])
+@pytest.mark.parametrize("name", ["nearest", "random-forest", "lightgbm"])
 def test_failures_teach_success_and_not_size(run_lab: Lab, name: str) -> None:
     done = run_lab(150, 6, failures=True)
     fitted = Baseline(METHODS[name], done[:110], 0)
@@ -126,7 +126,7 @@ def test_the_size_that_is_given_helps_to_tell_the_shape(run_lab: Lab) -> None:
         one.model_copy(update={"outcome": Outcome(size_nm=size, shape=Shape.CUBE if size > 4 else Shape.SPHERE)})
         for one, size in zip(run_lab(120, 7), rng.uniform(2, 6, 120), strict=True)
     ]
-    for name in ("extra-trees", "lightgbm", "plain-network"):
+    for name in ("extra-trees", "lightgbm"):
         one = evaluate(done, [(np.arange(80), np.arange(80, 120))], name).overall
         assert (one.shape_accuracy or 0) < 0.65
         assert (one.shape_accuracy_given_size or 0) > 0.75

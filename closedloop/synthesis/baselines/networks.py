@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 # Few experiments are seen more often, for a network is not fitted in a hundred steps.
-_EPOCHS, _LEAST_STEPS, _BATCH, _RATE, _DECAY = 40, 200, 64, 2e-3, 0.02
+_EPOCHS, _LEAST_STEPS, _BATCH, _RATE, _DECAY = 40, 120, 64, 2e-3, 0.02
 _HIDDEN, _DROPOUT, _REACH = 192, 0.15, 5.0
 
 
@@ -65,7 +65,7 @@ class _Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self._net = (_Plain if x.ndim == 2 else _Lstm)(x.shape[-1], out)
-            optimiser = torch.optim.AdamW(self._net.parameters(), _RATE, weight_decay=_DECAY)
+            optimiser = torch.optim.AdamW(self._net.parameters(), _RATE, weight_decay=_DECAY, fused=True)
             rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, epochs * batches, pct_start=0.15)
             for _ in range(epochs):
                 for places in np.array_split(rng.permutation(len(x)), batches):
