@@ -26,6 +26,7 @@ _QUALITY = re.compile(
     |\b(?:anhydrous|degassed|distilled|dried|dry|purum|pro\ analysi|p\.a\.|(?:trace\ )?metals?\ basis|purity)(?!\w)
     |[<>≥~≈]?\s*\d{1,3}(?:\.\d+)?\s*\+?\s*(?:wt\.?\s*|vol\.?\s*)?%\s*\+?
     |[-+]?\d+\s*mesh\b
+    |\b(?:average\s+)?(?:mw|mn|m\.w\.)\s*[=~≈]?\s*\d[\d,.]*\s*(?:k|kda|da|g/mol)?(?!\w)
     |\b(?:powder|pellets?|shot|granules?|granulated|beads?|pieces|flakes|lumps?|chips)\b""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -10,6 +10,7 @@ import torch
 from rdkit import Chem, rdBase
 
 from closedloop.chemistry.encoder import WEIGHTS, save_encoder, train_encoder
+from closedloop.chemistry.formula import parse_formula
 from closedloop.chemistry.registry import substances
 
 _HEADS = (
@@ -62,7 +63,10 @@ def main() -> None:
 
 
 def _train() -> None:
-    known = [substance.smiles for substance in substances() if substance.smiles]
+    # Only what contains carbon has a graph vector (`descriptors`); oxides and halides of metals would teach nothing.
+    known = [
+        substance.smiles for substance in substances() if substance.smiles and "C" in parse_formula(substance.formula)
+    ]
     molecules = [Chem.MolFromSmiles(text) for text in homologous_series() + known]
     smiles = sorted({Chem.MolToSmiles(molecule) for molecule in molecules if molecule is not None})
     encoder, quality = train_encoder(smiles, seed=0)
