@@ -24,7 +24,7 @@ from closedloop.synthesis.functions import (
 )
 
 # Degrees above the boiling point, and the factor between two amounts, from which on we call it wrong.
-LEAST_OVERHEATING_C, MOST_OVERHEATING_C = 15.0, 120.0
+LEAST_OVERHEATING_C, MOST_OVERHEATING_C = 5.0, 120.0
 LEAST_SWAP_RATIO = 3.0
 # A solvent counts as one that boils if it makes up this share (by amount) of the solvents.
 LEAST_SOLVENT_SHARE = 0.3
@@ -322,7 +322,9 @@ def _too_hot(case: Case) -> float | None:
     one = solvents[int(case.rng.integers(len(solvents)))]
     temperature = chemical(one.name).boiling_point_c
     assert temperature is not None  # only such solvents are listed
-    hot = round(temperature + float(case.rng.uniform(LEAST_OVERHEATING_C, MOST_OVERHEATING_C)), 1)
+    # A square, for a little too hot is harder to tell than much too hot.
+    share = float(case.rng.uniform()) ** 2
+    hot = round(temperature + LEAST_OVERHEATING_C + share * (MOST_OVERHEATING_C - LEAST_OVERHEATING_C), 1)
     return hot if hot > (case.recipe.reaction_temperature_c or 0.0) else None
 
 

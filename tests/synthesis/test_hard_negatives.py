@@ -101,7 +101,7 @@ def test_overheating_is_above_the_boiling_point_of_the_solvent() -> None:
     for seed in range(5):
         reaction = required(CDSE, Kind.OVERHEATED, "reaction overheated", seed)
         assert reaction.reaction_temperature_c is not None
-        assert 315 + 15 <= reaction.reaction_temperature_c <= 315 + 120
+        assert 315 + 5 <= reaction.reaction_temperature_c <= 315 + 120
         assert reaction.injection_temperature_c == 260.0
         both = required(CDSE, Kind.OVERHEATED, "all overheated", seed)
         assert both.injection_temperature_c == both.reaction_temperature_c
@@ -109,7 +109,7 @@ def test_overheating_is_above_the_boiling_point_of_the_solvent() -> None:
         (new,) = names(exchanged) - names(CDSE)
         boiling = chemical(new).boiling_point_c
         assert boiling is not None
-        assert boiling < 240 - 15
+        assert boiling < 240 - 5
         assert exchanged.reaction_temperature_c == 240.0
         assert chemical(new).role is Role.SOLVENT
 
