@@ -163,8 +163,21 @@ def test_forest_intervals_are_quantiles_of_training_sizes(run_lab: Lab) -> None:
     sizes = {one.outcome.size_nm for one in done}
     for one in Baseline(METHODS["extra-trees"], done, 0).predict([e.recipe for e in run_lab(5, 5)]):
         low, high = one.size_interval(0.9)
-        assert low <= one.size_nm <= high
+        assert low < one.size_nm < high
         assert {low, high} <= sizes
+
+
+def test_a_forest_among_its_precedents_does_not_pretend_to_know_their_scatter(run_lab: Lab) -> None:
+    done = run_lab(60, 4)
+    rng = np.random.default_rng(1)
+    noisy = [
+        one.model_copy(update={"outcome": Outcome(size_nm=float(np.exp(rng.normal(1, 0.5))))})
+        for one in done
+        for _ in "ab"
+    ]
+    for one in Baseline(METHODS["random-forest"], noisy, 0).predict([e.recipe for e in done[:10]]):
+        low, high = one.size_interval(0.9)
+        assert high > 1.5 * low
 
 
 def test_weighted_quantiles() -> None:

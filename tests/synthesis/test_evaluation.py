@@ -92,6 +92,14 @@ def test_figures_by_hand(known: Callable[..., Known]) -> None:
     assert one.success_auc is None
 
 
+def test_a_shape_that_is_not_known_is_neither_right_nor_wrong(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 3.0)
+    shapeless = made(5.0).model_copy(update={"outcome": Outcome(size_nm=5.0)})
+    done = [made(5.0), shapeless, made(5.0), made(2.0)]
+    assert evaluate(done, [(np.arange(4), np.arange(4))], "known").overall.shape_accuracy == pytest.approx(2 / 3)
+    assert evaluate([shapeless] * 4, [(np.arange(4), np.arange(4))], "known").overall.shape_accuracy is None
+
+
 def test_an_interval_that_ends_at_the_true_size_holds_it() -> None:
     ends = np.tile(np.array([1.0, 2.0]), (2, len(LEVELS), 1))
     scored = Scored(np.array([1.0, 2.5]), np.array([1.5, 1.5]), ends, np.full(2, np.nan), np.full(2, np.nan))

@@ -88,13 +88,19 @@ class Nearest:
 
 @dataclass
 class Forest:
-    """A forest, with quantiles after Meinshausen, "Quantile Regression Forests", JMLR 2006, 7, 983."""
+    """A forest, with quantiles after Meinshausen, "Quantile Regression Forests", JMLR 2006, 7, 983.
+
+    ``trees`` say the point. ``quantiles`` is a second forest with larger leaves: where each leaf holds one precedent,
+    as is best for the point, the quantiles among siblings know nothing of how far these scatter.
+    """
 
     trees: Any
+    quantiles: Any
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> None:
         self.trees.fit(x, y)
-        self._leaves = self.trees.apply(x)
+        self.quantiles.fit(x, y)
+        self._leaves = self.quantiles.apply(x)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         said: np.ndarray = self.trees.predict(x)
@@ -102,7 +108,7 @@ class Forest:
 
     def weigh(self, x: np.ndarray) -> np.ndarray:
         total = np.zeros((len(x), len(self._leaves)))
-        for here, there in zip(self.trees.apply(x).T, self._leaves.T, strict=True):
+        for here, there in zip(self.quantiles.apply(x).T, self._leaves.T, strict=True):
             together = here[:, None] == there[None]
             total += together / together.sum(1, keepdims=True)
         return total / self._leaves.shape[1]
@@ -219,12 +225,17 @@ def _decision_tree_classes(seed: int) -> Classifier:
 # Trees in a forest, so that a fold of gu2025 takes less than a minute; amounts in reverse have a row for each slot of a
 # recipe, a table six times as long.
 _FOREST, _CLASS_FOREST, _SLOT_FOREST = 150, 100, 40
+# Least number of precedents in a leaf that quantiles are taken from.
+_LEAF = 5
 
 
 def _random_forest(seed: int) -> Regressor:
     from sklearn.ensemble import RandomForestRegressor
 
-    return Forest(RandomForestRegressor(_FOREST, max_features=0.25, random_state=seed))
+    return Forest(
+        RandomForestRegressor(_FOREST, max_features=0.25, random_state=seed),
+        RandomForestRegressor(_CLASS_FOREST, max_features=0.25, min_samples_leaf=_LEAF, random_state=seed),
+    )
 
 
 def _random_forest_slots(seed: int) -> Regressor:
@@ -242,7 +253,10 @@ def _random_forest_classes(seed: int) -> Classifier:
 def _extra_trees(seed: int) -> Regressor:
     from sklearn.ensemble import ExtraTreesRegressor
 
-    return Forest(ExtraTreesRegressor(_FOREST, max_features=0.4, random_state=seed))
+    return Forest(
+        ExtraTreesRegressor(_FOREST, max_features=0.4, random_state=seed),
+        ExtraTreesRegressor(_CLASS_FOREST, max_features=0.4, min_samples_leaf=_LEAF, random_state=seed),
+    )
 
 
 def _extra_trees_slots(seed: int) -> Regressor:
