@@ -1,50 +1,69 @@
-"""Design in reverse: the network fills in masked amounts for a wished size and shape, then a search on the model itself
-moves them until the model's own prediction meets the target."""
+"""Design in reverse: from the amounts that are usual for a wished size and shape (`amounts`), a search on the model
+itself moves them, no more than it must, until the model's own prediction meets the target."""
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from closedloop.recipes import Recipe, Target
+from closedloop.synthesis.amounts import usual_amounts
 from closedloop.synthesis.errors import DesignError
-from closedloop.synthesis.network import NO_SHAPE, SHAPES
-from closedloop.synthesis.tokens import LEAST_AMOUNT_MMOL
-from closedloop.synthesis.training import shared, to_tokens
+from closedloop.synthesis.network import SHAPES
+from closedloop.synthesis.prediction import PredictedArrays, Prediction
+from closedloop.synthesis.tokens import LEAST_AMOUNT_MMOL, MASKED, UNKNOWN
 
 if TYPE_CHECKING:
     from closedloop.synthesis.model import SynthesisModel
 
-_ROUNDS = 4
-_CANDIDATES = 192
-# Standard deviation of ln(amount) that the search begins with, and how many candidates each round keeps.
-_FIRST_STEP = 0.5
+_ROUNDS = 5
+# Standard deviation of ln(amount) that the search begins with at least: what is usual may not be enough.
+_FIRST_STEP = 0.4
+_CANDIDATES = 160
 _KEPT = 24
-# How much a factor of e away from the network's own amounts costs, in tolerances squared: a tie-breaker.
-_PULL = 0.05
-# How far from the training amounts (in their standard deviations) a designed amount may lie.
-_REACH = 3.0
+# What a move of one usual deviation of every amount costs, in tolerances squared.
+_PULL = 0.5
+# Two designs are distinct if their amounts differ by this many usual deviations (root mean square).
+_DISTINCT = 0.5
 
 
-def design(model: "SynthesisModel", recipe: Recipe, target: Target, *, seed: int) -> Recipe:
-    """See `SynthesisModel.design_amounts`."""
+@dataclass(frozen=True)
+class Design:
+    """A recipe with designed amounts, what the model predicts of it, and whether that meets the target's size."""
+
+    recipe: Recipe
+    prediction: Prediction
+    meets_size: bool
+
+
+def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int, *, seed: int) -> list[Design]:
+    """See `SynthesisModel.designs`."""
     _check(recipe, target)
-    ceiling = _ceilings(recipe, target)
-    first = np.minimum(_filled_in(model, recipe, target), np.log(np.maximum(ceiling, LEAST_AMOUNT_MMOL)))
+    wanted = _wanted(recipe)
+    ceiling = np.maximum(_ceilings(recipe, target)[wanted], 0.0)
+    highest = np.log(np.maximum(ceiling, LEAST_AMOUNT_MMOL))
+    usual, sd = _usual(model, recipe, target, wanted)
+    first = np.minimum(usual, highest)
     rng = np.random.default_rng(seed)
-    centre, step = first, np.full(len(first), _FIRST_STEP)
-    best, best_cost = first, np.inf
+    centre, step = first, np.maximum(sd, _FIRST_STEP)
+    tried, costs = [first[None]], [_cost(model, recipe, target, first[None], wanted)]
     for _ in range(_ROUNDS):
-        drawn = centre + step * rng.standard_normal((_CANDIDATES, len(first)))
-        drawn = np.minimum(np.vstack([centre, best, drawn]), np.log(np.maximum(ceiling, LEAST_AMOUNT_MMOL)))
-        cost = _cost(model, [_with(recipe, target, row) for row in drawn], target)
-        cost = cost + _PULL * ((drawn - first) ** 2).mean(1)
-        order = np.argsort(cost, kind="stable")
-        if cost[order[0]] < best_cost:
-            best, best_cost = drawn[order[0]], float(cost[order[0]])
-        kept = drawn[order[:_KEPT]]
-        centre, step = kept.mean(0), kept.std(0) + 0.02
-    return _with(recipe, target, best)
+        drawn = np.minimum(centre + step * rng.standard_normal((_CANDIDATES, len(first))), highest)
+        cost = _cost(model, recipe, target, drawn, wanted) + _PULL * (((drawn - first) / sd) ** 2).mean(1)
+        tried.append(drawn)
+        costs.append(cost)
+        kept = drawn[np.argsort(cost, kind="stable")[:_KEPT]]
+        centre, step = kept.mean(0), kept.std(0) + 0.05 * sd
+    everything, cost = np.concatenate(tried), np.concatenate(costs)
+    chosen: list[np.ndarray] = []
+    for i in np.argsort(cost, kind="stable"):
+        if len(chosen) == count:
+            break
+        if all(np.sqrt((((everything[i] - other) / sd) ** 2).mean()) >= _DISTINCT for other in chosen):
+            chosen.append(everything[i])
+    made = [_with(recipe, target, row, wanted) for row in chosen]
+    low, high = target.band_nm
+    return [Design(one, said, low <= said.size_nm <= high) for one, said in zip(made, model.predict(made), strict=True)]
 
 
 def _check(recipe: Recipe, target: Target) -> None:
@@ -54,51 +73,77 @@ def _check(recipe: Recipe, target: Target) -> None:
         raise DesignError(
             f"the recipe makes {recipe.product} but the target is {target.product}; give a recipe for the target"
         )
-    amounts = {(reagent.name, reagent.vessel): 0.0 for reagent in recipe.reagents}
-    broken = target.limits.violations(recipe.with_amounts(amounts))
+    open_amounts = {(recipe.reagents[i].name, recipe.reagents[i].vessel): 0.0 for i in _wanted(recipe)}
+    broken = target.limits.violations(recipe.with_amounts(open_amounts))
     if broken:
         raise DesignError(f"no amounts can help: {'; '.join(broken)}; change the recipe or the limits")
 
 
+def _wanted(recipe: Recipe) -> np.ndarray:
+    """Which reagents are to be designed, (w,): those without an amount, or all where every amount is given."""
+    unknown = [i for i, reagent in enumerate(recipe.reagents) if reagent.amount_mmol is None]
+    return np.array(unknown or range(len(recipe.reagents)), dtype=np.int64)
+
+
 def _ceilings(recipe: Recipe, target: Target) -> np.ndarray:
-    """Most mmol of each reagent, (r,): a limit on a chemical is shared by its entries, that of no limit is infinite."""
-    names = [reagent.name for reagent in recipe.reagents]
-    return np.array([target.limits.max_amounts_mmol.get(name, np.inf) / names.count(name) for name in names])
+    """Most mmol of each reagent, (r,): of a limit on a chemical, what given amounts leave is shared by its entries."""
+    wanted = set(_wanted(recipe).tolist())
+    most = []
+    for reagent in recipe.reagents:
+        same = [i for i, other in enumerate(recipe.reagents) if other.name == reagent.name]
+        given = sum(recipe.reagents[i].amount_mmol or 0.0 for i in same if i not in wanted)
+        limit = target.limits.max_amounts_mmol.get(reagent.name, np.inf)
+        most.append((limit - given) / max(sum(i in wanted for i in same), 1))
+    return np.array(most)
 
 
-@torch.no_grad()
-def _filled_in(model: "SynthesisModel", recipe: Recipe, target: Target) -> np.ndarray:
-    """ln(mmol) of each reagent as the masked-amount head has it, mean over the members, (r,)."""
-    words = model.vocabulary
-    tokens = shared(to_tokens(words.encode([recipe], masked=True), torch.device("cpu")), model.network.settings.members)
-    wish = (np.log(target.size_nm) - model.scale.centre) / model.scale.scale
-    tokens.wished_size = torch.full(tokens.product.shape, float(wish))
-    shape = NO_SHAPE if target.shape is None else SHAPES.index(target.shape)
-    tokens.wished_shape = torch.full(tokens.product.shape, shape)
-    standardised = model.network(tokens, amounts=True).amount.mean(0)[0].clamp(-_REACH, _REACH).double().numpy()
-    amounts: np.ndarray = words.amount_centre + words.amount_scale * standardised
-    return amounts
-
-
-def _with(recipe: Recipe, target: Target, log_amounts: np.ndarray) -> Recipe:
-    """The recipe with these amounts to four digits, rounded down where a limit stands."""
-    ceiling = _ceilings(recipe, target)
-    amounts = np.minimum([float(f"{value:.4g}") for value in np.exp(log_amounts)], ceiling)
-    return recipe.with_amounts(
-        {
-            (reagent.name, reagent.vessel): float(amount)
-            for reagent, amount in zip(recipe.reagents, amounts, strict=True)
+def _usual(
+    model: "SynthesisModel", recipe: Recipe, target: Target, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """ln(mmol) of the wanted reagents and its deviation, (w,) each."""
+    open_recipe = recipe.model_copy(
+        update={
+            "reagents": tuple(
+                reagent.model_copy(update={"amount_mmol": None}) if i in set(wanted.tolist()) else reagent
+                for i, reagent in enumerate(recipe.reagents)
+            )
         }
+    )
+    arrays = model.vocabulary.encode([open_recipe])
+    arrays = replace(arrays, state=np.where(arrays.state == UNKNOWN, MASKED, arrays.state))
+    found = usual_amounts(model, arrays, target)
+    # What is known to be absent is no token (`Vocabulary.encode`).
+    listed = [i for i, reagent in enumerate(open_recipe.reagents) if reagent.amount_mmol != 0]
+    places = np.array([listed.index(i) for i in wanted.tolist()], dtype=np.int64)
+    return found.log_mmol[places], found.sd[places]
+
+
+def _with(recipe: Recipe, target: Target, log_amounts: np.ndarray, wanted: np.ndarray) -> Recipe:
+    """The recipe with these amounts to four digits, rounded down where a limit stands."""
+    ceiling = np.maximum(_ceilings(recipe, target)[wanted], 0.0)
+    amounts = np.minimum([float(f"{value:.4g}") for value in np.exp(log_amounts)], ceiling)
+    named = [recipe.reagents[i] for i in wanted.tolist()]
+    return recipe.with_amounts(
+        {(reagent.name, reagent.vessel): float(amount) for reagent, amount in zip(named, amounts, strict=True)}
     )
 
 
-def _cost(model: "SynthesisModel", recipes: list[Recipe], target: Target) -> np.ndarray:
-    """How badly each recipe is predicted to meet the target, in tolerances squared, (n,)."""
-    said = model.predict_arrays(recipes)
+def _cost(
+    model: "SynthesisModel", recipe: Recipe, target: Target, log_amounts: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
+    """How badly each row of amounts (m, w) is predicted to meet the target, in tolerances squared, (m,)."""
+    said = model.predict_arrays([_with(recipe, target, row, wanted) for row in log_amounts])
+    return _misses(said, target)
+
+
+def _misses(said: PredictedArrays, target: Target) -> np.ndarray:
     tolerance = target.half_width_nm / target.size_nm
-    missed = (said.log_size_mean - np.log(target.size_nm)) / tolerance
-    # Of two that hit, the one that the model is surer of; then the likelier success and shape.
-    cost = missed**2 + (said.log_size_sd / tolerance) ** 2 / 20 + np.logaddexp(0, -said.success_logit)
+    missed = np.abs(said.log_size_mean - np.log(target.size_nm)) / tolerance
+    # Half the tolerance is room to stay where amounts are usual; beyond it each step costs.
+    cost = 4 * np.maximum(missed - 0.5, 0) ** 2 + np.logaddexp(0, -said.success_logit)
     if target.shape is not None:
-        cost = cost - np.log(said.shape_probabilities[:, SHAPES.index(target.shape)] + 1e-6)
+        cost = cost - np.log(said.shape_probabilities[:, SHAPES.index(target.shape)] + 1e-3)
+    if target.max_relative_spread is not None:
+        over = np.log(said.relative_spread / target.max_relative_spread)
+        cost = cost + 4 * np.nan_to_num(np.maximum(over, 0)) ** 2
     return cost

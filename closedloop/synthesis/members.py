@@ -1,12 +1,11 @@
-"""Which experiments the model learns from, how they count, and which member of the ensemble leaves which of them
-out."""
+"""Which experiments the model learns from, how they count, and what is learned of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from closedloop.recipes import Experiment, FailureCause
+from closedloop.recipes import Experiment, FailureCause, Shape
 from closedloop.synthesis.errors import TooFewExperiments
 from closedloop.synthesis.network import SHAPES
 from closedloop.synthesis.training import Labels
@@ -14,6 +13,9 @@ from closedloop.synthesis.training import Labels
 LEAST_EXPERIMENTS = 3
 # Sizes closer together than this (standard deviation of ln size) are not stretched to unit scale.
 _LEAST_SCALE = 0.05
+# Gu et al. hold sizes from fewer particles than this for less certain.
+MANY_PARTICLES = 300
+FEW_PARTICLES_DOUBT = 3.0
 
 
 @dataclass(frozen=True)
@@ -54,39 +56,22 @@ def scale_of(experiments: Sequence[Experiment]) -> Scale:
 def labels(experiments: Sequence[Experiment], weights: np.ndarray, scale: Scale) -> Labels:
     """Standardised outcomes; NaN and -1 where nothing is known."""
     sizes = np.array([_size(e) or np.nan for e in experiments])
-    shapes = [-1 if e.outcome.shape is None else SHAPES.index(e.outcome.shape) for e in experiments]
+    shapes = [-1 if (shape := _shape(e)) is None else SHAPES.index(shape) for e in experiments]
     success = [-1.0 if e.outcome.success is None else float(e.outcome.success) for e in experiments]
+    spreads = np.array([_relative_spread(e) or np.nan for e in experiments])
     return Labels(
         ((np.log(sizes) - scale.centre) / scale.scale).astype(np.float32),
         np.array(shapes, dtype=np.int64),
+        np.log(spreads).astype(np.float32),
         np.array(success, dtype=np.float32),
         (weights / weights.mean()).astype(np.float32),
     )
 
 
-def assign_folds(
-    experiments: Sequence[Experiment], members: int, seed: int, known: Mapping[str, int]
-) -> tuple[np.ndarray, dict[str, int]]:
-    """Which member leaves out which experiment (n,), and the fold of each source.
-
-    A source stays together, so that held-out errors are those on sources nobody has seen. What is new to a model that
-    is trained further (``known``: the folds it was trained on) is spread over the folds, as its next experiments will
-    have siblings among these; so is everything where there are too few sources to leave some out.
-    """
-    rng = np.random.default_rng(seed)
-    sources = [e.source for e in experiments]
-    counts = {source: sources.count(source) for source in dict.fromkeys(sources) if source is not None}
-    folds = dict(known)
-    if not known and len(counts) >= 2 * members:
-        load = np.zeros(members)
-        order = [list(counts)[i] for i in rng.permutation(len(counts))]
-        for source in sorted(order, key=lambda name: -counts[name]):
-            folds[source] = int(load.argmin())
-            load[folds[source]] += counts[source]
-    spread = [i for i, source in enumerate(sources) if source is None or source not in folds]
-    assigned = np.array([folds.get(source, 0) if source is not None else 0 for source in sources], dtype=np.int64)
-    assigned[spread] = rng.permutation(len(spread)) % members
-    return assigned, folds
+def doubts(experiments: Sequence[Experiment]) -> np.ndarray:
+    """How much more noise (variance) a size holds than one from `MANY_PARTICLES`, (n,); 1 where no count is known."""
+    counts = [e.outcome.particle_count for e in experiments]
+    return np.array([1.0 if count is None or count >= MANY_PARTICLES else FEW_PARTICLES_DOUBT for count in counts])
 
 
 def _size(experiment: Experiment) -> float | None:
@@ -94,3 +79,13 @@ def _size(experiment: Experiment) -> float | None:
     if experiment.outcome.failure_cause is FailureCause.WRONG_PRODUCT:
         return None
     return experiment.outcome.size_nm
+
+
+def _shape(experiment: Experiment) -> Shape | None:
+    """The shape to learn from, as `_size`."""
+    return None if experiment.outcome.failure_cause is FailureCause.WRONG_PRODUCT else experiment.outcome.shape
+
+
+def _relative_spread(experiment: Experiment) -> float | None:
+    size, spread = _size(experiment), experiment.outcome.size_std_nm
+    return None if size is None or not spread else spread / size

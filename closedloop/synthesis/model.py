@@ -1,35 +1,45 @@
 """The synthesis model as everybody else sees it: recipes in, predictions out; a target in, amounts out.
 
-A predicted ln(size) is a mixture of the transformer ensemble's and of a Gaussian process's over precedents, each with
-the share that its own doubt leaves it (docs/decisions/0020). Leaves the network to `network`, learning to `training`,
-files to `storage`.
+A predicted ln(size) is a blend of three parts: extra-trees, a Gaussian process over precedents and the transformer
+ensemble (docs/decisions/0028). Leaves the parts to `parts`, the network to `network` and `training`, the chance of
+success to `success`, files to `storage`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
-from scipy.special import expit, log_softmax, logit
+from scipy.special import expit, log_softmax
 
 from closedloop.chemistry.descriptors import describe_product, describe_substance
 from closedloop.recipes import Experiment, Recipe, Target
 from closedloop.recipes.fields import ReadOnly
-from closedloop.synthesis.calibration import Calibration
-from closedloop.synthesis.members import Scale, assign_folds, labels, scale_of, usable
+from closedloop.synthesis.blend import Blend
+from closedloop.synthesis.calibration import Calibration, scales
+from closedloop.synthesis.members import Scale, doubts, labels, scale_of, usable
 from closedloop.synthesis.network import SHAPES, Network, Settings
-from closedloop.synthesis.precedents import Precedents, group_features
-from closedloop.synthesis.prediction import PredictedArrays, Prediction
+from closedloop.synthesis.parts import Parts
+from closedloop.synthesis.precedents import group_features
+from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
+from closedloop.synthesis.regimes import LeftOut
+from closedloop.synthesis.success import SuccessModel
 from closedloop.synthesis.tokens import Arrays, Vocabulary, canonical_name
 from closedloop.synthesis.training import Labels, Progress, Schedule, shared, to_tokens, train
 
+if TYPE_CHECKING:
+    from closedloop.synthesis.design import Design
+
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "cdse2022.safetensors"
-# The chance of success where no failure was ever seen: ignorance, not optimism.
-PRIOR_SUCCESS = 0.5
 FINE_TUNING = Schedule(steps=100, learning_rate=1e-3)
+# The transformer's share in shape probabilities; forest and precedents have as much each.
+SHAPE_SHARE = 1 / 3
+# A recipe is outside the model's experience if this share of the recipes that were held out as new were more like what
+# the model knew.
+_UNLIKE = 0.95
 _CHUNK = 512
 _CPU = torch.device("cpu")
 
@@ -42,44 +52,47 @@ class Priors:
     success: float | None
 
     @classmethod
-    def of(cls, known: Labels) -> Self:
+    def of(cls, known: Labels, success: SuccessModel) -> Self:
         seen = known.shape[known.shape >= 0]
         shape = None
         if len(np.unique(seen)) < 2:
             counts = np.bincount(seen, minlength=len(SHAPES)) + 1.0
             shape = tuple((counts / counts.sum()).tolist())
-        both = (known.success == 0).any() and (known.success == 1).any()
-        return cls(shape, None if both else PRIOR_SUCCESS)
+        return cls(shape, float(expit(success.offset)) if success.trees is None else None)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        said = []
-        if self.shape is not None:
-            said.append("shape: a prior, for the experiments that the model learned from name fewer than two shapes")
-        if self.success is not None:
-            said.append(f"success: a prior of {self.success:g}, for the model has not seen both successes and failures")
-        return tuple(said)
+        if self.shape is None:
+            return ()
+        return ("shape: a prior, for the experiments that the model learned from name fewer than two shapes",)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Everything that a model consists of. ``origins``: where each precedent comes from, in the parts' order;
+    ``outside_below``: the likeness under which a recipe is outside the model's experience."""
+
+    vocabulary: Vocabulary
+    network: Network
+    parts: Parts
+    blend: Blend
+    success: SuccessModel
+    scale: Scale
+    priors: Priors
+    left_out: LeftOut
+    origins: tuple[Precedent, ...]
+    outside_below: float
+    description: str
 
 
 class SynthesisModel:
     """Make one with `fit`, `load` or `default`; it is never changed afterwards, `fine_tune` returns another."""
 
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        network: Network,
-        precedents: Precedents,
-        calibration: Calibration,
-        scale: Scale,
-        priors: Priors,
-        folds: dict[str, int],
-        description: str,
-        doubt: float,
-    ) -> None:
-        """``doubt`` is the transformer's mean squared error on experiments held out from it, in standardised units."""
-        self.vocabulary, self.network, self.precedents = vocabulary, network.eval(), precedents
-        self.calibration, self.scale, self.priors, self.doubt = calibration, scale, priors, doubt
-        self.folds, self.description = folds, description
+    def __init__(self, learned: Learned) -> None:
+        self.learned = learned
+        self.network = learned.network.eval()
+        self.vocabulary, self.scale, self.priors = learned.vocabulary, learned.scale, learned.priors
+        self.description = learned.description
 
     @classmethod
     def fit(
@@ -99,15 +112,14 @@ class SynthesisModel:
         ``progress`` is called with a fraction and a sentence. Raises `TooFewExperiments`.
         """
         chosen, weight = usable(experiments, weights)
-        settings, schedule = settings or Settings(), schedule or Schedule.of(len(chosen))
-        recipes = [e.recipe for e in chosen]
-        vocabulary = Vocabulary.of(recipes)
+        settings, schedule = settings or Settings(), schedule or Schedule.of(len(_with_outcome(chosen)))
+        vocabulary = Vocabulary.of([e.recipe for e in chosen])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = Network(settings, len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale)
-        return cls._trained(
-            vocabulary, network, chosen, weight, {}, scale_of(chosen), schedule, seed, device, progress, "fitted"
-        )
+        left_out = LeftOut.of(_with_outcome(chosen), seed)
+        start = _Start(vocabulary, network, scale_of(chosen), left_out, "fitted")
+        return cls._trained(start, chosen, weight, schedule, seed, device, progress)
 
     def fine_tune(
         self,
@@ -121,8 +133,8 @@ class SynthesisModel:
     ) -> Self:
         """A new model that started from this one and learned from these experiments; this one stays as it is.
 
-        Give literature and a lab's own experiments together, the latter with the larger ``weights``: precedents are
-        replaced by what is given here. Chemicals that are new get places of their own in the vocabulary.
+        Give literature and a lab's own experiments together, the latter with the larger ``weights``: trees and
+        precedents are replaced by what is given here. Chemicals that are new get places of their own in the vocabulary.
         """
         chosen, weight = usable(experiments, weights)
         vocabulary = self.vocabulary.extended([e.recipe for e in chosen])
@@ -134,122 +146,113 @@ class SynthesisModel:
         new = len(vocabulary.chemicals) - len(self.vocabulary.chemicals)
         state["identity.weight"] = torch.cat([identity, identity[:, :1].expand(-1, new, -1)], 1)
         network.load_state_dict(state)
-        return self._trained(
-            vocabulary,
-            network,
-            chosen,
-            weight,
-            self.folds,
-            self.scale,
-            schedule or FINE_TUNING,
-            seed,
-            device,
-            progress,
-            "fine-tuned",
-        )
+        start = _Start(vocabulary, network, self.scale, self.learned.left_out, "fine-tuned")
+        return self._trained(start, chosen, weight, schedule or FINE_TUNING, seed, device, progress)
 
     @classmethod
     def _trained(
         cls,
-        vocabulary: Vocabulary,
-        network: Network,
+        start: "_Start",
         experiments: list[Experiment],
         weight: np.ndarray,
-        folds: dict[str, int],
-        scale: Scale,
         schedule: Schedule,
         seed: int,
         device: str,
         progress: Progress | None,
-        verb: str,
     ) -> Self:
+        def said(first: float, last: float) -> Progress:
+            return lambda part, words: progress(first + (last - first) * part, words) if progress else None
+
         where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        arrays = vocabulary.encode([e.recipe for e in experiments])
+        words, network, scale = start.vocabulary, start.network, start.scale
+        failures = sum(e.outcome.success is False for e in experiments)
+        success = _success(experiments, weight, seed, said(0.0, 0.1))
+        # What follows asks what came out, so that it learns from experiments which say so.
         known = labels(experiments, weight, scale)
-        members = network.settings.members
-        assigned, folds = assign_folds(experiments, members, seed, folds)
-        held_out = assigned == np.arange(members)[:, None]
+        told = np.flatnonzero(np.isfinite(known.size) | (known.shape >= 0))
+        experiments, known = [experiments[i] for i in told], known.rows(told)
+        arrays, doubt = words.encode([e.recipe for e in experiments]), doubts(experiments)
+        parts = Parts.fit(words, arrays, experiments, known, doubt, seed, said(0.1, 0.3))
         sized = np.flatnonzero(np.isfinite(known.size))
-        features = group_features(arrays.rows(sized), len(vocabulary.chemicals))
-        if progress:
-            progress(0.0, f"comparing {len(sized)} precedents")
-        precedents = Precedents.fit(
-            features, known.size[sized].astype(float), known.weight[sized].astype(float), assigned[sized]
-        )
         # The network learns sizes as the lab that weighs most would have measured them.
-        known.size[sized] = precedents.values.float().numpy()
+        known.size[sized] = parts.precedents.values.float().numpy()
+        members = network.settings.members
+        held_out = start.left_out.members(experiments, members)
         network.to(where)
-        train(network, arrays, known, held_out, seed=seed, schedule=schedule, device=where, progress=progress)
+        train(network, arrays, known, held_out, seed=seed, schedule=schedule, device=where, progress=said(0.3, 0.8))
         network.to(_CPU).eval()
-        description = (
-            f"{verb} on {len(experiments)} experiments, {len(sized)} of them with a size, "
-            f"{int((known.success == 0).sum())} failures; seed {seed}"
+        own = [experiments[i] for i in sized]
+        tried = parts.held_out(
+            arrays.rows(sized),
+            own,
+            doubt[sized],
+            known.weight[sized].astype(float),
+            start.left_out,
+            _heads(network, arrays.rows(sized)).size,
+            ~held_out[:, sized],
+            seed,
+            said(0.8, 1.0),
         )
-        unscaled = Calibration.of(np.zeros(0))
-        made = cls(vocabulary, network, precedents, unscaled, scale, Priors.of(known), folds, description, doubt=1.0)
-        made.calibration, made.doubt = made._held_out(arrays.rows(sized), assigned[sized], known.size[sized])
-        return made
-
-    def _held_out(self, arrays: Arrays, folds: np.ndarray, size: np.ndarray) -> tuple[Calibration, float]:
-        """Calibration and doubt from errors on experiments that neither the member nor the precedents had seen."""
-        heads = self._heads(arrays)
-        rows = np.arange(len(arrays))
-        mean, noise = heads.size[folds, rows], heads.variance[folds, rows]
-        doubt = float(((size - mean) ** 2).mean())
-        others = heads.size.copy()
-        others[folds, rows] = np.nan
-        spread = np.nanvar(others, axis=0) if len(others) > 1 else np.zeros(len(rows))
-        similar, variance = self.precedents.left_out(folds)
-        mixed = _Mixture.of(mean, spread, noise, similar, variance, 0.0, doubt)
-        return Calibration.of((size - mixed.mean) / np.sqrt(mixed.epistemic + mixed.aleatoric)), doubt
-
-    @torch.no_grad()
-    def _heads(self, arrays: Arrays) -> "_Members":
-        heads = self.network(shared(to_tokens(arrays, _CPU), self.network.settings.members))
-        return _Members(
-            heads.size.double().numpy(),
-            heads.log_variance.double().exp().numpy(),
-            heads.shape.double().numpy(),
-            heads.success.double().numpy(),
+        blend = Blend.of(
+            tried, known.size[sized].astype(float), known.weight[sized].astype(float), scale.centre, scale.scale
+        )
+        outside = float(np.quantile(tried[-1].nearest, 1 - _UNLIKE)) if tried else 0.0
+        description = (
+            f"{start.verb} on {len(experiments)} experiments with an outcome, {len(sized)} of them with a size, and "
+            f"{failures} failures; seed {seed}"
+        )
+        origins = tuple(Precedent(e.source, e.recipe.product, e.outcome.size_nm or np.nan, 1.0) for e in own)
+        priors = Priors.of(known, success)
+        return cls(
+            Learned(words, network, parts, blend, success, scale, priors, start.left_out, origins, outside, description)
         )
 
     def predict_arrays(self, recipes: Sequence[Recipe]) -> PredictedArrays:
         """The numbers alone, for those who ask of thousands; see `PredictedArrays`."""
-        parts = [self._chunk(recipes[start : start + _CHUNK]) for start in range(0, len(recipes), _CHUNK)]
-        if not parts:
-            nothing = np.zeros(0)
-            return PredictedArrays(nothing, nothing, nothing, nothing, nothing, np.zeros((0, len(SHAPES))))
-        names = PredictedArrays.__dataclass_fields__
-        return PredictedArrays(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        parts = [self._chunk(recipes[start : start + _CHUNK])[0] for start in range(0, len(recipes), _CHUNK)]
+        return PredictedArrays.together(parts)
 
-    def _chunk(self, recipes: Sequence[Recipe]) -> PredictedArrays:
+    def _chunk(self, recipes: Sequence[Recipe]) -> tuple[PredictedArrays, np.ndarray, np.ndarray]:
+        """The numbers, the intervals' widths (n, levels), and the likeness to the nearest precedent (n,)."""
+        learned = self.learned
         arrays = self.vocabulary.encode(recipes)
-        heads = self._heads(arrays)
-        similar, variance, noise = self.precedents.predict(group_features(arrays, len(self.vocabulary.chemicals)))
-        mixed = _Mixture.of(
-            heads.size.mean(0), heads.size.var(0), heads.variance.mean(0), similar, variance, noise, self.doubt
-        )
-        unit = self.scale.scale * self.calibration.scale
-        if self.priors.success is not None:
-            success = np.full(len(recipes), logit(self.priors.success))
+        heads = _heads(self.network, arrays)
+        inputs = learned.parts.columns(arrays)
+        products = [recipe.product for recipe in recipes]
+        said, shapes = learned.parts.said(arrays, inputs, products, heads.size.mean(0))
+        blended = learned.blend(said)
+        spread = self.scale.scale * blended.spread * scales(blended.widths)
+        noise = self.scale.scale * blended.noise * scales(blended.widths)
+        log_spread = heads.log_spread.mean(0)
+        by_trees = learned.parts.log_spread(inputs)
+        if shapes is not None:
+            shapes = (1 - SHAPE_SHARE) * shapes + SHAPE_SHARE * np.exp(log_softmax(heads.shape, -1)).mean(0)
         else:
-            success = logit(np.clip(expit(heads.success).mean(0), 1e-4, 1 - 1e-4))
-        if self.priors.shape is not None:
-            shapes = np.tile(self.priors.shape, (len(recipes), 1))
-        else:
-            shapes = np.exp(log_softmax(heads.shape, -1)).mean(0)
-        return PredictedArrays(
-            self.scale.centre + self.scale.scale * mixed.mean,
-            unit * np.sqrt(mixed.epistemic + mixed.aleatoric),
-            unit * np.sqrt(mixed.epistemic),
-            unit * np.sqrt(mixed.aleatoric),
-            success,
+            shapes = np.tile(np.asarray(self.priors.shape), (len(recipes), 1))
+        numbers = PredictedArrays(
+            self.scale.centre + self.scale.scale * blended.mean,
+            spread,
+            np.sqrt(np.maximum(spread**2 - noise**2, 0)),
+            noise,
+            learned.success.logits(recipes),
             shapes / shapes.sum(1, keepdims=True),
+            np.full(len(recipes), np.nan) if by_trees is None else np.exp((by_trees + log_spread) / 2),
         )
+        return numbers, blended.widths, said.nearest
 
     def predict(self, recipes: Sequence[Recipe]) -> list[Prediction]:
         """One `Prediction` for each recipe, in order."""
-        arrays = self.predict_arrays(recipes)
+        found: list[Prediction] = []
+        for start in range(0, len(recipes), _CHUNK):
+            chunk = recipes[start : start + _CHUNK]
+            found += self._predictions(chunk, *self._chunk(chunk))
+        return found
+
+    def _predictions(
+        self, recipes: Sequence[Recipe], arrays: PredictedArrays, widths: np.ndarray, nearest: np.ndarray
+    ) -> list[Prediction]:
+        outside = nearest < self.learned.outside_below
+        general = (*self.priors.warnings, *self.learned.success.warnings)
         return [
             Prediction(
                 float(np.exp(arrays.log_size_mean[i])),
@@ -257,11 +260,34 @@ class SynthesisModel:
                 float(arrays.epistemic_log_sd[i]),
                 ReadOnly(dict(zip(SHAPES, arrays.shape_probabilities[i].tolist(), strict=True))),
                 float(expit(arrays.success_logit[i])),
-                (*self._unknowns(recipe), *self.priors.warnings),
-                self.calibration,
+                None if np.isnan(arrays.relative_spread[i]) else float(arrays.relative_spread[i]),
+                bool(outside[i]),
+                (*self._unknowns(recipe), *(self._unlike(recipe) if outside[i] else ()), *general),
+                Calibration(widths[i]),
             )
             for i, recipe in enumerate(recipes)
         ]
+
+    def predict_shape(self, recipes: Sequence[Recipe], sizes_nm: Sequence[float]) -> np.ndarray:
+        """Shape probabilities (n, 11) of products whose size is known, as after a measurement of size alone."""
+        arrays = self.vocabulary.encode(recipes)
+        standardised = (np.log(np.asarray(sizes_nm, dtype=float)) - self.scale.centre) / self.scale.scale
+        found = self.learned.parts.shapes_given_size(self.learned.parts.columns(arrays), standardised)
+        told = self.predict_arrays(recipes).shape_probabilities
+        return told if found is None else (found + told) / 2
+
+    def nearest_precedents(self, recipe: Recipe, count: int = 3) -> list[Precedent]:
+        """The experiments that the recipe is most like among those the model learned from, the likest first."""
+        arrays = self.vocabulary.encode([recipe])
+        parts = self.learned.parts
+        likeness = parts.precedents.similarity(group_features(arrays, parts.vocabulary))[0]
+        order = np.argsort(-likeness, kind="stable")[:count]
+        return [replace(self.learned.origins[i], likeness=float(likeness[i])) for i in order]
+
+    def _unlike(self, recipe: Recipe) -> list[str]:
+        (nearest,) = self.nearest_precedents(recipe, 1)
+        named = f"{nearest.product} of {nearest.size_nm:.3g} nm ({nearest.source or 'unknown source'})"
+        return [f"outside the model's experience: the nearest precedent is {named}"]
 
     def _unknowns(self, recipe: Recipe) -> list[str]:
         said = []
@@ -280,11 +306,16 @@ class SynthesisModel:
     def design_amounts(self, recipe: Recipe, target: Target, *, seed: int = 0) -> Recipe:
         """The same chemicals and conditions with the amounts (mmol) that should meet the target, within its limits.
 
+        Amounts that are not given are designed, the given ones stay; where all are given, all are designed afresh.
         Raises `DesignError` where the recipe contradicts the target (another product, a chemical that is not allowed).
         """
-        from closedloop.synthesis.design import design
+        return self.designs(recipe, target, 1, seed=seed)[0].recipe
 
-        return design(self, recipe, target, seed=seed)
+    def designs(self, recipe: Recipe, target: Target, count: int = 3, *, seed: int = 0) -> "list[Design]":
+        """Up to ``count`` distinct ways to weigh the recipe, the best first; see `design_amounts`."""
+        from closedloop.synthesis.design import designs
+
+        return designs(self, recipe, target, count, seed=seed)
 
     def save(self, path: str | Path) -> None:
         """One safetensors file with everything in it; appears whole or not at all."""
@@ -306,59 +337,50 @@ class SynthesisModel:
 
     def with_description(self, description: str) -> "SynthesisModel":
         """The same model under another description."""
-        return SynthesisModel(
-            self.vocabulary,
-            self.network,
-            self.precedents,
-            self.calibration,
-            self.scale,
-            self.priors,
-            self.folds,
-            description,
-            self.doubt,
-        )
+        return SynthesisModel(replace(self.learned, description=description))
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What training starts from."""
+
+    vocabulary: Vocabulary
+    network: Network
+    scale: Scale
+    left_out: LeftOut
+    verb: str
+
+
+def _with_outcome(experiments: Sequence[Experiment]) -> list[Experiment]:
+    return [e for e in experiments if e.outcome.size_nm is not None or e.outcome.shape is not None]
+
+
+def _success(experiments: Sequence[Experiment], weight: np.ndarray, seed: int, progress: Progress) -> SuccessModel:
+    """From all that worked or failed; what has a size and says nothing of success has worked."""
+    progress(0.0, "learning what fails")
+    told = [i for i, e in enumerate(experiments) if e.outcome.success is not None or e.outcome.size_nm is not None]
+    return SuccessModel.fit(
+        [experiments[i].recipe for i in told],
+        [experiments[i].outcome.success is not False for i in told],
+        weight[told],
+        [experiments[i].source for i in told],
+        seed,
+    )
 
 
 @dataclass(frozen=True)
 class _Members:
-    """Heads of k members for n recipes: size and its variance (k, n), shape (k, n, 11) and success (k, n) logits."""
+    """Heads of k members for n recipes: size and ln(relative spread) (k, n), shape logits (k, n, 11)."""
 
     size: np.ndarray
-    variance: np.ndarray
+    log_spread: np.ndarray
     shape: np.ndarray
-    success: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Mixture:
-    """The two halves put together; standardised units, each (n,)."""
-
-    mean: np.ndarray
-    epistemic: np.ndarray
-    aleatoric: np.ndarray
-
-    @classmethod
-    def of(
-        cls,
-        transformer: np.ndarray,
-        spread: np.ndarray,
-        residual: np.ndarray,
-        similar: np.ndarray,
-        variance: np.ndarray,
-        noise: np.ndarray | float,
-        doubt: float,
-    ) -> "_Mixture":
-        """``spread`` and ``residual``: the members' disagreement and the variance that they predict; ``variance`` and
-        ``noise``: the process's. Shares are inversely proportional to the variances (``doubt`` for the transformer):
-        among siblings the precedents decide, far from all of them both have their say."""
-        process = variance + noise
-        share = process / (process + doubt)
-        between = share * (1 - share) * (transformer - similar) ** 2
-        return cls(
-            share * transformer + (1 - share) * similar,
-            share * spread + (1 - share) * variance + between,
-            share * residual + (1 - share) * noise,
-        )
+@torch.no_grad()
+def _heads(network: Network, arrays: Arrays) -> _Members:
+    heads = network(shared(to_tokens(arrays, _CPU), network.settings.members))
+    return _Members(heads.size.double().numpy(), heads.log_spread.double().numpy(), heads.shape.double().numpy())
 
 
 @lru_cache(maxsize=1)

@@ -24,7 +24,7 @@ NO_SHAPE = len(SHAPES)
 class Settings:
     """The network's form."""
 
-    members: int = 5
+    members: int = 6
     width: int = 32
     heads: int = 4
     layers: int = 2
@@ -54,13 +54,14 @@ class Tokens:
 
 @dataclass
 class Heads:
-    """Standardised log size (k, n) and the logarithm of its variance (k, n); shape (k, n, 11) and success (k, n) as
-    logits; standardised log amount (k, n, r), of no reagent unless asked for; representation (k, n, w)."""
+    """Standardised log size (k, n) and the logarithm of its variance (k, n); shape (k, n, 11) as logits; logarithm of
+    the relative spread of the particles' sizes (k, n); standardised log amount (k, n, r), of no reagent unless asked
+    for; representation (k, n, w)."""
 
     size: Tensor
     log_variance: Tensor
     shape: Tensor
-    success: Tensor
+    log_spread: Tensor
     amount: Tensor
     representation: Tensor
 
@@ -102,8 +103,14 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(scale * torch.randn(members, codes, width))
 
     def forward(self, codes: Tensor) -> Tensor:
-        members = torch.arange(len(self.weight), device=codes.device).reshape(-1, *[1] * (codes.dim() - 1))
-        return self.weight[members, codes]
+        return _rows(self.weight, codes)
+
+
+def _rows(tables: Tensor, codes: Tensor) -> Tensor:
+    """Tables (k, c, w) and codes (k, n, …) -> (k, n, …, w); as one table, whose gradient is far cheaper."""
+    k, c, w = tables.shape
+    first = c * torch.arange(k, device=codes.device).reshape(-1, *[1] * (codes.dim() - 1))
+    return functional.embedding(codes + first, tables.reshape(k * c, w))
 
 
 class Layer(nn.Module):
@@ -174,7 +181,7 @@ class Network(nn.Module):
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
         self.norm = Norm(k, w)
         self.size_head, self.shape_head = Linear(k, w, 2, scale=0.3), Linear(k, w, len(SHAPES), scale=0.3)
-        self.success_head, self.amount_head = Linear(k, w, 1, scale=0.3), Linear(k, w, 1, scale=0.3)
+        self.spread_head, self.amount_head = Linear(k, w, 1, scale=0.3), Linear(k, w, 1, scale=0.3)
 
     def forward(self, tokens: Tokens, *, amounts: bool = False) -> Heads:
         """``amounts``: whether to compute the amount head too, which needs every token to the end."""
@@ -189,7 +196,7 @@ class Network(nn.Module):
             size[..., 0],
             size[..., 1].clamp(-6, 3),
             self.shape_head(cls),
-            self.success_head(cls)[..., 0],
+            self.spread_head(cls)[..., 0],
             self.amount_head(x[:, :, always:])[..., 0] if amounts else x.new_zeros(*x.shape[:2], 0),
             cls,
         )
@@ -232,16 +239,14 @@ class Network(nn.Module):
         amounts = self.amount_out(functional.gelu(self.amount_in(features))) * known[..., None]
         table = self.chemical(t.chemical_table)
         table = torch.where(t.known_chemical[None, :, None], table, self.unknown_chemical.weight)
-        members = torch.arange(len(table), device=table.device)[:, None, None]
-        x = table[members, t.chemical] + self.identity(t.identity)
+        x = _rows(table, t.chemical) + self.identity(t.identity)
         x = x + self.role(t.role) + self.vessel(t.vessel) + self.amount_state(t.state) + amounts
         return x, present
 
     def _product(self, t: Tokens) -> Tensor:
         table = self.product(t.product_table)
         table = torch.where(t.known_product[None, :, None], table, self.unknown_product.weight)
-        members = torch.arange(len(table), device=table.device)[:, None]
-        return table[members, t.product][:, :, None]
+        return _rows(table, t.product)[:, :, None]
 
     def _conditions(self, t: Tokens) -> Tensor:
         which = torch.eye(len(CONDITIONS), device=t.conditions.device).expand(*t.conditions.shape, -1)

@@ -1,5 +1,5 @@
 """Similarity to precedents: a Gaussian process on what was done, which interpolates among siblings where a network
-trained on a few hundred recipes cannot, and knows how far from them a new recipe lies.
+trained on a few thousand recipes cannot, and knows how far from them a new recipe lies.
 
 The kernel is a sum of products of Matérn kernels (nu = 3/2), each over one group of inputs: conditions, amounts by
 chemical, the mixture that they make (so that a ligand never used before is like those that it resembles), product.
@@ -8,6 +8,7 @@ Formulas: Rasmussen and Williams, "Gaussian Processes for Machine Learning", MIT
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -20,17 +21,20 @@ GROUPS = ("conditions", "amounts", "mixture", "product")
 _TERMS = (
     ("conditions", "amounts", "product"),
     ("conditions", "mixture", "product"),
-    ("conditions", "product"),
-    ("amounts", "product"),
+    ("product",),
+    ("conditions", "mixture"),
+    ("amounts",),
 )
 # log(1 + 5 a): a tenth of a mmol still counts, forty mmol of solvent do not drown it.
-_AMOUNT_SLOPE = 5.0
+AMOUNT_SLOPE = 5.0
 _JITTER = 1e-6
 _SINGLE = ("log_scales", "log_noise", "mean", "values", "relative_noise")
 # Prior variance, in standardised units, of how much one lab's sizes differ from another's by a constant.
 _OFFSET_VARIANCE = 0.5
-# Hyperparameters are learned on at most so many experiments, drawn evenly; all of them are precedents.
-_MOST_FOR_LEARNING = 1200
+# Hyperparameters are learned on at most so many experiments, drawn at random; all of them are precedents.
+_MOST_FOR_LEARNING = 800
+_STEPS = 45
+_FASTEST = 0.3
 
 
 def group_features(arrays: Arrays, chemicals: int) -> dict[str, np.ndarray]:
@@ -40,8 +44,8 @@ def group_features(arrays: Arrays, chemicals: int) -> dict[str, np.ndarray]:
     """
     known = (arrays.state == KNOWN) & (arrays.chemical > 0)
     unknown = (arrays.state != KNOWN) & (arrays.chemical > 0)
-    typical = np.log1p(_AMOUNT_SLOPE)
-    level = np.where(known, np.log1p(_AMOUNT_SLOPE * np.exp(arrays.log_amount)), np.where(unknown, typical, 0.0))
+    typical = np.log1p(AMOUNT_SLOPE)
+    level = np.where(known, np.log1p(AMOUNT_SLOPE * np.exp(arrays.log_amount)), np.where(unknown, typical, 0.0))
     n = len(arrays)
     amounts = np.zeros((n, chemicals + 1))
     column = np.where(arrays.identity > 0, arrays.identity - 1, chemicals)
@@ -58,14 +62,27 @@ def group_features(arrays: Arrays, chemicals: int) -> dict[str, np.ndarray]:
     }
 
 
+@dataclass(frozen=True)
+class Similar:
+    """What the precedents say of n recipes, standardised: the mean, the variance of its error, the noise's variance,
+    and how much the recipe resembles the nearest precedent (``nearest``: a correlation); (n,) each. ``also`` (n, k):
+    what the same process says of other values."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    noise: np.ndarray
+    nearest: np.ndarray
+    also: np.ndarray
+
+
 @dataclass
 class Precedents:
     """A fitted process over standardised values; every tensor is float64 on the CPU.
 
     ``features``: group -> (n, d). ``log_lengths``: group -> (d,) for conditions, (1,) for the others. ``log_scales``
-    (terms,), ``log_noise`` (), ``mean`` (), ``values`` (n,), ``relative_noise`` (n,): 1 over an experiment's weight.
-    ``offset`` is by how much the experiments that weigh least differ from those that weigh most (0 if all weigh alike);
-    ``values`` are without it.
+    (terms,), ``log_noise`` (), ``mean`` (), ``values`` (n,), ``relative_noise`` (n,): an experiment's doubt over its
+    weight. ``offset`` is by how much the experiments that weigh least differ from those that weigh most (0 if all weigh
+    alike); ``values`` are without it.
     """
 
     features: dict[str, Tensor]
@@ -83,33 +100,36 @@ class Precedents:
         features: dict[str, np.ndarray],
         values: np.ndarray,
         weight: np.ndarray,
-        folds: np.ndarray | None = None,
+        doubt: np.ndarray | None = None,
         *,
-        steps: int = 80,
-    ) -> "Precedents":
-        """Hyperparameters by the mean of the marginal likelihood, which says how siblings resemble each other, and of
-        the likelihood of each fold (n,) predicted without it, which says what is known of a new source; a weak prior
-        keeps lengths from running away. Without ``folds``: by the former alone.
+        seed: int = 0,
+    ) -> Self:
+        """Hyperparameters by the marginal likelihood; a weak prior keeps lengths from running away.
+
+        ``doubt`` (n,), 1 unless given: how much more noise (variance) a value holds than one that was measured well.
 
         Experiments that weigh less than the rest (literature beside a lab's own) may differ from them by a constant, as
         calibrations and stirrers do: it is estimated together with everything else, and taken off ``values``.
         """
         tensors = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in features.items()}
-        y = torch.as_tensor(values, dtype=torch.float64)
         process = cls(
             tensors,
             {
-                name: torch.full((tensors[name].shape[1] if name == "conditions" else 1,), start, dtype=torch.float64)
-                for name, start in zip(GROUPS, (0.0, 1.0, 0.0, 0.0), strict=True)
+                name: torch.full(
+                    (value.shape[1] if name == "conditions" else 1,),
+                    0.0 if name == "conditions" else _typical_log_distance(value) - 1,
+                    dtype=torch.float64,
+                )
+                for name, value in tensors.items()
             },
             torch.full((len(_TERMS),), math.log(0.3), dtype=torch.float64),
             torch.tensor(math.log(0.05), dtype=torch.float64),
             torch.zeros((), dtype=torch.float64),
-            y,
-            torch.as_tensor(1 / weight, dtype=torch.float64),
+            torch.as_tensor(values, dtype=torch.float64),
+            torch.as_tensor((1.0 if doubt is None else doubt) / weight, dtype=torch.float64),
         )
         foreign = torch.as_tensor(np.sqrt(1 - weight / weight.max()), dtype=torch.float64)
-        process._learn(steps, foreign, folds)
+        process._learn(foreign, seed)
         process._solve(foreign)
         if foreign.any():
             process.offset = float(_OFFSET_VARIANCE * foreign @ process._weights)
@@ -117,9 +137,10 @@ class Precedents:
             process._solve()
         return process
 
-    def _learn(self, steps: int, foreign: Tensor, folds: np.ndarray | None) -> None:
+    def _learn(self, foreign: Tensor, seed: int) -> None:
         n = len(self.values)
-        some = torch.linspace(0, n - 1, min(n, _MOST_FOR_LEARNING)).round().long()
+        drawn = np.random.default_rng(seed).permutation(n)[:_MOST_FOR_LEARNING]
+        some = torch.as_tensor(np.sort(drawn))
         features = {name: value[some] for name, value in self.features.items()}
         y, relative = self.values[some], self.relative_noise[some]
         offset = _OFFSET_VARIANCE * torch.outer(foreign[some], foreign[some])
@@ -127,20 +148,16 @@ class Precedents:
         start = [value.clone() for value in free]
         for value in free:
             value.requires_grad_(True)
-        squares = {name: _squares(features[name], features[name], split=name == "conditions") for name in GROUPS}
-        blocks = []
-        if folds is not None:
-            blocks = [torch.as_tensor(np.flatnonzero(folds[some.numpy()] == fold)) for fold in np.unique(folds)]
-        optimiser = torch.optim.Adam(free, lr=0.1)
-        for _ in range(steps):
-            covariance = self._sum(squares) + torch.diag(self.log_noise.exp() * relative + _JITTER) + offset
+        fixed = {name: _squares(value, value) for name, value in features.items() if name != "conditions"}
+        optimiser = torch.optim.Adam(free, lr=_FASTEST, betas=(0.8, 0.98))
+        for step in range(_STEPS):
+            # Siblings are told apart on lengths far below the first ones: fast at first, then settling.
+            optimiser.param_groups[0]["lr"] = _FASTEST * min(1.0, (_STEPS - step) / (0.4 * _STEPS))
+            covariance = self._sum(self._scaled(features, features, fixed))
+            covariance = covariance + torch.diag(self.log_noise.exp() * relative + _JITTER) + offset
             factor = torch.linalg.cholesky(covariance)
             error = (y - self.mean)[:, None]
-            weights = torch.cholesky_solve(error, factor)
-            fit = (error * weights).sum() / 2 + factor.diagonal().log().sum()
-            if blocks:
-                inverse = torch.cholesky_inverse(factor)
-                fit = (fit + sum(_left_out_loss(inverse, weights, block) for block in blocks)) / 2
+            fit = (error * torch.cholesky_solve(error, factor)).sum() / 2 + factor.diagonal().log().sum()
             prior = sum(((value - first) / 2).square().sum() for value, first in zip(free, start, strict=True)) / 2
             optimiser.zero_grad()
             (fit + prior).backward()
@@ -148,12 +165,22 @@ class Precedents:
         for value in free:
             value.requires_grad_(False)
 
-    def _sum(self, squares: dict[str, Tensor]) -> Tensor:
-        """Squared distances of each group, (n, m) or (d, n, m), -> covariance (n, m)."""
-        kernels = {}
+    def _scaled(
+        self, a: dict[str, Tensor], b: dict[str, Tensor], fixed: dict[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Squared distances of each group in its lengths, (n, m); ``fixed`` are some that are known but for them."""
+        scaled = {}
         for name in GROUPS:
-            scaled = squares[name] * (-2 * self.log_lengths[name]).exp().reshape(-1, 1, 1)
-            kernels[name] = _matern(scaled.sum(0))
+            shrink = (-self.log_lengths[name]).exp()
+            if name == "conditions":
+                scaled[name] = _squares(a[name] * shrink, b[name] * shrink)
+            else:
+                scaled[name] = (_squares(a[name], b[name]) if fixed is None else fixed[name]) * shrink.square()
+        return scaled
+
+    def _sum(self, scaled: dict[str, Tensor]) -> Tensor:
+        """Scaled squared distances of each group, (n, m), -> covariance (n, m)."""
+        kernels = {name: _matern(scaled[name]) for name in GROUPS}
         total = torch.zeros_like(kernels["conditions"])
         for scale, term in zip(self.log_scales, _TERMS, strict=True):
             product = kernels[term[0]]
@@ -162,48 +189,63 @@ class Precedents:
             total = total + scale.exp() * product
         return total
 
+    def _covariance(self, features: dict[str, np.ndarray]) -> Tensor:
+        """Between these recipes and the precedents, (m, n), in single precision: see `_Near`."""
+        return self._near(features)
+
     def _solve(self, foreign: Tensor | None = None) -> None:
-        own = {name: _squares(value, value, split=name == "conditions") for name, value in self.features.items()}
-        covariance = self._sum(own) + torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
+        own = self._sum(self._scaled(self.features, self.features))
+        covariance = own + torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
         if foreign is not None:
             covariance = covariance + _OFFSET_VARIANCE * torch.outer(foreign, foreign)
         self._factor = torch.linalg.cholesky(covariance)
         self._weights = torch.cholesky_solve((self.values - self.mean)[:, None], self._factor)[:, 0]
+        self._single = self._factor.float()
+        self._near = _Near.of(self)
 
-    def predict(self, features: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mean (m,), variance of the mean's error (m,) and of the noise (m,), in standardised units."""
-        tensors = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in features.items()}
-        cross = self._sum(
-            {name: _squares(tensors[name], self.features[name], split=name == "conditions") for name in GROUPS}
+    def weights_for(self, values: np.ndarray) -> Tensor:
+        """For `predict`: other values (n, k) of the precedents, each with a mean of zero, under the same process."""
+        return torch.cholesky_solve(torch.as_tensor(values, dtype=torch.float64), self._factor)
+
+    def predict(self, features: dict[str, np.ndarray], also: Tensor | None = None) -> "Similar":
+        """For m recipes, in standardised units; ``also`` (n, k): see `weights_for`."""
+        cross = self._covariance(features)
+        # Variances are sums of squares, for which single precision is enough.
+        explained = torch.linalg.solve_triangular(self._single, cross.T, upper=False).square().sum(0).double()
+        prior = float(self.log_scales.exp().sum())
+        variance = (prior - explained).clamp_min(1e-9)
+        correlation = cross / prior
+        return Similar(
+            (self.mean + cross @ self._weights.float()).double().numpy(),
+            variance.numpy(),
+            np.full(len(cross), float(self.log_noise.exp())),
+            correlation.amax(1).double().numpy(),
+            (cross @ also.float()).double().numpy() if also is not None else np.zeros((len(cross), 0)),
         )
-        mean = self.mean + cross @ self._weights
-        explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False).square().sum(0)
-        variance = (self.log_scales.exp().sum() - explained).clamp_min(1e-9)
-        return mean.numpy(), variance.numpy(), np.full(len(mean), float(self.log_noise.exp()))
 
-    def left_out(self, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance (noise included) of each precedent, predicted without its whole fold; (n,) each.
+    def left_out(self, folds: np.ndarray) -> "Similar":
+        """Each precedent, predicted without its whole fold (n,).
 
         Closed form: with A the inverse of the covariance, the error of fold F is A_FF⁻¹ (A (y - mean))_F and its
         covariance is A_FF⁻¹.
         """
         inverse = torch.cholesky_inverse(self._factor)
-        mean, variance = np.empty(len(self.values)), np.empty(len(self.values))
+        correlation = self._sum(self._scaled(self.features, self.features)) / self.log_scales.exp().sum()
+        noise = (self.log_noise.exp() * self.relative_noise).numpy()
+        n = len(self.values)
+        mean, variance, nearest = np.empty(n), np.empty(n), np.empty(n)
         for fold in np.unique(folds):
             places = np.flatnonzero(folds == fold)
-            inside = torch.as_tensor(places)
+            inside, outside = torch.as_tensor(places), torch.as_tensor(np.flatnonzero(folds != fold))
             block = torch.linalg.inv(inverse[inside][:, inside])
             mean[places] = (self.values[inside] - block @ self._weights[inside]).numpy()
-            variance[places] = block.diagonal().clamp_min(1e-9).numpy()
-        return mean, variance
+            variance[places] = (block.diagonal().numpy() - noise[places]).clip(1e-9)
+            nearest[places] = correlation[inside][:, outside].amax(1).numpy() if len(outside) else 0.0
+        return Similar(mean, variance, noise, nearest, np.zeros((n, 0)))
 
     def similarity(self, features: dict[str, np.ndarray]) -> np.ndarray:
         """Correlation (m, n) of each recipe with each precedent: 1 is the same recipe, 0 is unrelated."""
-        tensors = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in features.items()}
-        cross = self._sum(
-            {name: _squares(tensors[name], self.features[name], split=name == "conditions") for name in GROUPS}
-        )
-        correlation: np.ndarray = (cross / self.log_scales.exp().sum()).numpy()
+        correlation: np.ndarray = (self._covariance(features) / self.log_scales.exp().sum()).double().numpy()
         return correlation
 
     def state(self) -> dict[str, Tensor]:
@@ -214,7 +256,7 @@ class Precedents:
         return named | {"offset": torch.tensor(self.offset, dtype=torch.float64)}
 
     @classmethod
-    def from_state(cls, state: dict[str, Tensor]) -> "Precedents":
+    def from_state(cls, state: dict[str, Tensor]) -> Self:
         log_scales, log_noise, mean, values, relative_noise = (state[name] for name in _SINGLE)
         process = cls(
             {name: state[f"features.{name}"] for name in GROUPS},
@@ -230,20 +272,60 @@ class Precedents:
         return process
 
 
-def _left_out_loss(inverse: Tensor, weights: Tensor, block: Tensor) -> Tensor:
-    """Negative log likelihood, up to a constant, of each experiment of the block predicted without the block."""
-    covariance = torch.linalg.inv(inverse[block][:, block])
-    variance = covariance.diagonal()
-    error = (covariance @ weights[block])[:, 0]
-    return (error.square() / variance + variance.log()).sum() / 2
+@dataclass
+class _Near:
+    """The precedents as predicting needs them, in single precision, which is several times as fast: inputs are moved to
+    the precedents' mean, so that differences of large numbers do not take the digits away. Hyperparameters are learned,
+    and equations solved, in double precision.
+
+    ``rows``: group -> (n, d), over its lengths; ``squares``: group -> (n,); ``centre`` and ``shrink``: group -> (d,).
+    """
+
+    rows: dict[str, Tensor]
+    squares: dict[str, Tensor]
+    centre: dict[str, Tensor]
+    shrink: dict[str, Tensor]
+    scales: tuple[float, ...]
+
+    @classmethod
+    def of(cls, process: Precedents) -> "_Near":
+        centre = {name: value.mean(0) for name, value in process.features.items()}
+        shrink = {name: (-process.log_lengths[name]).exp() for name in GROUPS}
+        rows = {name: ((process.features[name] - centre[name]) * shrink[name]).float() for name in GROUPS}
+        squares = {name: value.square().sum(1) for name, value in rows.items()}
+        return cls(rows, squares, centre, shrink, tuple(process.log_scales.exp().tolist()))
+
+    def __call__(self, features: dict[str, np.ndarray]) -> Tensor:
+        """Covariance (m, n)."""
+        kernels = {}
+        for name in GROUPS:
+            asked = torch.as_tensor(features[name], dtype=torch.float64)
+            moved = ((asked - self.centre[name]) * self.shrink[name]).float()
+            # |a - b|² with the smallest number of passes over (m, n).
+            square = torch.addmm(self.squares[name], moved, self.rows[name].T, alpha=-2)
+            square.add_(moved.square().sum(1)[:, None]).clamp_min_(0)
+            distance = square.mul_(3).sqrt_()
+            kernels[name] = torch.exp(-distance).mul_(distance.add_(1))
+        total = torch.zeros_like(kernels["conditions"])
+        for scale, term in zip(self.scales, _TERMS, strict=True):
+            product = kernels[term[0]]
+            for name in term[1:]:
+                product = product * kernels[name]
+            total.add_(product, alpha=scale)
+        return total
 
 
-def _squares(a: Tensor, b: Tensor, *, split: bool) -> Tensor:
-    """Squared distances: (1, n, m) over all columns, or (d, n, m) for each on its own."""
-    if split:
-        return (a.T[:, :, None] - b.T[:, None, :]).square()
-    cross = a @ b.T
-    return (a.square().sum(1)[:, None] + b.square().sum(1)[None] - 2 * cross).clamp_min(0)[None]
+def _squares(a: Tensor, b: Tensor) -> Tensor:
+    """Squared distances (n, m) of rows (n, d) and (m, d)."""
+    return (a.square().sum(1)[:, None] + b.square().sum(1)[None] - 2 * a @ b.T).clamp_min(0)
+
+
+def _typical_log_distance(rows: Tensor) -> float:
+    """Logarithm of the median distance of (n, d) among rows that differ; 0 where none do."""
+    some = rows[:: max(1, len(rows) // 300)]
+    squares = _squares(some, some)
+    apart = squares[squares > 1e-9]
+    return math.log(float(apart.median())) / 2 if len(apart) else 0.0
 
 
 def _matern(square: Tensor) -> Tensor:

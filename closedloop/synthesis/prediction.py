@@ -1,7 +1,7 @@
 """What the model says of a recipe."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +11,23 @@ from closedloop.synthesis.calibration import Calibration
 
 
 @dataclass(frozen=True)
+class Precedent:
+    """An experiment that the model learned from. ``likeness``: 1 is the same recipe, 0 is unrelated."""
+
+    source: str | None
+    product: str
+    size_nm: float
+    likeness: float
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """``size_nm`` is the median of the predicted distribution of the mean diameter (a lognormal law, calibrated).
+    """``size_nm`` is the median of the predicted distribution of the mean diameter, with calibrated intervals.
 
     ``log_size_sd`` is the calibrated standard deviation of ln(size), ``epistemic_log_sd`` the part of it that more data
-    could remove. ``warnings`` say what the numbers do not rest on: unknown chemicals, or a prior instead of data.
+    could remove. ``relative_spread`` is the particles' own, standard deviation over mean diameter; ``None`` where the
+    data did not tell it. ``outside_experience``: the recipe is unlike all that the model learned from. ``warnings`` say
+    what the numbers do not rest on: unknown chemicals, or a prior instead of data.
     """
 
     size_nm: float
@@ -23,6 +35,8 @@ class Prediction:
     epistemic_log_sd: float
     shape_probabilities: Mapping[Shape, float]
     success_probability: float
+    relative_spread: float | None
+    outside_experience: bool
     warnings: tuple[str, ...]
     _calibration: Calibration
 
@@ -47,7 +61,8 @@ class Prediction:
 @dataclass(frozen=True)
 class PredictedArrays:
     """The same for n recipes without the trimmings, each (n,): natural logarithm of the size in nm, its calibrated
-    standard deviation and the two parts of it, and the logit of the chance of success; shapes (n, 11)."""
+    standard deviation and the two parts of it, and the logit of the chance of success; shapes (n, 11);
+    ``relative_spread`` is NaN where the data did not tell it."""
 
     log_size_mean: np.ndarray
     log_size_sd: np.ndarray
@@ -55,3 +70,13 @@ class PredictedArrays:
     aleatoric_log_sd: np.ndarray
     success_logit: np.ndarray
     shape_probabilities: np.ndarray
+    relative_spread: np.ndarray
+
+    @classmethod
+    def together(cls, parts: "Sequence[PredictedArrays]") -> "PredictedArrays":
+        """One after the other."""
+        if not parts:
+            nothing = np.zeros(0)
+            return cls(nothing, nothing, nothing, nothing, nothing, np.zeros((0, len(Shape))), nothing)
+        names = cls.__dataclass_fields__
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

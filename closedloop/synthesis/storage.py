@@ -11,35 +11,34 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from closedloop.synthesis.calibration import LEVELS, Calibration
+from closedloop.synthesis.blend import Blend
 from closedloop.synthesis.errors import ModelFileError
 from closedloop.synthesis.members import Scale
 from closedloop.synthesis.network import Network, Settings
-from closedloop.synthesis.precedents import Precedents
+from closedloop.synthesis.parts import Parts
+from closedloop.synthesis.prediction import Precedent
+from closedloop.synthesis.regimes import LeftOut
+from closedloop.synthesis.success import SuccessModel
 from closedloop.synthesis.tokens import Vocabulary
 
 if TYPE_CHECKING:
     from closedloop.synthesis.model import SynthesisModel
 
 KEY = "closedloop_synthesis"
-VERSION = 1
+VERSION = 2
 
 
 def write(model: "SynthesisModel", path: Path) -> None:
     """Into a temporary file beside ``path``, then renamed. Raises `ModelFileError` where that is impossible."""
+    learned = model.learned
     tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
-    # Single precision is enough for the inputs of a kernel; its hyperparameters are kept in double.
-    tensors |= {
-        f"precedents.{name}": value.float() if name.startswith("features.") else value
-        for name, value in model.precedents.state().items()
-    }
+    for prefix, part in (("parts", learned.parts), ("blend", learned.blend), ("success", learned.success)):
+        tensors |= {f"{prefix}.{name}": value for name, value in part.state().items()}
     tensors["vocabulary"] = torch.as_tensor(model.vocabulary.vectors)
-    tensors["calibration"] = torch.as_tensor(model.calibration.widths)
     words = model.vocabulary
     header: dict[str, Any] = {
         "version": VERSION,
@@ -54,8 +53,10 @@ def write(model: "SynthesisModel", path: Path) -> None:
         },
         "scale": asdict(model.scale),
         "priors": asdict(model.priors),
-        "folds": model.folds,
-        "doubt": model.doubt,
+        "left_out": asdict(learned.left_out),
+        "products": dict(learned.parts.products),
+        "origins": [(one.source, one.product, one.size_nm) for one in learned.origins],
+        "outside_below": learned.outside_below,
     }
     content = save({name: value.contiguous() for name, value in tensors.items()}, {KEY: json.dumps(header)})
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -74,7 +75,7 @@ def write(model: "SynthesisModel", path: Path) -> None:
 
 def read(path: Path) -> "SynthesisModel":
     """The model in the file; see `SynthesisModel.load`."""
-    from closedloop.synthesis.model import Priors, SynthesisModel
+    from closedloop.synthesis.model import Learned, Priors, SynthesisModel
 
     if not path.is_file():
         raise ModelFileError(f"{path}: no such model file; check the path, or train one")
@@ -108,21 +109,26 @@ def read(path: Path) -> "SynthesisModel":
             Settings(**header["settings"]), len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale
         )
         network.load_state_dict(_part(tensors, "network."))
-        widths = tensors["calibration"].numpy().astype(float)
-        if widths.shape != LEVELS.shape or not np.isfinite(widths).all():
-            raise ValueError("calibration widths")
-        priors = header["priors"]
+        priors, left_out = header["priors"], header["left_out"]
         shape = None if priors["shape"] is None else tuple(priors["shape"])
+        origins = tuple(Precedent(source, product, float(size), 1.0) for source, product, size in header["origins"])
+        parts = Parts.from_state(_part(tensors, "parts."), len(vocabulary.chemicals), header["products"])
+        if len(origins) != len(parts.precedents.values):
+            raise ValueError("as many origins as precedents")
         return SynthesisModel(
-            vocabulary,
-            network,
-            Precedents.from_state({name: value.double() for name, value in _part(tensors, "precedents.").items()}),
-            Calibration(widths),
-            Scale(**header["scale"]),
-            Priors(shape, priors["success"]),
-            dict(header["folds"]),
-            str(header["description"]),
-            float(header["doubt"]),
+            Learned(
+                vocabulary,
+                network,
+                parts,
+                Blend.from_state(_part(tensors, "blend.")),
+                SuccessModel.from_state(_part(tensors, "success.")),
+                Scale(**header["scale"]),
+                Priors(shape, priors["success"]),
+                LeftOut(tuple(left_out["regimes"]), int(left_out["seed"])),
+                origins,
+                float(header["outside_below"]),
+                str(header["description"]),
+            )
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(

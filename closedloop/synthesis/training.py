@@ -30,7 +30,7 @@ class Schedule:
     amount_weight: float = 0.3
     design_share: float = 0.33
     shape_weight: float = 0.3
-    success_weight: float = 0.3
+    spread_weight: float = 0.3
     # Chances with which an input is made unknown, so that each kind of unknown is learned; noise on log amounts.
     hide_identity: float = 0.15
     hide_role: float = 0.1
@@ -39,18 +39,24 @@ class Schedule:
 
     @classmethod
     def of(cls, experiments: int) -> "Schedule":
-        """Every experiment is seen twelve times or more."""
-        return cls(steps=max(cls.steps, round(12 * experiments / cls.batch)))
+        """Every experiment is seen at least 24 times; larger batches where there is enough to fill them."""
+        batch = cls.batch if experiments < 500 else 48
+        return cls(steps=max(cls.steps, round(24 * experiments / batch)), batch=batch)
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What came out of n experiments; NaN and -1 are unknown. ``weight`` (n,) says how much each counts."""
+    """What came out of n experiments; NaN and -1 are unknown. ``weight`` (n,) says how much each counts, ``log_spread``
+    (n,) is the logarithm of the standard deviation of the particles' sizes over their mean."""
 
     size: np.ndarray
     shape: np.ndarray
+    log_spread: np.ndarray
     success: np.ndarray
     weight: np.ndarray
+
+    def rows(self, index: np.ndarray) -> "Labels":
+        return Labels(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
 
 PER_RECIPE = tuple(field.name for field in fields(Arrays)[:9])
@@ -90,9 +96,7 @@ def train(
     """
     rng = np.random.default_rng(seed)
     tensors = to_tokens(arrays, device)
-    known = {
-        name: torch.as_tensor(getattr(labels, name), device=device) for name in ("size", "shape", "success", "weight")
-    }
+    known = {field.name: torch.as_tensor(getattr(labels, field.name), device=device) for field in fields(labels)}
     pools = [np.flatnonzero(~row) for row in held_out]
     optimiser = torch.optim.AdamW(
         network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
@@ -160,9 +164,10 @@ def _outcome_loss(heads: Heads, outcome: dict[str, Tensor], schedule: Schedule) 
     shape = outcome["shape"]
     entropy = functional.cross_entropy(heads.shape.transpose(1, 2), shape.clamp_min(0), reduction="none")
     loss = loss + schedule.shape_weight * _mean(entropy, (shape >= 0) * weight)
-    success = outcome["success"]
-    entropy = functional.binary_cross_entropy_with_logits(heads.success, success.clamp_min(0), reduction="none")
-    return loss + schedule.success_weight * _mean(entropy, (success >= 0) * weight)
+    spread = outcome["log_spread"]
+    known = torch.isfinite(spread)
+    error = functional.smooth_l1_loss(heads.log_spread, torch.where(known, spread, 0.0), beta=0.3, reduction="none")
+    return loss + schedule.spread_weight * _mean(error, known * weight)
 
 
 def _amount_loss(network: Network, tokens: Tokens, outcome: dict[str, Tensor]) -> Tensor:

@@ -29,6 +29,8 @@ PARAMETERS: Mapping[str, Any] = {
     "force_row_wise": True,
 }
 _CHUNK = 128
+# After how many levels of the trees paths that have ended are left behind.
+_LEVELS = 6
 _TYPES = {"feature": np.int32, "threshold": np.float64, "left": np.int32, "right": np.int32, "value": np.float32,
           "roots": np.int32}  # fmt: skip
 
@@ -107,13 +109,21 @@ class Trees:
 
     def _leaves(self, inputs: np.ndarray) -> np.ndarray:
         chunk = np.ascontiguousarray(inputs)
-        first = (np.arange(len(chunk), dtype=np.int32) * chunk.shape[1])[:, None]
+        width, trees = chunk.shape[1], len(self.roots)
+        first = np.repeat(np.arange(len(chunk), dtype=np.int32) * np.int32(width), trees)
         flat = chunk.ravel()
-        node = np.repeat(self.roots[None], len(chunk), axis=0)
-        for _ in range(self.depth):
-            right = flat.take(first + self.feature.take(node)) > self.threshold.take(node)
-            node = self._child.take(2 * node + right)
-        return node
+        node = np.tile(self.roots, len(chunk))
+        # Most paths end long before the deepest leaf: the rest goes on without them.
+        going: np.ndarray | slice = slice(None)
+        for level in range(self.depth):
+            here = node[going]
+            right = flat.take(first[going] + self.feature.take(here)) > self.threshold.take(here)
+            node[going] = self._child.take(2 * here + right)
+            if level % _LEVELS == _LEVELS - 1:
+                going = np.flatnonzero(self.left.take(node) != node)
+                if not len(going):
+                    break
+        return node.reshape(len(chunk), trees)
 
     @cached_property
     def _child(self) -> np.ndarray:

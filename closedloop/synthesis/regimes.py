@@ -1,0 +1,96 @@
+"""How new a recipe is: one of a known series, from a source nobody has seen, or for a product nobody has seen.
+
+Held-out errors mean something only for recipes that are as new as those held out, so every part of the model is tested
+in each regime (docs/decisions/0028). Leaves what to make of the errors to `blend`.
+"""
+
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from closedloop.recipes import Experiment
+
+FOLDS = 5
+# With fewer groups than this, leaving some out would say nothing of new ones.
+_LEAST_GROUPS = 2 * FOLDS
+# Pairs of networks that leave out the same experiments, and which share of each regime's groups a pair leaves out.
+PAIRS = 3
+_LEFT_OUT = 0.1
+_MOST_LEFT_OUT = 0.6
+
+
+def _row(experiment: Experiment) -> Hashable:
+    return experiment.model_dump_json()
+
+
+def _source(experiment: Experiment) -> Hashable:
+    return experiment.source or ""
+
+
+def _product(experiment: Experiment) -> Hashable:
+    return experiment.recipe.product
+
+
+_KEYS: dict[str, Callable[[Experiment], Hashable]] = {"sibling": _row, "source": _source, "product": _product}
+REGIMES = tuple(_KEYS)
+
+
+def regimes_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
+    """Those of `REGIMES` in which something can be left out of these experiments."""
+    return tuple(name for name, key in _KEYS.items() if len({key(e) for e in experiments}) >= _LEAST_GROUPS)
+
+
+def folds_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:
+    """Folds (n,) of about equal size that keep the regime's groups together."""
+    from sklearn.model_selection import GroupKFold
+
+    groups = [str(_KEYS[regime](e)) for e in experiments]
+    folds = np.empty(len(groups), dtype=np.int64)
+    for number, (_, tested) in enumerate(GroupKFold(FOLDS).split(groups, groups=groups)):
+        folds[tested] = number
+    return folds
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Which experiments a pair of networks leaves out. From a hash of the name of an experiment's group, so that a
+    model that is trained further leaves the same ones out."""
+
+    regimes: tuple[str, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment], seed: int) -> Self:
+        return cls(regimes_of(experiments), seed)
+
+    def pairs(self, experiments: Sequence[Experiment], regime: str) -> np.ndarray:
+        """(n,): the pair that leaves the experiment out in this regime, -1 for none."""
+        return np.array([_pair(f"{self.seed} {regime} {_KEYS[regime](e)}") for e in experiments], dtype=np.int64)
+
+    def members(self, experiments: Sequence[Experiment], members: int) -> np.ndarray:
+        """(k, n): true where a network may not learn from an experiment; the two of a pair follow each other."""
+        held_out = np.zeros((members, len(experiments)), dtype=bool)
+        pair_of_member = np.arange(members) // 2
+        for regime in self.regimes:
+            held_out |= pair_of_member[:, None] == self.pairs(experiments, regime)[None]
+        # A pair must have something to learn from, however few groups there are.
+        held_out[held_out.mean(1) > _MOST_LEFT_OUT] = False
+        return held_out
+
+
+def _pair(text: str) -> int:
+    part = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") / 2**64
+    return int(part / _LEFT_OUT) if part < PAIRS * _LEFT_OUT else -1
+
+
+def seen_before(experiments: Sequence[Experiment], folds: np.ndarray) -> np.ndarray:
+    """How many experiments outside its own fold make the same product, (n,)."""
+    products = np.array([e.recipe.product for e in experiments])
+    _, place = np.unique(products, return_inverse=True)
+    table = np.zeros((int(place.max(initial=0)) + 1, int(folds.max(initial=0)) + 1))
+    np.add.at(table, (place, folds), 1)
+    counts: np.ndarray = (table.sum(1)[place] - table[place, folds]).astype(float)
+    return counts
