@@ -38,16 +38,16 @@ def test_a_layer_mixes_values_with_these_weights() -> None:
 def test_the_network_gives_one_set_of_weights_a_layer(model: SynthesisModel) -> None:
     arrays = model.vocabulary.encode([recipe(Role.LIGAND), recipe(Role.LIGAND, None, Role.SOLVENT)])
     with torch.no_grad():
-        found = model.network.attention(shared(to_tokens(arrays, torch.device("cpu")), 5))
+        found = model.network.attention(shared(to_tokens(arrays, torch.device("cpu")), model.network.settings.members))
     # CLS, product, four conditions, three places for reagents, of which the first recipe fills one.
-    assert [layer.shape for layer in found] == [(5, 2, 4, 9, 9)] * 2
+    assert [layer.shape for layer in found] == [(model.network.settings.members, 2, 4, 9, 9)] * 2
     assert not found[1][:, 0, :, :, 7:].any()
 
 
 def test_it_is_the_answer_token_that_looks(model: SynthesisModel) -> None:
     one = recipe(Role.LIGAND, Role.SOLVENT, Role.LIGAND)
     with torch.no_grad():
-        tokens = shared(to_tokens(model.vocabulary.encode([one]), torch.device("cpu")), 5)
+        tokens = shared(to_tokens(model.vocabulary.encode([one]), torch.device("cpu")), model.network.settings.members)
         looks = [layer[:, 0, :, 0].mean((0, 1)).numpy() for layer in model.network.attention(tokens)]
     found = attention(model, [one])
     for layer, share in enumerate(looks):

@@ -28,7 +28,7 @@ class LawModel:
         shapes = np.zeros((n, len(Shape)))
         shapes[:, list(Shape).index(Shape.ROD)] = [min(self.law(one) / 100, 1) for one in recipes]
         shapes[:, 0] = 1 - shapes.sum(1)
-        return PredictedArrays(logs, logs, logs, logs, logs, shapes)
+        return PredictedArrays(logs, logs, logs, logs, logs, shapes, logs)
 
     def predict(self, recipes: Sequence[Recipe]) -> list[Any]:
         class Said:

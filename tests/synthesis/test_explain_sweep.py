@@ -127,7 +127,7 @@ def test_the_recipe_itself_gets_its_own_prediction(model: SynthesisModel, litera
     found = sweep(model, mine, axis(mine, "oleic acid", [ligand / 2, ligand, 2 * ligand]))
     said = model.predict([mine])[0]
     assert found.size_nm[0, 1] == pytest.approx(said.size_nm, rel=1e-5)
-    assert (found.low_nm[0, 1], found.high_nm[0, 1]) == pytest.approx(said.size_interval(0.9), rel=1e-5)
+    assert (found.low_nm[0, 1], found.high_nm[0, 1]) == pytest.approx(said.size_interval(0.9), rel=1e-4)
     # The synthetic lab's law: more ligand, larger crystals.
     assert np.all(np.diff(found.size_nm[0]) > 0)
     assert all(math.isfinite(value) for value in found.size_nm[0])
