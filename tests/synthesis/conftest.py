@@ -88,4 +88,4 @@ def literature(run_lab: Callable[..., list[Experiment]]) -> list[Experiment]:
 @pytest.fixture(scope="session")
 def model(literature: list[Experiment]) -> SynthesisModel:
     torch.set_num_threads(1)
-    return SynthesisModel.fit(literature, seed=0, schedule=Schedule(steps=150))
+    return SynthesisModel.fit(literature, seed=0, schedule=Schedule(steps=80))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from closedloop.synthesis.calibration import LEVELS, Calibration
+from closedloop.synthesis.calibration import LEVELS, Calibration, scales
 
 
 def test_normal_errors_need_no_rescaling() -> None:
@@ -34,3 +34,8 @@ def test_beyond_the_errors_that_there_are_the_normal_law_goes_on() -> None:
     calibration = Calibration.of(np.linspace(-1, 1, 10))
     assert calibration.width(0.95) > calibration.width(0.9) >= calibration.width(0.8) > calibration.width(0.5)
     assert calibration.width(0.999) > calibration.width(0.975)
+
+
+def test_scales_of_many_are_those_of_each() -> None:
+    widths = np.stack([Calibration.of(factor * np.random.default_rng(2).normal(size=60)).widths for factor in (1, 2)])
+    np.testing.assert_allclose(scales(widths), [Calibration(one).scale for one in widths])

@@ -1,37 +1,13 @@
 import numpy as np
 import pytest
 
-from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe
+from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe, Shape
 from closedloop.synthesis import TooFewExperiments
-from closedloop.synthesis.members import Scale, assign_folds, labels, usable
+from closedloop.synthesis.members import FEW_PARTICLES_DOUBT, MANY_PARTICLES, Scale, doubts, labels, usable
 
 
 def experiment(source: str | None, **outcome: object) -> Experiment:
     return Experiment(recipe=Recipe(product="CdSe"), outcome=Outcome(**outcome), source=source)
-
-
-def test_a_source_stays_in_one_fold_and_folds_are_balanced() -> None:
-    done = [experiment(f"paper {i % 15}", success=True, size_nm=3) for i in range(150)]
-    folds, known = assign_folds(done, 5, 0, {})
-    for i, e in enumerate(done):
-        assert folds[i] == known[str(e.source)]
-    assert np.bincount(folds).tolist() == [30] * 5
-
-
-def test_what_is_new_to_a_trained_model_is_spread_and_the_rest_stays() -> None:
-    old = [experiment(f"paper {i % 15}", success=True, size_nm=3) for i in range(30)]
-    folds, known = assign_folds(old, 5, 0, {})
-    new = [experiment("lab", success=True, size_nm=3) for _ in range(10)]
-    again, still = assign_folds([*old, *new], 5, 1, known)
-    assert (again[:30] == folds).all()
-    assert still == known
-    assert np.bincount(again[30:]).tolist() == [2] * 5
-
-
-def test_few_or_unknown_sources_are_spread() -> None:
-    folds, known = assign_folds([experiment(None, success=True, size_nm=3) for _ in range(10)], 5, 0, {})
-    assert np.bincount(folds).tolist() == [2] * 5
-    assert known == {}
 
 
 def test_labels_keep_unknown_apart_from_zero() -> None:
@@ -39,11 +15,12 @@ def test_labels_keep_unknown_apart_from_zero() -> None:
         experiment("a", success=True, size_nm=float(np.exp(2))),
         experiment("a", success=False),
         experiment("a", size_nm=float(np.exp(1))),
-        experiment("a", success=False, failure_cause=FailureCause.WRONG_PRODUCT, size_nm=3),
+        experiment("a", success=False, failure_cause=FailureCause.WRONG_PRODUCT, size_nm=3, shape=Shape.CUBE),
     ]
     known = labels(done, np.array([1.0, 1.0, 2.0, 4.0]), Scale(1.0, 0.5))
     np.testing.assert_allclose(known.size, [2, np.nan, 0, np.nan], atol=1e-6)
     assert known.success.tolist() == [1, 0, -1, 0]
+    assert known.shape.tolist() == [-1, -1, -1, -1], "a cube of something else"
     np.testing.assert_allclose(known.weight, [0.5, 0.5, 1, 2])
 
 
@@ -54,3 +31,21 @@ def test_what_says_nothing_is_left_out_with_its_weight() -> None:
     assert weight.tolist() == [1, 2, 3]
     with pytest.raises(TooFewExperiments):
         usable(done[2:], None)
+
+
+def test_a_spread_is_learned_relative_to_the_size_and_only_where_it_is_known() -> None:
+    done = [
+        experiment("a", success=True, size_nm=4.0, size_std_nm=0.4),
+        experiment("a", success=True, size_nm=4.0),
+        experiment("a", success=True, size_nm=4.0, size_std_nm=0.0),
+        experiment("a", success=False, failure_cause=FailureCause.WRONG_PRODUCT, size_nm=4.0, size_std_nm=0.4),
+    ]
+    spreads = labels(done, np.ones(4), Scale(1.0, 0.5)).log_spread
+    np.testing.assert_allclose(spreads, [np.log(0.1), np.nan, np.nan, np.nan], atol=1e-6)
+
+
+def test_few_particles_are_doubted() -> None:
+    counts = (None, MANY_PARTICLES, MANY_PARTICLES - 1, 1)
+    done = [experiment("a", success=True, size_nm=3, particle_count=count) for count in counts]
+    assert doubts(done).tolist() == [1, 1, FEW_PARTICLES_DOUBT, FEW_PARTICLES_DOUBT]
+    assert FEW_PARTICLES_DOUBT > 1
