@@ -16,6 +16,7 @@ import torch
 from scipy.special import expit, log_softmax
 
 from closedloop.chemistry.descriptors import describe_product, describe_substance
+from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Experiment, Recipe, Target
 from closedloop.recipes.fields import ReadOnly
 from closedloop.synthesis.blend import Blend
@@ -105,15 +106,17 @@ class SynthesisModel:
         progress: Progress | None = None,
         settings: Settings | None = None,
         schedule: Schedule | None = None,
+        vectors: VectorTable | None = None,
     ) -> Self:
         """Learn from any list of experiments, failures among them, and from nothing else.
 
         ``weights`` says how much each experiment counts (default 1). On the CPU the same seed gives the same model.
-        ``progress`` is called with a fraction and a sentence. Raises `TooFewExperiments`.
+        ``progress`` is called with a fraction and a sentence. ``vectors``: your own of chemicals, in place of the graph
+        encoder's; they are stored with the model. Raises `TooFewExperiments`.
         """
         chosen, weight = usable(experiments, weights)
         settings, schedule = settings or Settings(), schedule or Schedule.of(len(_with_outcome(chosen)))
-        vocabulary = Vocabulary.of([e.recipe for e in chosen])
+        vocabulary = Vocabulary.of([e.recipe for e in chosen], vectors)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = Network(settings, len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale)
@@ -295,7 +298,7 @@ class SynthesisModel:
             known = canonical_name(name)
             if known in self.vocabulary.chemicals:
                 continue
-            if describe_substance(known).known:
+            if describe_substance(known, self.vocabulary.own_vectors).known:
                 said.append(f"{name}: not among the chemicals that the model learned from; judged by its structure")
             else:
                 said.append(f"{name}: an unknown chemical; the model knows nothing of it but its role and amount")

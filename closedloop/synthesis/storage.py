@@ -11,10 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from closedloop.chemistry.vectors import VectorTable
 from closedloop.synthesis.blend import Blend
 from closedloop.synthesis.errors import ModelFileError
 from closedloop.synthesis.members import Scale
@@ -40,6 +42,9 @@ def write(model: "SynthesisModel", path: Path) -> None:
         tensors |= {f"{prefix}.{name}": value for name, value in part.state().items()}
     tensors["vocabulary"] = torch.as_tensor(model.vocabulary.vectors)
     words = model.vocabulary
+    own = words.own_vectors.vectors if words.own_vectors else {}
+    if own:
+        tensors["own_vectors"] = torch.as_tensor(np.stack(list(own.values())))
     header: dict[str, Any] = {
         "version": VERSION,
         "description": model.description,
@@ -50,6 +55,7 @@ def write(model: "SynthesisModel", path: Path) -> None:
             "condition_scale": words.condition_scale,
             "amount_centre": words.amount_centre,
             "amount_scale": words.amount_scale,
+            "own_vectors": list(own),
         },
         "scale": asdict(model.scale),
         "priors": asdict(model.priors),
@@ -104,6 +110,9 @@ def read(path: Path) -> "SynthesisModel":
             tuple(words["condition_scale"]),
             words["amount_centre"],
             words["amount_scale"],
+            VectorTable(dict(zip(words["own_vectors"], tensors["own_vectors"].numpy(), strict=True)))
+            if words["own_vectors"]
+            else None,
         )
         network = Network(
             Settings(**header["settings"]), len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale

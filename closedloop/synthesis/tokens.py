@@ -12,6 +12,7 @@ import numpy as np
 
 from closedloop.chemistry import UnknownChemical, resolve
 from closedloop.chemistry.descriptors import COMPOSITION_SIZE, SUBSTANCE_SIZE, describe_product, describe_substance
+from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Recipe, Role, Vessel
 
 CONDITIONS = ("injection_temperature_c", "reaction_temperature_c", "heating_rate_c_per_min", "reaction_time_min")
@@ -62,7 +63,8 @@ class Vocabulary:
     """What the model met in training, with the scales of its inputs; stored in the model's file.
 
     ``chemicals`` are canonical names. ``vectors`` (c, SUBSTANCE_SIZE) are their descriptors as they were in training,
-    so that a later registry or encoder cannot change what a stored model sees.
+    so that a later registry or encoder cannot change what a stored model sees. ``own_vectors``: the user's, where they
+    stand in place of the encoder's.
     """
 
     chemicals: tuple[str, ...]
@@ -71,9 +73,10 @@ class Vocabulary:
     condition_scale: tuple[float, ...]
     amount_centre: float
     amount_scale: float
+    own_vectors: VectorTable | None = None
 
     @classmethod
-    def of(cls, recipes: Sequence[Recipe]) -> Self:
+    def of(cls, recipes: Sequence[Recipe], own_vectors: VectorTable | None = None) -> Self:
         names = sorted({canonical_name(reagent.name) for recipe in recipes for reagent in recipe.reagents})
         values = np.array([condition_values(recipe) for recipe in recipes], dtype=float).reshape(-1, len(CONDITIONS))
         centres, scales = [], []
@@ -90,22 +93,22 @@ class Vocabulary:
         ]
         return cls(
             tuple(names),
-            np.array([describe_substance(name).vector for name in names], dtype=np.float32).reshape(-1, SUBSTANCE_SIZE),
+            _vectors(names, own_vectors),
             tuple(centres),
             tuple(scales),
             float(np.mean(amounts)) if amounts else 0.0,
             float(np.std(amounts)) or 1.0 if amounts else 1.0,
+            own_vectors,
         )
 
     def extended(self, recipes: Sequence[Recipe]) -> Self:
         """The same scales, with the chemicals of these recipes appended (the known ones keep their places)."""
         known = set(self.chemicals)
         new = sorted({canonical_name(reagent.name) for recipe in recipes for reagent in recipe.reagents} - known)
-        vectors = [describe_substance(name).vector for name in new]
         return replace(
             self,
             chemicals=(*self.chemicals, *new),
-            vectors=np.concatenate([self.vectors, np.array(vectors, dtype=np.float32).reshape(-1, SUBSTANCE_SIZE)]),
+            vectors=np.concatenate([self.vectors, _vectors(new, self.own_vectors)]),
         )
 
     def encode(self, recipes: Sequence[Recipe], *, masked: bool = False) -> Arrays:
@@ -124,7 +127,7 @@ class Vocabulary:
                 row = rows.get(name)
                 if row is None:
                     row = rows[name] = len(rows) + 1
-                    found = describe_substance(name) if name not in places else None
+                    found = describe_substance(name, self.own_vectors) if name not in places else None
                     vectors.append(found.vector if found else self.vectors[places[name] - 1])
                     known_rows.append(found.known if found else bool(vectors[-1].any()))
                 integers["chemical"][i, j] = row
@@ -155,6 +158,12 @@ class Vocabulary:
             product_table=np.array([d.vector for d in described], dtype=np.float32).reshape(-1, COMPOSITION_SIZE),
             known_product=np.array([d.known for d in described], dtype=bool),
         )
+
+
+def _vectors(names: Sequence[str], own: VectorTable | None) -> np.ndarray:
+    """(c, SUBSTANCE_SIZE) float32."""
+    found = [describe_substance(name, own).vector for name in names]
+    return np.array(found, dtype=np.float32).reshape(-1, SUBSTANCE_SIZE)
 
 
 _canonical: dict[str, str] = {}
