@@ -199,7 +199,8 @@ class SynthesisModel:
         blend = Blend.of(
             tried, known.size[sized].astype(float), known.weight[sized].astype(float), scale.centre, scale.scale
         )
-        outside = float(np.quantile(tried[-1].nearest, 1 - _UNLIKE)) if tried else 0.0
+        # A precedent itself must never be outside, whatever single precision makes of a likeness of one.
+        outside = min(float(np.quantile(tried[-1].nearest, 1 - _UNLIKE)), 0.999) if tried else 0.0
         description = (
             f"{start.verb} on {len(experiments)} experiments with an outcome, {len(sized)} of them with a size, and "
             f"{failures} failures; seed {seed}"
