@@ -25,18 +25,23 @@ _GROUPS = {"amounts": 8.0, "mixture": 2.0, "product": 4.0, "conditions": 2.0}
 _LOG_SIZE = 0.5
 _OTHER_SHAPE = 0.6
 _BANDWIDTH = 0.15
-# How far from the training amounts (in their standard deviations) the network may go.
+# How far from the training amounts (in their standard deviations) the network may go, and upwards for a chemical that
+# is new.
 _REACH = 3.0
+_NEW_REACH = 2.0
 _LEAST_SD, _MOST_SD = 0.05, 1.0
 _PRECEDENTS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Usual:
-    """``log_mmol`` (r,) of one recipe's tokens, and the standard deviation ``sd`` (r,) of what is usual."""
+    """``log_mmol`` (r,) of one recipe's tokens, the standard deviation ``sd`` (r,) of what is usual, and the ``least``
+    and ``most`` (r,) that the chemical was ever used in."""
 
     log_mmol: np.ndarray
     sd: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
 
 
 def usual_amounts(model: "SynthesisModel", arrays: Arrays, target: Target) -> Usual:
@@ -44,14 +49,30 @@ def usual_amounts(model: "SynthesisModel", arrays: Arrays, target: Target) -> Us
     masked = arrays.state[0] == MASKED
     size = float((np.log(target.size_nm) - model.scale.centre) / model.scale.scale)
     shape = NO_SHAPE if target.shape is None else SHAPES.index(target.shape)
-    network = _by_network(model, arrays, size, shape)
+    least, most = _range(model, arrays)
+    network = np.clip(_by_network(model, arrays, size, shape), least, most)
     precedents, spread = _by_precedents(model, arrays, size, shape)
     found = np.isfinite(precedents)
     share = np.where(found, _PRECEDENTS_SHARE, 0.0)
     mixed = share * np.where(found, precedents, 0.0) + (1 - share) * network
     between = np.where(found, (precedents - network) / 2, _MOST_SD)
     sd = np.clip(np.sqrt(np.where(found, spread, 0.0) ** 2 + between**2), _LEAST_SD, _MOST_SD)
-    return Usual(np.where(masked, mixed, arrays.log_amount[0]), np.where(masked, sd, 0.0))
+    return Usual(np.where(masked, mixed, arrays.log_amount[0]), np.where(masked, sd, 0.0), least, most)
+
+
+def _range(model: "SynthesisModel", arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """ln(mmol) between which each token's chemical was used in training, (r,) each; all chemicals', for a new one."""
+    words, levels = model.vocabulary, model.learned.parts.precedents.features["amounts"].numpy()
+    least, most = np.empty((2, arrays.state.shape[1]))
+    for token, identity in enumerate(arrays.identity[0]):
+        used = levels[:, identity - 1][levels[:, identity - 1] > 0] if identity > 0 else np.empty(0)
+        if len(used):
+            ends = np.expm1([used.min(), used.max()]) / AMOUNT_SLOPE
+            least[token], most[token] = np.log(np.maximum(ends, LEAST_AMOUNT_MMOL))
+        else:
+            least[token] = words.amount_centre - _REACH * words.amount_scale
+            most[token] = words.amount_centre + _NEW_REACH * words.amount_scale
+    return least, most
 
 
 @torch.no_grad()

@@ -23,6 +23,8 @@ _CANDIDATES = 160
 _KEPT = 24
 # What a move of one usual deviation of every amount costs, in tolerances squared.
 _PULL = 0.5
+# How far (in ln mmol) a design may go beyond the amounts that the chemical was used in.
+_BEYOND = 0.4
 # Two designs are distinct if their amounts differ by this many usual deviations (root mean square).
 _DISTINCT = 0.5
 
@@ -42,13 +44,16 @@ def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int,
     wanted = _wanted(recipe)
     ceiling = np.maximum(_ceilings(recipe, target)[wanted], 0.0)
     highest = np.log(np.maximum(ceiling, LEAST_AMOUNT_MMOL))
-    usual, sd = _usual(model, recipe, target, wanted)
-    first = np.minimum(usual, highest)
+    usual, sd, least, most = _usual(model, recipe, target, wanted)
+    # Far beyond what a chemical was ever used in, the model knows nothing, and a search would find its mistakes.
+    highest = np.minimum(highest, np.maximum(most, usual) + _BEYOND)
+    lowest = np.minimum(np.minimum(least, usual) - _BEYOND, highest)
+    first = np.clip(usual, lowest, highest)
     rng = np.random.default_rng(seed)
     centre, step = first, np.maximum(sd, _FIRST_STEP)
     tried, costs = [first[None]], [_cost(model, recipe, target, first[None], wanted)]
     for _ in range(_ROUNDS):
-        drawn = np.minimum(centre + step * rng.standard_normal((_CANDIDATES, len(first))), highest)
+        drawn = np.clip(centre + step * rng.standard_normal((_CANDIDATES, len(first))), lowest, highest)
         cost = _cost(model, recipe, target, drawn, wanted) + _PULL * (((drawn - first) / sd) ** 2).mean(1)
         tried.append(drawn)
         costs.append(cost)
@@ -99,8 +104,8 @@ def _ceilings(recipe: Recipe, target: Target) -> np.ndarray:
 
 def _usual(
     model: "SynthesisModel", recipe: Recipe, target: Target, wanted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """ln(mmol) of the wanted reagents and its deviation, (w,) each."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """ln(mmol) of the wanted reagents, its deviation, and the least and most that was ever used, (w,) each."""
     open_recipe = recipe.model_copy(
         update={
             "reagents": tuple(
@@ -115,7 +120,7 @@ def _usual(
     # What is known to be absent is no token (`Vocabulary.encode`).
     listed = [i for i, reagent in enumerate(open_recipe.reagents) if reagent.amount_mmol != 0]
     places = np.array([listed.index(i) for i in wanted.tolist()], dtype=np.int64)
-    return found.log_mmol[places], found.sd[places]
+    return found.log_mmol[places], found.sd[places], found.least[places], found.most[places]
 
 
 def _with(recipe: Recipe, target: Target, log_amounts: np.ndarray, wanted: np.ndarray) -> Recipe:

@@ -28,6 +28,7 @@ from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
 from closedloop.synthesis.regimes import LeftOut
 from closedloop.synthesis.success import SuccessModel
+from closedloop.synthesis.threads import threads_for
 from closedloop.synthesis.tokens import Arrays, Vocabulary, canonical_name
 from closedloop.synthesis.training import Labels, Progress, Schedule, shared, to_tokens, train
 
@@ -122,7 +123,8 @@ class SynthesisModel:
             network = Network(settings, len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale)
         left_out = LeftOut.of(_with_outcome(chosen), seed)
         start = _Start(vocabulary, network, scale_of(chosen), left_out, "fitted")
-        return cls._trained(start, chosen, weight, schedule, seed, device, progress)
+        with threads_for(len(chosen)):
+            return cls._trained(start, chosen, weight, schedule, seed, device, progress)
 
     def fine_tune(
         self,
@@ -150,7 +152,8 @@ class SynthesisModel:
         state["identity.weight"] = torch.cat([identity, identity[:, :1].expand(-1, new, -1)], 1)
         network.load_state_dict(state)
         start = _Start(vocabulary, network, self.scale, self.learned.left_out, "fine-tuned")
-        return self._trained(start, chosen, weight, schedule or FINE_TUNING, seed, device, progress)
+        with threads_for(len(chosen)):
+            return self._trained(start, chosen, weight, schedule or FINE_TUNING, seed, device, progress)
 
     @classmethod
     def _trained(
@@ -213,7 +216,8 @@ class SynthesisModel:
 
     def predict_arrays(self, recipes: Sequence[Recipe]) -> PredictedArrays:
         """The numbers alone, for those who ask of thousands; see `PredictedArrays`."""
-        parts = [self._chunk(recipes[start : start + _CHUNK])[0] for start in range(0, len(recipes), _CHUNK)]
+        with threads_for(len(self.learned.origins)):
+            parts = [self._chunk(recipes[start : start + _CHUNK])[0] for start in range(0, len(recipes), _CHUNK)]
         return PredictedArrays.together(parts)
 
     def _chunk(self, recipes: Sequence[Recipe]) -> tuple[PredictedArrays, np.ndarray, np.ndarray]:
@@ -249,7 +253,8 @@ class SynthesisModel:
         found: list[Prediction] = []
         for start in range(0, len(recipes), _CHUNK):
             chunk = recipes[start : start + _CHUNK]
-            found += self._predictions(chunk, *self._chunk(chunk))
+            with threads_for(len(self.learned.origins)):
+                found += self._predictions(chunk, *self._chunk(chunk))
         return found
 
     def _predictions(
