@@ -183,7 +183,8 @@ class Parts:
                 mean[out], between[out] = there[:, 0], apart[:, 0]
             pair = left_out.pairs(experiments, regime)
             networks = np.full(len(values), np.nan)
-            for one in np.unique(pair[pair >= 0]):
+            # A network of fewer members has no such pair.
+            for one in np.unique(pair[(pair >= 0) & (2 * pair + 1 < len(members))]):
                 here = (pair == one) & ~learned[2 * one : 2 * one + 2].any(0)
                 networks[here] = members[2 * one : 2 * one + 2, here].mean(0)
             seen = seen_before(experiments, folds)

@@ -49,7 +49,7 @@ def test_the_head_reads_the_properties_back_from_the_vector() -> None:
     vectors = torch.tensor(encoder.encode([OLEIC, "C" * 12 + "N"])) * encoder.scale + encoder.mean
     said = encoder.head(vectors).detach().numpy()
     wanted = np.stack([properties(Chem.MolFromSmiles(text)) for text in (OLEIC, "C" * 12 + "N")])
-    assert np.abs(said - wanted).mean() < 0.1
+    assert np.abs(said - wanted).mean() < 0.15
 
 
 def test_training_is_repeatable_and_learns() -> None:

@@ -106,7 +106,8 @@ def test_a_sweep_over_two_things(place: Path, tmp_path: Path) -> None:
     assert said["x"] == {"name": "oleic acid", "unit": "mmol", "values": [0, 5, 10, 15, 20], "own": 2.0}
     assert said["y"]["own"] is None
     assert [len(said["size_nm"]), len(said["size_nm"][0])] == [3, 5]
-    assert said["success"] is None
+    # A recipe without its ligand is likelier to fail than one with it.
+    assert all(row[0] < min(row[1:]) for row in said["success"])
     assert sum(grid[1][2] for grid in said["shapes"].values()) == pytest.approx(1)
     assert "<svg" in out.read_text(encoding="utf-8")
 
@@ -137,7 +138,6 @@ def test_in_words_for_a_person(place: Path) -> None:
         (["sweep", *WORDS, "--x", "OA=0:5", "--y", "oleic acid=0:5"], "UnknownAxis", "both axes"),
         (["sweep", *WORDS, "--x", "OA=0:5", "--out", "map.pdf"], "CannotDraw", ".svg"),
         (["shapley", *WORDS, "--out", "nowhere/why.html"], "CannotDraw", "another place"),
-        (["shapley", *WORDS, "--of", "success"], "NothingToExplain", "for every recipe"),
         (["shapley", "nothing.json"], "RecipeNotReadable", "nothing.json"),
         (["shapley"], "RecipeNotReadable", "--product"),
         (["shapley", "--reagents", "CdO=1"], "RecipeNotReadable", "--product"),

@@ -107,7 +107,7 @@ def test_one_process_serves_a_store(store: Store) -> None:
         with pytest.raises(ServiceRunning, match="another process holds"):
             serve(store, timedelta(hours=1))
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert (process.returncode, said) == (130, "")
     finally:
         process.kill()

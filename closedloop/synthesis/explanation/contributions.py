@@ -156,8 +156,8 @@ def _question(model: "SynthesisModel", recipe: Recipe, quantity: Quantity, shape
     if quantity is Quantity.SUCCESS:
         if model.priors.success is not None:
             raise NothingToExplain(
-                f"the chance of success is {model.priors.success:g} for every recipe, for this model has not seen both "
-                "successes and failures; give one that has with --model"
+                f"the chance of success is {model.priors.success:g} for every recipe, for this model has seen too few "
+                "successes; give one that has seen more with --model"
             )
         return "chance of success", "", lambda recipes: expit(model.predict_arrays(recipes).success_logit)
     if model.priors.shape is not None:
