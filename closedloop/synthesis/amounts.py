@@ -12,8 +12,8 @@ import torch
 
 from closedloop.recipes import Target
 from closedloop.synthesis.network import NO_SHAPE, SHAPES
-from closedloop.synthesis.precedents import AMOUNT_SLOPE, group_features
-from closedloop.synthesis.tokens import LEAST_AMOUNT_MMOL, MASKED, Arrays
+from closedloop.synthesis.precedents import group_features
+from closedloop.synthesis.tokens import AMOUNT_SLOPE, LEAST_AMOUNT_MMOL, MASKED, Arrays
 from closedloop.synthesis.training import shared, to_tokens
 
 if TYPE_CHECKING:

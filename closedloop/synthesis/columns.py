@@ -10,12 +10,10 @@ from typing import Self
 import numpy as np
 
 from closedloop.chemistry.descriptors import ELEMENTS, GRAPH_SIZE, atoms_per_formula
-from closedloop.synthesis.tokens import KNOWN, ROLES, Arrays
+from closedloop.synthesis.tokens import AMOUNT_SLOPE, KNOWN, ROLES, Arrays
 
 # A chemical used in fewer training recipes than this has no column of its own: its descriptors speak for it.
 _LEAST_USES = 3
-# log(1 + 5 a): a tenth of a mmol still counts, forty mmol of solvent do not drown it.
-_SLOPE = 5.0
 # What is added (mmol) before a ratio's logarithm.
 _FLOOR = 1e-3
 _LARGEST = 4
@@ -54,7 +52,7 @@ class Columns:
         listed = arrays.chemical > 0
         known = (arrays.state == KNOWN) & listed
         amount = np.where(known, np.exp(arrays.log_amount), self.typical_mmol) * listed
-        level = np.log1p(_SLOPE * amount)
+        level = np.log1p(AMOUNT_SLOPE * amount)
         mmol, levels = np.zeros((2, n, len(arrays.chemical_table)))
         np.add.at(mmol, (rows, arrays.chemical), amount)
         np.add.at(levels, (rows, arrays.chemical), level)
@@ -93,7 +91,7 @@ class Columns:
         np.add.at(roles, (rows, arrays.role), amount)
         total = amount.sum(1)
         largest = np.zeros((n, _LARGEST))
-        top = -np.sort(-np.log1p(_SLOPE * amount), axis=1)[:, :_LARGEST]
+        top = -np.sort(-np.log1p(AMOUNT_SLOPE * amount), axis=1)[:, :_LARGEST]
         largest[:, : top.shape[1]] = top
         sums = [
             _log(total),
@@ -107,7 +105,7 @@ class Columns:
             ((arrays.chemical > 0) & (arrays.state != KNOWN)).sum(1),
             *largest.T,
         ]
-        supply = np.c_[np.log1p(_SLOPE * inventory), _log(inventory) - _log(metal)[:, None]]
+        supply = np.c_[np.log1p(AMOUNT_SLOPE * inventory), _log(inventory) - _log(metal)[:, None]]
         return np.stack(sums, 1), supply
 
 

@@ -19,6 +19,7 @@ from closedloop.synthesis.forest import Forest
 from closedloop.synthesis.network import SHAPES
 from closedloop.synthesis.precedents import Precedents, Similar, group_features
 from closedloop.synthesis.regimes import LeftOut, folds_of, regimes_of, seen_before
+from closedloop.synthesis.state import part_of
 from closedloop.synthesis.tokens import Arrays, Vocabulary
 from closedloop.synthesis.training import Labels, Progress
 
@@ -214,17 +215,15 @@ class Parts:
     def from_state(cls, state: Mapping[str, torch.Tensor], vocabulary: int, products: Mapping[str, int]) -> Self:
         """Raises `KeyError` or `ValueError` for tensors that are none of a model's parts."""
 
-        def part(name: str) -> dict[str, torch.Tensor]:
-            return {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
-
         def forest(name: str) -> Forest | None:
-            return Forest.from_state(part(f"{name}.")) if part(f"{name}.") else None
+            own = part_of(state, f"{name}.")
+            return Forest.from_state(own) if own else None
 
         if not all(value.isfinite().all() for value in state.values()):
             raise ValueError("numbers that are not finite")
         columns = Columns(state["chemicals"].numpy(), state["kept"].numpy(), float(state["typical_mmol"]))
         classes = state["shape_classes"].numpy()
-        sizes, shapes, spreads = Forest.from_state(part("sizes.")), forest("shapes"), forest("spreads")
+        sizes, shapes, spreads = Forest.from_state(part_of(state, "sizes.")), forest("shapes"), forest("spreads")
         by_size, width = forest("shapes_by_size"), len(columns.kept)
         for grown, outputs, inputs in (
             (sizes, 1, width),
@@ -244,7 +243,7 @@ class Parts:
             by_size,
             classes,
             spreads,
-            Precedents.from_state({key: value.double() for key, value in part("precedents.").items()}),
+            Precedents.from_state({key: value.double() for key, value in part_of(state, "precedents.").items()}),
             state["precedent_shapes"].numpy(),
             products,
         )

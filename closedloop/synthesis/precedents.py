@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from closedloop.synthesis.tokens import KNOWN, Arrays
+from closedloop.synthesis.tokens import AMOUNT_SLOPE, KNOWN, Arrays
 
 GROUPS = ("conditions", "amounts", "mixture", "product")
 # Which groups are multiplied into each term of the sum.
@@ -25,8 +25,6 @@ _TERMS = (
     ("conditions", "mixture"),
     ("amounts",),
 )
-# log(1 + 5 a): a tenth of a mmol still counts, forty mmol of solvent do not drown it.
-AMOUNT_SLOPE = 5.0
 _JITTER = 1e-6
 _SINGLE = ("log_scales", "log_noise", "mean", "values", "relative_noise")
 # Prior variance, in standardised units, of how much one lab's sizes differ from another's by a constant.

@@ -24,6 +24,7 @@ from closedloop.synthesis.network import Network, Settings
 from closedloop.synthesis.parts import Parts
 from closedloop.synthesis.prediction import Precedent
 from closedloop.synthesis.regimes import LeftOut
+from closedloop.synthesis.state import part_of
 from closedloop.synthesis.success import SuccessModel
 from closedloop.synthesis.tokens import Vocabulary
 
@@ -117,11 +118,11 @@ def read(path: Path) -> "SynthesisModel":
         network = Network(
             Settings(**header["settings"]), len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale
         )
-        network.load_state_dict(_part(tensors, "network."))
+        network.load_state_dict(part_of(tensors, "network."))
         priors, left_out = header["priors"], header["left_out"]
         shape = None if priors["shape"] is None else tuple(priors["shape"])
         origins = tuple(Precedent(source, product, float(size), 1.0) for source, product, size in header["origins"])
-        parts = Parts.from_state(_part(tensors, "parts."), len(vocabulary.chemicals), header["products"])
+        parts = Parts.from_state(part_of(tensors, "parts."), len(vocabulary.chemicals), header["products"])
         if len(origins) != len(parts.precedents.values):
             raise ValueError("as many origins as precedents")
         return SynthesisModel(
@@ -129,8 +130,8 @@ def read(path: Path) -> "SynthesisModel":
                 vocabulary,
                 network,
                 parts,
-                Blend.from_state(_part(tensors, "blend.")),
-                SuccessModel.from_state(_part(tensors, "success.")),
+                Blend.from_state(part_of(tensors, "blend.")),
+                SuccessModel.from_state(part_of(tensors, "success.")),
                 Scale(**header["scale"]),
                 Priors(shape, priors["success"]),
                 LeftOut(tuple(left_out["regimes"]), int(left_out["seed"])),
@@ -143,7 +144,3 @@ def read(path: Path) -> "SynthesisModel":
         raise ModelFileError(
             f"{path}: is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]}); train it again"
         ) from error
-
-
-def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

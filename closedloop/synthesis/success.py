@@ -19,6 +19,7 @@ from scipy.special import expit, logit
 from closedloop.chemistry.formula import without_phase
 from closedloop.recipes import Recipe
 from closedloop.synthesis.hard_negatives import KINDS, Kind, make
+from closedloop.synthesis.state import part_of
 from closedloop.synthesis.success_features import features, names, typical_amounts
 from closedloop.synthesis.trees import Trees
 from closedloop.synthesis.typical_amounts import TypicalAmounts
@@ -152,16 +153,12 @@ class SuccessModel:
         slope, offset, failures, inputs = state["numbers"].tolist()
         if not np.isfinite([slope, offset]).all() or inputs != len(names()):
             raise ValueError("a success model for other inputs")
-        found = _part(state, "trees.")
+        found = part_of(state, "trees.")
         trees = Trees.from_state(found) if found else None
         if trees is not None and (trees.feature >= inputs).any():
             raise ValueError("a success model for other inputs")
-        typical = TypicalAmounts.from_state(_part(state, "typical."))
+        typical = TypicalAmounts.from_state(part_of(state, "typical."))
         return cls(trees, typical, slope, offset, int(failures))
-
-
-def _part(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def _inputs(

@@ -23,6 +23,8 @@ VESSELS: dict[Vessel | None, int] = {None: 0, **{vessel: i for i, vessel in enum
 TIME_OFFSET_MIN = 0.05
 # Below this amount (mmol) two amounts count as alike; balances do not resolve less.
 LEAST_AMOUNT_MMOL = 1e-4
+# Where amounts are compared, log(1 + 5 a): a tenth of a mmol still counts, forty mmol of solvent do not drown it.
+AMOUNT_SLOPE = 5.0
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,12 @@ import numpy as np
 
 from closedloop.chemistry.descriptors import SUBSTANCE_SIZE, describe_product, describe_substance
 from closedloop.recipes import Recipe, Role, Vessel
-from closedloop.synthesis.tokens import canonical_name, condition_values, usual_role
+from closedloop.synthesis.tokens import AMOUNT_SLOPE, canonical_name, condition_values, usual_role
 
 # Chemicals with a column of their own: at most so many, each in at least so many training recipes.
 _MOST_COLUMNS = 120
 _LEAST_USES = 3
 _COMPONENTS = 40
-# In a mixture a tenth of a mmol still counts, forty mmol of solvent do not drown it: log(1 + 5 a).
-_SLOPE = 5.0
 # The listing's first entries: most sources name the cation's precursor first.
 _FIRST = 4
 _LARGEST = 3
@@ -144,7 +142,7 @@ class Table:
         shares = [weight / max(weight.sum(), 1e-9) @ vectors for weight in (mmol, log)]
         # Trees read elements and functional groups off the descriptors themselves, neighbourhoods off the components.
         descriptors = np.array([self.chemicals.descriptor(name) for name in names]).reshape(-1, SUBSTANCE_SIZE)
-        weight = np.log1p(_SLOPE * mmol)
+        weight = np.log1p(AMOUNT_SLOPE * mmol)
         shares.append(weight / max(weight.sum(), 1e-9) @ descriptors)
         roles = dict.fromkeys((*Role, None), 0.0)
         vessels = dict.fromkeys((*Vessel, None), 0.0)
