@@ -10,7 +10,7 @@ from closedloop.recipes import Recipe, Target
 from closedloop.synthesis.amounts import usual_amounts
 from closedloop.synthesis.errors import DesignError
 from closedloop.synthesis.network import SHAPES
-from closedloop.synthesis.prediction import PredictedArrays, Prediction
+from closedloop.synthesis.prediction import Prediction
 from closedloop.synthesis.tokens import LEAST_AMOUNT_MMOL, MASKED, UNKNOWN
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int,
     """See `SynthesisModel.designs`."""
     _check(recipe, target)
     wanted = _wanted(recipe)
-    ceiling = np.maximum(_ceilings(recipe, target)[wanted], 0.0)
+    ceiling = _ceilings(recipe, target, wanted)
     highest = np.log(np.maximum(ceiling, LEAST_AMOUNT_MMOL))
     usual, sd, least, most = _usual(model, recipe, target, wanted)
     # Far beyond what a chemical was ever used in, the model knows nothing, and a search would find its mistakes.
@@ -51,10 +51,11 @@ def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int,
     first = np.clip(usual, lowest, highest)
     rng = np.random.default_rng(seed)
     centre, step = first, np.maximum(sd, _FIRST_STEP)
-    tried, costs = [first[None]], [_cost(model, recipe, target, first[None], wanted)]
+    tried, costs = [first[None]], [_cost(model, target, [_with(recipe, first, wanted, ceiling)])]
     for _ in range(_ROUNDS):
         drawn = np.clip(centre + step * rng.standard_normal((_CANDIDATES, len(first))), lowest, highest)
-        cost = _cost(model, recipe, target, drawn, wanted) + _PULL * (((drawn - first) / sd) ** 2).mean(1)
+        cost = _cost(model, target, [_with(recipe, row, wanted, ceiling) for row in drawn])
+        cost = cost + _PULL * (((drawn - first) / sd) ** 2).mean(1)
         tried.append(drawn)
         costs.append(cost)
         kept = drawn[np.argsort(cost, kind="stable")[:_KEPT]]
@@ -66,7 +67,7 @@ def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int,
             break
         if all(np.sqrt((((everything[i] - other) / sd) ** 2).mean()) >= _DISTINCT for other in chosen):
             chosen.append(everything[i])
-    made = [_with(recipe, target, row, wanted) for row in chosen]
+    made = [_with(recipe, row, wanted, ceiling) for row in chosen]
     low, high = target.band_nm
     return [Design(one, said, low <= said.size_nm <= high) for one, said in zip(made, model.predict(made), strict=True)]
 
@@ -90,15 +91,15 @@ def _wanted(recipe: Recipe) -> np.ndarray:
     return np.array(unknown or range(len(recipe.reagents)), dtype=np.int64)
 
 
-def _ceilings(recipe: Recipe, target: Target) -> np.ndarray:
-    """Most mmol of each reagent, (r,): of a limit on a chemical, what given amounts leave is shared by its entries."""
-    wanted = set(_wanted(recipe).tolist())
+def _ceilings(recipe: Recipe, target: Target, wanted: np.ndarray) -> np.ndarray:
+    """Most mmol of the wanted reagents, (w,): of a limit on a chemical, what given amounts leave is shared out."""
     most = []
-    for reagent in recipe.reagents:
-        same = [i for i, other in enumerate(recipe.reagents) if other.name == reagent.name]
-        given = sum(recipe.reagents[i].amount_mmol or 0.0 for i in same if i not in wanted)
-        limit = target.limits.max_amounts_mmol.get(reagent.name, np.inf)
-        most.append((limit - given) / max(sum(i in wanted for i in same), 1))
+    for i in wanted.tolist():
+        name = recipe.reagents[i].name
+        same = [j for j, other in enumerate(recipe.reagents) if other.name == name]
+        given = sum(recipe.reagents[j].amount_mmol or 0.0 for j in same if j not in wanted)
+        limit = target.limits.max_amounts_mmol.get(name, np.inf)
+        most.append(max(limit - given, 0.0) / sum(j in wanted for j in same))
     return np.array(most)
 
 
@@ -106,14 +107,10 @@ def _usual(
     model: "SynthesisModel", recipe: Recipe, target: Target, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """ln(mmol) of the wanted reagents, its deviation, and the least and most that was ever used, (w,) each."""
-    open_recipe = recipe.model_copy(
-        update={
-            "reagents": tuple(
-                reagent.model_copy(update={"amount_mmol": None}) if i in set(wanted.tolist()) else reagent
-                for i, reagent in enumerate(recipe.reagents)
-            )
-        }
-    )
+    reagents = list(recipe.reagents)
+    for i in wanted.tolist():
+        reagents[i] = reagents[i].model_copy(update={"amount_mmol": None})
+    open_recipe = recipe.model_copy(update={"reagents": tuple(reagents)})
     arrays = model.vocabulary.encode([open_recipe])
     arrays = replace(arrays, state=np.where(arrays.state == UNKNOWN, MASKED, arrays.state))
     found = usual_amounts(model, arrays, target)
@@ -123,9 +120,8 @@ def _usual(
     return found.log_mmol[places], found.sd[places], found.least[places], found.most[places]
 
 
-def _with(recipe: Recipe, target: Target, log_amounts: np.ndarray, wanted: np.ndarray) -> Recipe:
-    """The recipe with these amounts to four digits, rounded down where a limit stands."""
-    ceiling = np.maximum(_ceilings(recipe, target)[wanted], 0.0)
+def _with(recipe: Recipe, log_amounts: np.ndarray, wanted: np.ndarray, ceiling: np.ndarray) -> Recipe:
+    """The recipe with these amounts (w,) to four digits, rounded down where a limit stands."""
     amounts = np.minimum([float(f"{value:.4g}") for value in np.exp(log_amounts)], ceiling)
     named = [recipe.reagents[i] for i in wanted.tolist()]
     return recipe.with_amounts(
@@ -133,15 +129,9 @@ def _with(recipe: Recipe, target: Target, log_amounts: np.ndarray, wanted: np.nd
     )
 
 
-def _cost(
-    model: "SynthesisModel", recipe: Recipe, target: Target, log_amounts: np.ndarray, wanted: np.ndarray
-) -> np.ndarray:
-    """How badly each row of amounts (m, w) is predicted to meet the target, in tolerances squared, (m,)."""
-    said = model.predict_arrays([_with(recipe, target, row, wanted) for row in log_amounts])
-    return _misses(said, target)
-
-
-def _misses(said: PredictedArrays, target: Target) -> np.ndarray:
+def _cost(model: "SynthesisModel", target: Target, recipes: list[Recipe]) -> np.ndarray:
+    """How badly each recipe is predicted to meet the target, in tolerances squared, (m,)."""
+    said = model.predict_arrays(recipes)
     tolerance = target.half_width_nm / target.size_nm
     missed = np.abs(said.log_size_mean - np.log(target.size_nm)) / tolerance
     # Half the tolerance is room to stay where amounts are usual; beyond it each step costs.

@@ -4,6 +4,7 @@ Each is learned anew in seconds whenever the model is, so that both always know 
 `training`, the weights of the parts to `blend`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,10 +96,7 @@ class Parts:
             spreads = Forest.of_values(
                 inputs[spread], known.log_spread[spread], weight[spread], trees=_SPREAD_TREES, seed=seed
             )
-        products: dict[str, int] = {}
-        for i in sized.tolist():
-            product = experiments[i].recipe.product
-            products[product] = products.get(product, 0) + 1
+        products = Counter(experiments[i].recipe.product for i in sized.tolist())
         return cls(
             chemicals, columns, sizes, shapes, by_size, classes, spreads, precedents, known.shape[sized], products
         )
@@ -109,7 +107,8 @@ class Parts:
         """What the parts and the ``transformer`` (n,) say of these recipes; ``inputs``: their columns. Beside it shape
         probabilities (n, 11) by forest and precedents, or ``None`` where no two shapes were seen."""
         mean, between = self.sizes.predict(inputs)
-        similar = self.precedents.predict(group_features(arrays, self.vocabulary), self._shape_weights)
+        votes_of = None if self.shapes is None else self._shape_weights
+        similar = self.precedents.predict(group_features(arrays, self.vocabulary), votes_of)
         seen = np.array([self.products.get(product, 0) for product in products], dtype=float)
         said = _said(mean[:, 0], between[:, 0], similar, transformer, seen)
         if self.shapes is None:
@@ -126,7 +125,7 @@ class Parts:
 
     def _by_forest(self, forest: Forest, inputs: np.ndarray) -> np.ndarray:
         found = np.zeros((len(inputs), len(SHAPES)))
-        found[:, self.shape_classes] = forest.predict(inputs)[0]
+        found[:, self.shape_classes] = forest.mean(inputs)
         return found
 
     @cached_property
@@ -146,7 +145,7 @@ class Parts:
 
     def log_spread(self, inputs: np.ndarray) -> np.ndarray | None:
         """Columns -> ln(relative spread), (n,), or ``None`` where it was hardly ever known."""
-        return None if self.spreads is None else self.spreads.predict(inputs)[0][:, 0]
+        return None if self.spreads is None else self.spreads.mean(inputs)[:, 0]
 
     def held_out(
         self,

@@ -35,11 +35,10 @@ def _product(experiment: Experiment) -> Hashable:
 
 
 _KEYS: dict[str, Callable[[Experiment], Hashable]] = {"sibling": _row, "source": _source, "product": _product}
-REGIMES = tuple(_KEYS)
 
 
 def regimes_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
-    """Those of `REGIMES` in which something can be left out of these experiments."""
+    """The regimes in which something can be left out of these experiments."""
     return tuple(name for name, key in _KEYS.items() if len({key(e) for e in experiments}) >= _LEAST_GROUPS)
 
 

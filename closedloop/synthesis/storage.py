@@ -7,6 +7,7 @@ rather than read wrongly. Nothing in such a file is ever executed.
 import json
 import os
 import secrets
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,6 @@ def write(model: "SynthesisModel", path: Path) -> None:
         "scale": asdict(model.scale),
         "priors": asdict(model.priors),
         "left_out": asdict(learned.left_out),
-        "products": dict(learned.parts.products),
         "origins": [(one.source, one.product, one.size_nm) for one in learned.origins],
         "outside_below": learned.outside_below,
     }
@@ -122,7 +122,9 @@ def read(path: Path) -> "SynthesisModel":
         priors, left_out = header["priors"], header["left_out"]
         shape = None if priors["shape"] is None else tuple(priors["shape"])
         origins = tuple(Precedent(source, product, float(size), 1.0) for source, product, size in header["origins"])
-        parts = Parts.from_state(part_of(tensors, "parts."), len(vocabulary.chemicals), header["products"])
+        parts = Parts.from_state(
+            part_of(tensors, "parts."), len(vocabulary.chemicals), Counter(one.product for one in origins)
+        )
         if len(origins) != len(parts.precedents.values):
             raise ValueError("as many origins as precedents")
         return SynthesisModel(

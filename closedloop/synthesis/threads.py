@@ -14,10 +14,7 @@ _MANY = 1000
 def threads_for(precedents: int) -> Iterator[None]:
     """One thread for a small model; a large one has what torch was given."""
     before = torch.get_num_threads()
-    if precedents >= _MANY or before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
+    torch.set_num_threads(before if precedents >= _MANY else 1)
     try:
         yield
     finally:

@@ -45,3 +45,34 @@ def test_contradictions_are_named(model: SynthesisModel, run_lab: Callable[..., 
         model.design_amounts(recipe, Target(product="CdSe", size_nm=3, limits=limits))
     with pytest.raises(DesignError, match="no reagents"):
         model.design_amounts(Recipe(product="CdSe"), Target(product="CdSe", size_nm=3))
+
+
+def test_a_target_out_of_reach_does_not_drive_amounts_beyond_what_was_used(
+    model: SynthesisModel, literature: list[Experiment]
+) -> None:
+    made = model.design_amounts(literature[5].recipe, Target(product="CdSe", size_nm=60.0))
+    for reagent in made.reagents:
+        used = [amount for e in literature if (amount := e.recipe.amount_mmol(reagent.name))]
+        assert min(used) / 1.5 <= (reagent.amount_mmol or 0.0) <= 1.5 * max(used), reagent.name
+
+
+def test_a_given_amount_stays_and_those_left_open_are_designed(
+    model: SynthesisModel, literature: list[Experiment]
+) -> None:
+    recipe = literature[5].recipe
+    reagents = list(recipe.reagents)
+    reagents[1] = reagents[1].model_copy(update={"amount_mmol": None})
+    made = model.design_amounts(
+        recipe.model_copy(update={"reagents": tuple(reagents)}), Target(product="CdSe", size_nm=3.0)
+    )
+    assert [r.amount_mmol for i, r in enumerate(made.reagents) if i != 1] == [
+        r.amount_mmol for i, r in enumerate(recipe.reagents) if i != 1
+    ]
+    assert made.reagents[1].amount_mmol is not None
+
+
+def test_several_designs_differ(model: SynthesisModel, literature: list[Experiment]) -> None:
+    found = model.designs(literature[5].recipe, Target(product="CdSe", size_nm=3.0), 3)
+    assert len({design.recipe for design in found}) == 3
+    low, high = Target(product="CdSe", size_nm=3.0).band_nm
+    assert [design.meets_size for design in found] == [low <= d.prediction.size_nm <= high for d in found]
