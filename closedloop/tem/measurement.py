@@ -1,29 +1,42 @@
 """From an image file to sizes in nm: reading, scale, particles, summary, and the outcome that they mean."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
 from closedloop.tem.annotations import annotation_mask
+from closedloop.tem.distribution import Distribution, describe
 from closedloop.tem.errors import NoParticles, UnreadableScale
 from closedloop.tem.particles import ParticleShape, describe_particles
 from closedloop.tem.reading import Picture, read_picture
 from closedloop.tem.scale import Scale, read_scale
 from closedloop.tem.segmenter import Segmenter
-from closedloop.tem.shapes import fractions
+from closedloop.tem.shapes import fractions, wilson
+
+if TYPE_CHECKING:
+    import pandas
 
 LEAST_PARTICLES = 5
 
 
 @dataclass(frozen=True)
 class Particle:
-    """One particle in nm."""
+    """One particle in nm; `row_px` and `column_px` are its centre in the image.
+
+    feret_max_nm and feret_min_nm: largest and smallest caliper diameter, feret_max90_nm the one at right angles to the
+    largest. confidence: how clearly the outline stands out, 0 to 1; shape_confidence: the share of outlines that look
+    like this one and are of that class. doubts: why the particle may be none, or not one (empty: no reason). It stays
+    in the list and in the plain figures; `Measurement.trusted` are those without. edge_weight: how many particles of
+    its size it stands for because others were cut by the edge (0 where it touches the edge itself).
+    """
 
     label: int
     equivalent_diameter_nm: float
@@ -37,13 +50,19 @@ class Particle:
     shape: Shape
     confidence: float
     touches_edge: bool
+    feret_max_nm: float
+    feret_min_nm: float
+    feret_max90_nm: float
+    shape_confidence: float
+    doubts: tuple[str, ...]
+    edge_weight: float
+    row_px: float
+    column_px: float
 
     def to_json(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            name: round(value, 5) if isinstance(value, float) else (str(value) if name == "shape" else value)
-            for name, value in values.items()
-        }
+        values |= {"shape": str(self.shape), "doubts": list(self.doubts)}
+        return {name: round(value, 5) if isinstance(value, float) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -75,8 +94,7 @@ class Measurement:
 
     @property
     def mean_diameter_nm(self) -> float | None:
-        sizes = [particle.equivalent_diameter_nm for particle in self.whole]
-        return math.fsum(sizes) / len(sizes) if sizes else None
+        return _mean(self.whole)
 
     @property
     def std_diameter_nm(self) -> float | None:
@@ -84,9 +102,36 @@ class Measurement:
         sizes = [particle.equivalent_diameter_nm for particle in self.whole]
         return float(np.std(sizes, ddof=1)) if len(sizes) > 1 else None
 
+    @cached_property
+    def distribution(self) -> Distribution:
+        """What the whole particles say about the population, with intervals (seed 0), the edge's bias and a fit."""
+        return describe(
+            [particle.equivalent_diameter_nm for particle in self.whole],
+            [particle.edge_weight for particle in self.whole],
+        )
+
+    @property
+    def trusted(self) -> tuple[Particle, ...]:
+        """The whole particles that nothing speaks against (`Particle.doubts`)."""
+        return tuple(particle for particle in self.whole if not particle.doubts)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row per particle, those at the edge among them; columns as in the JSON, doubts joined by "; "."""
+        import pandas
+
+        rows = [particle.to_json() | {"doubts": "; ".join(particle.doubts)} for particle in self.particles]
+        columns = list(Particle.__dataclass_fields__)
+        return pandas.DataFrame(rows, columns=columns)
+
     @property
     def shape_fractions(self) -> dict[Shape, float]:
         return fractions(particle.shape for particle in self.whole)
+
+    @property
+    def shape_intervals(self) -> dict[Shape, tuple[float, float]]:
+        """95% interval of each share (Wilson's), in the order of `shape_fractions`."""
+        total = self.count
+        return {shape: wilson(round(share * total), total) for shape, share in self.shape_fractions.items()}
 
     @property
     def shape(self) -> Shape | None:
@@ -101,7 +146,13 @@ class Measurement:
             "std_diameter_nm": _rounded(self.std_diameter_nm),
             "shape": None if self.shape is None else str(self.shape),
             "shape_fractions": {str(shape): round(share, 4) for shape, share in self.shape_fractions.items()},
-        }
+            "shape_intervals": {
+                str(shape): [round(low, 4), round(high, 4)] for shape, (low, high) in self.shape_intervals.items()
+            },
+            "touching_edge": len(self.particles) - self.count,
+            "doubtful": self.count - len(self.trusted),
+            "trusted_mean_diameter_nm": _rounded(_mean(self.trusted)),
+        } | self.distribution.to_json()
         content: dict[str, Any] = {
             "image": self.name,
             "nm_per_px": self.nm_per_px,
@@ -182,7 +233,20 @@ def _in_nm(particle: ParticleShape, nm_per_px: float) -> Particle:
         shape=particle.shape,
         confidence=particle.confidence,
         touches_edge=particle.touches_edge,
+        feret_max_nm=particle.feret_max_px * nm_per_px,
+        feret_min_nm=particle.feret_min_px * nm_per_px,
+        feret_max90_nm=particle.feret_max90_px * nm_per_px,
+        shape_confidence=particle.shape_confidence,
+        doubts=particle.doubts,
+        edge_weight=particle.edge_weight,
+        row_px=particle.row_px,
+        column_px=particle.column_px,
     )
+
+
+def _mean(particles: Sequence[Particle]) -> float | None:
+    sizes = [particle.equivalent_diameter_nm for particle in particles]
+    return math.fsum(sizes) / len(sizes) if sizes else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -5,7 +5,7 @@ Definitions: circularity 4π·area / perimeter², solidity area / area of the co
 the chain of border pixels, averaged along itself: a count of steps would make a disc's outline a twentieth too long.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,6 +14,8 @@ from scipy.ndimage import find_objects
 
 from closedloop.recipes import Shape
 from closedloop.tem import _filters as filters
+from closedloop.tem.edge_bias import edge_weights
+from closedloop.tem.feret import calipers
 from closedloop.tem.shapes import classify
 
 _SMOOTHING = 1.5  # Gaussian, px: single pixels are mostly noise
@@ -34,6 +36,14 @@ class ParticleShape:
     shape: Shape
     confidence: float
     touches_edge: bool
+    feret_max_px: float = 0.0
+    feret_min_px: float = 0.0
+    feret_max90_px: float = 0.0
+    shape_confidence: float = 1.0
+    doubts: tuple[str, ...] = ()
+    edge_weight: float = 0.0
+    row_px: float = 0.0
+    column_px: float = 0.0
 
     @property
     def equivalent_diameter_px(self) -> float:
@@ -48,7 +58,9 @@ def describe_particles(
     A particle that the scale bar or its label (`ignore`) covers in part counts as touching the edge.
     """
     height, width = labels.shape
-    found = []
+    found: list[ParticleShape] = []
+    hulls: list[NDArray[np.int32]] = []
+    boxes = []
     smooth = filters.blurred(grey, _SMOOTHING)
     hidden = None if ignore is None else cv2.dilate(ignore.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     for index, box in enumerate(find_objects(labels)):
@@ -65,7 +77,25 @@ def describe_particles(
         )
         clear = _clearness(labels[around], index + 1, smooth[around])
         found.append(_describe(index + 1, mask, clear, edge))
-    return found
+        hulls.append(np.asarray(cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32)), np.int32).reshape(-1, 2))
+        boxes.append(box)
+    if not found:
+        return []
+    sizes = np.array([[rows.stop - rows.start, columns.stop - columns.start] for rows, columns in boxes])
+    weights = edge_weights(sizes[:, 1], sizes[:, 0], (height, width), ignore)
+    feret = calipers(hulls)
+    return [
+        replace(
+            each,
+            feret_max_px=float(feret.feret_max[i]),
+            feret_min_px=float(feret.feret_min[i]),
+            feret_max90_px=float(feret.feret_max90[i]),
+            edge_weight=0.0 if each.touches_edge else float(weights[i]),
+            row_px=(boxes[i][0].start + boxes[i][0].stop - 1) / 2,
+            column_px=(boxes[i][1].start + boxes[i][1].stop - 1) / 2,
+        )
+        for i, each in enumerate(found)
+    ]
 
 
 def _describe(label: int, mask: NDArray[np.bool_], clearness: float, touches_edge: bool) -> ParticleShape:

@@ -1,9 +1,11 @@
 """The shape class of an outline by a plain rule over its fills; the shares of classes in a sample."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from closedloop.recipes import Shape
 
@@ -42,3 +44,12 @@ def fractions(shapes: Iterable[Shape]) -> dict[Shape, float]:
         counted[shape] = counted.get(shape, 0) + 1
     total = sum(counted.values())
     return {shape: count / total for shape, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))}
+
+
+def wilson(found: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a share, `found` of `total` (above 0): Wilson's score interval, which holds for 0 and for all too."""
+    z = -float(ndtri((1 - level) / 2))
+    share, narrower = found / total, 1 + z**2 / total
+    centre = (share + z**2 / (2 * total)) / narrower
+    half = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / narrower
+    return max(0.0, centre - half), min(1.0, centre + half)
