@@ -1,35 +1,46 @@
-"""Target, model and what was tried -> the next recipes. Draws candidates, scores them, and says why it chose them.
+"""Target, model and what was tried -> the next recipes. Scores candidates, chooses, and says why.
 
-Leaves to others: the search space (`space`), the two corrections of the model (`residual`, `success`), the
-acquisition function (`acquire`).
+Leaves to others: the search space (`space`), where candidates come from (`candidates`), the two corrections of the
+model (`residual`, `quality`), the acquisition functions (`acquire`).
 """
 
 import logging
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
+from scipy.stats import norm
 
+from closedloop.propose.candidates import Candidates, Filter, Pool
 from closedloop.propose.errors import NothingToPropose, RecipeOutsideSpace, SearchSpaceError
-from closedloop.propose.proposal import Arrays, Proposal, SizeModel
+from closedloop.propose.proposal import Assessment, Outlook, Plan, Proposal, SizeModel
+from closedloop.propose.quality import Judge, Quality
 from closedloop.propose.space import SearchSpace
-from closedloop.propose.success import corrected_logit
-from closedloop.recipes import CauseKind, ClosedloopError, Experiment, Outcome, Recipe, Target
+from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Target
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from closedloop.propose.acquire import Choice
 
 Array = NDArray[np.float64]
-Filter = Callable[[Recipe], bool | Sequence[str]]
 
 _log = logging.getLogger(__name__)
 
-# Where candidates come from: all over the space, around the best tried, the model's own designs, and, once those are
-# scored, around the best of them. About 2,000 in all.
-_SPREAD, _AROUND_TRIED, _DESIGNED, _AROUND_BEST = 1024, 384, 4, 512
-_BEST_TRIED, _BEST_SCORED, _SHORTLIST = 6, 16, 256
-_STEPS = (0.02, 0.06, 0.18)
+_BEST_SCORED, _SHORTLIST = 16, 384
+# How many experiments the outlook looks ahead to.
+HORIZON = 8
+# A chosen recipe whose chance is at least this share of the largest is made for its chance, another for what it teaches.
+_NEARLY_BEST = 0.8
+# Particles that the next sample is expected to show, where none has been measured yet.
+_USUAL_COUNT = 150
 _Z90 = 1.6448536269514722
+# Of the candidates that come nearest to the target, how many are looked at for values at the end of their ranges.
+_NEAREST, _AT_WALL, _MOST = 16, 0.03, 0.6
 
 
 def propose(
@@ -42,46 +53,59 @@ def propose(
     seed: int,
     *,
     filter: Filter | None = None,
+    precedents: Sequence[Recipe] = (),
 ) -> list[Proposal]:
     """``count`` distinct recipes of the space, best first; the same for the same arguments and seed.
 
     ``tried`` are this campaign's experiments, failures among them; ``pending`` are recipes under way. ``filter`` says
-    of a recipe whether the lab can make it, or what it objects to (an empty list: nothing). A chemical failure lowers
-    the chance of success nearby, and its size counts if it was measured; an experiment that failed for another cause
-    teaches nothing, but is not proposed again.
+    of a recipe whether the lab can make it, or what it objects to (an empty list: nothing). ``precedents`` are
+    published recipes whose neighbourhood is worth a look. A chemical failure lowers the chance of success nearby, and
+    its size counts if it was measured; an experiment that failed for another cause teaches nothing, but is not proposed
+    again. One that worked and missed may be: where its true size is likelier in the band than its neighbours' are.
 
     Raises `EmptySpaceError` where the target's limits leave nothing of the space, `SearchSpaceError` where the two are
     not about the same product, and `NothingToPropose` where no candidate is new and makeable.
     """
-    if count < 1:
+    found = plan(space, target, model, tried, pending, count, seed, filter=filter, precedents=precedents, horizon=0)
+    return list(found.proposals)
+
+
+def plan(
+    space: SearchSpace,
+    target: Target,
+    model: SizeModel,
+    tried: Sequence[Experiment],
+    pending: Sequence[Recipe],
+    count: int,
+    seed: int,
+    *,
+    filter: Filter | None = None,
+    precedents: Sequence[Recipe] = (),
+    horizon: int = HORIZON,
+) -> Plan:
+    """As `propose`, with the outlook over the next ``horizon`` experiments; ``count`` 0 asks for the outlook alone."""
+    if count < 1 and not horizon:
         raise NothingToPropose(f"{count} proposals were asked for; ask for at least one")
-    if target.product != space.product:
-        raise SearchSpaceError(f"the target is {target.product}, the search space makes {space.product}; change one")
-    return _Round(space.within(target.limits), target, model, tried, pending, seed, filter).proposals(count)
+    return _Round(space, target, model, tried, pending, seed).plan(max(count, 0), horizon, filter, precedents)
 
 
-@dataclass
-class _Candidates:
-    """Recipes with their places in the cube (n, d) and the model's numbers, success already corrected."""
+def assess(
+    space: SearchSpace,
+    target: Target,
+    model: SizeModel,
+    tried: Sequence[Experiment],
+    recipes: Sequence[Recipe],
+    seed: int = 0,
+) -> list[Assessment]:
+    """What is expected of recipes that someone else chose, by the same model and results as a proposal.
 
-    recipes: list[Recipe]
-    unit: Array
-    log_size: Array
-    sd: Array
-    logit: Array
-
-    def __add__(self, other: "_Candidates") -> "_Candidates":
-        return _Candidates(
-            self.recipes + other.recipes,
-            np.vstack([self.unit, other.unit]),
-            np.concatenate([self.log_size, other.log_size]),
-            np.concatenate([self.sd, other.sd]),
-            np.concatenate([self.logit, other.logit]),
-        )
+    Raises `RecipeOutsideSpace` for one that the space has no place for; one outside its limits has a place.
+    """
+    return _Round(space, target, model, tried, [], seed).assess(list(recipes))
 
 
 class _Round:
-    """One call of `propose`: what is known, once encoded, and the steps to the proposals."""
+    """One look at a campaign: what is known, once encoded, and the model of size that follows from it."""
 
     def __init__(
         self,
@@ -91,188 +115,198 @@ class _Round:
         tried: Sequence[Experiment],
         pending: Sequence[Recipe],
         seed: int,
-        filter: Filter | None,
     ) -> None:
-        self.space, self.target, self.model, self.seed, self.filter = space, target, model, seed, filter
-        self.rng = np.random.default_rng(seed)
-        self.tried: list[Experiment] = []
-        tried_unit = []
-        self.outside = 0
-        for experiment in tried:
-            try:
-                tried_unit.append(space.encode(experiment.recipe))
-                self.tried.append(experiment)
-            except RecipeOutsideSpace as error:
-                self.outside += 1
-                _log.info("experiment %s is not learned from: %s", experiment.id, error)
-        self.tried_unit = np.array(tried_unit).reshape(-1, space.dimension)
-        self.pending: list[Recipe] = []
-        pending_unit = []
-        for recipe in pending:
-            try:
-                pending_unit.append(space.encode(recipe))
-                self.pending.append(recipe)
-            except RecipeOutsideSpace as error:
-                _log.info("a pending recipe is passed over: %s", error)
-        self.pending_unit = np.array(pending_unit).reshape(-1, space.dimension)
-        self.raw_tried = self._predict([experiment.recipe for experiment in self.tried])
-        outcomes = [experiment.outcome for experiment in self.tried]
-        self.judged = np.array([outcome.success is not None for outcome in outcomes], dtype=bool)
-        self.succeeded = np.array([bool(outcome.success) for outcome in outcomes], dtype=bool)
-        self.measured = np.array([_is_measured(outcome) for outcome in outcomes], dtype=bool)
-        self.sizes = np.array([outcome.size_nm or math.nan for outcome in outcomes], dtype=np.float64)
-        self.usable = self.measured & (self.succeeded | ~self.judged)
-        self.seen = {_place(unit) for unit in [*self.tried_unit, *self.pending_unit]}
-        self.objections: Counter[str] = Counter()
-
-    def proposals(self, count: int) -> list[Proposal]:
         import torch
 
-        from closedloop.propose import acquire
         from closedloop.propose.residual import Columns, fit, rows
 
-        columns = Columns(self.space.dimension)
-        tried = self._scored(self.raw_tried, self.tried_unit, [e.recipe for e in self.tried])
-        pending = self._scored(self._predict(self.pending), self.pending_unit, self.pending)
-        tried_rows = rows(tried.unit, tried.log_size, tried.sd, tried.logit)
-        log_sizes = torch.from_numpy(np.log(self.sizes[self.measured]))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            size_model = fit(columns, tried_rows[torch.from_numpy(self.measured)], log_sizes)
-            question = acquire.Question(
-                columns=columns,
-                size_model=size_model,
-                size_nm=self.target.size_nm,
-                half_width_nm=self.target.half_width_nm,
-                baseline=tried_rows[torch.from_numpy(self.usable)],
-                pending=rows(pending.unit, pending.log_size, pending.sd, pending.logit),
-                only_failures=bool(self.judged.any() and not self.succeeded.any()),
-                seed=self.seed,
+        if target.product != space.product:
+            raise SearchSpaceError(
+                f"the target is {target.product}, the search space makes {space.product}; change one"
             )
-            pool = self._candidates(self._first_recipes())
-            if pool.recipes:
-                value = acquire.values(question, rows(pool.unit, pool.log_size, pool.sd, pool.logit))
-                around = pool.unit[np.argsort(-value, kind="stable")[:_BEST_SCORED]]
-                pool = pool + self._candidates(self._around(around, _AROUND_BEST))
-            if not pool.recipes:
-                raise NothingToPropose(self._why_nothing())
-            x = rows(pool.unit, pool.log_size, pool.sd, pool.logit)
-            shortlist = np.argsort(-acquire.values(question, x), kind="stable")[: max(_SHORTLIST, 4 * count)]
-            chosen = [(int(shortlist[i]), value) for i, value in acquire.choose(question, x[shortlist.copy()], count)]
-            mean, sd = size_model.moments(x[[index for index, _ in chosen]])
-        picked = zip(chosen, mean.tolist(), sd.tolist(), strict=True)
-        return [
-            self._proposal(pool, index, value, m, s, question.basis, position)
-            for position, ((index, value), m, s) in enumerate(picked)
-        ]
-
-    def _first_recipes(self) -> list[Recipe]:
-        recipes = self.space.sample(_SPREAD, self.seed)
-        distance = np.where(self.usable, np.abs(self.sizes - self.target.size_nm), math.inf)
-        best = [index for index in np.argsort(distance, kind="stable")[:_BEST_TRIED] if self.usable[index]]
-        designed = self._designed(recipes[:_DESIGNED])
-        around = [self.tried_unit[index] for index in best] + designed
-        if around:
-            recipes += self.space.decode_many(np.array(designed).reshape(-1, self.space.dimension))
-            recipes += self._around(np.array(around), _AROUND_TRIED)
-        return recipes
-
-    def _designed(self, recipes: list[Recipe]) -> list[Array]:
-        places = []
-        for recipe in recipes:
-            try:
-                places.append(self.space.encode(self.model.design_amounts(recipe, self.target)))
-            except ClosedloopError as error:
-                # One source of candidates among four; the others remain.
-                _log.info("the model designs no amounts here: %s", error)
-        return places
-
-    def _around(self, centres: Array, count: int) -> list[Recipe]:
-        """``count`` recipes near the rows of ``centres`` (k, d): steps of three lengths in some of the coordinates."""
+        self.space, self.target, self.model, self.seed = space.within(target.limits), target, model, seed
+        known = [(place, e) for e in tried if (place := self._place(e.recipe, e.id)) is not None]
+        self.tried = [e for _, e in known]
+        self.outside = len(tried) - len(known)
+        waiting = [(place, r) for r in pending if (place := self._place(r, None)) is not None]
+        self.pending = [r for _, r in waiting]
         d = self.space.dimension
-        start = centres[np.arange(count) % len(centres)]
-        length = np.array(_STEPS)[self.rng.integers(len(_STEPS), size=count)]
-        moved = self.rng.random((count, d)) < max(0.4, 1 / d)
-        moved[np.arange(count), self.rng.integers(d, size=count)] = True
-        return self.space.decode_many(start + moved * length[:, None] * self.rng.standard_normal((count, d)))
+        self.tried_unit = np.array([place for place, _ in known]).reshape(-1, d)
+        self.pending_unit = np.array([place for place, _ in waiting]).reshape(-1, d)
+        outcomes = [e.outcome for e in self.tried]
+        arrays = model.predict_arrays([e.recipe for e in self.tried]) if self.tried else None
+        self.judge = Judge(target, self.tried_unit, arrays, outcomes)
+        self.measured = np.array([_is_measured(outcome) for outcome in outcomes], dtype=bool)
+        self.sizes = np.array([outcome.size_nm or math.nan for outcome in outcomes], dtype=np.float64)
+        self.usable = self.measured & (self.judge.succeeded | ~self.judge.judged)
+        self.columns = Columns(d)
+        counting = np.array([_counting(outcome) for outcome in outcomes], dtype=np.float64)[self.measured]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if arrays is None:
+                x = torch.zeros((0, d + 3), dtype=torch.double)
+            else:
+                nothing = np.zeros(len(self.tried))
+                every = rows(self.tried_unit, np.asarray(arrays.log_size_mean), np.asarray(arrays.log_size_sd), nothing)
+                x = every[torch.from_numpy(self.measured)]
+            self.size_model = fit(
+                self.columns,
+                x,
+                torch.from_numpy(np.log(self.sizes[self.measured])),
+                torch.from_numpy(counting),
+                float(np.median(counting)) if len(counting) else _counting(Outcome()),
+            )
 
-    def _candidates(self, recipes: list[Recipe]) -> _Candidates:
-        """The recipes that are new and makeable, scored; remembers them, so that none comes twice."""
-        kept, places = [], []
-        for recipe in recipes:
-            unit = self.space.encode(recipe)
-            if (place := _place(unit)) in self.seen:
-                continue
-            self.seen.add(place)
-            if not self._is_makeable(recipe):
-                continue
-            kept.append(recipe)
-            places.append(unit)
-        unit = np.array(places).reshape(-1, self.space.dimension)
-        return self._scored(self._predict(kept), unit, kept)
+    def _place(self, recipe: Recipe, name: str | None) -> Array | None:
+        try:
+            return self.space.encode(recipe)
+        except RecipeOutsideSpace as error:
+            _log.info("%s is not learned from: %s", f"experiment {name}" if name else "a pending recipe", error)
+            return None
 
-    def _is_makeable(self, recipe: Recipe) -> bool:
-        answer = True if self.filter is None else self.filter(recipe)
-        if isinstance(answer, bool):
-            self.objections["the lab cannot make it"] += not answer
-            return answer
-        self.objections.update(answer)
-        return not answer
+    def plan(self, count: int, horizon: int, filter: Filter | None, precedents: Sequence[Recipe]) -> Plan:
+        from closedloop.propose import acquire
 
-    def _predict(self, recipes: list[Recipe]) -> Arrays | None:
-        return self.model.predict_arrays(recipes) if recipes else None
+        distance = np.where(self.usable, np.abs(self.sizes - self.target.size_nm), math.inf)
+        best = [int(i) for i in np.argsort(distance, kind="stable") if self.usable[i]]
+        pool = Pool(
+            self.space, self.target, self.model, self.seed, filter, [*self.tried_unit, *self.pending_unit], precedents
+        )
+        under_way = {tuple(np.round(unit, 9).tolist()) for unit in self.pending_unit}
+        again = [
+            self.tried[i].recipe
+            for i in best
+            if not self.target.is_met_by(self.tried[i].outcome)
+            and tuple(np.round(self.tried_unit[i], 9).tolist()) not in under_way
+        ]
+        waiting = self._score(pool.scored(self.pending, self.pending_unit))
+        question = acquire.Question(self.columns, self.size_model, self.target.band_nm, waiting[0], self.seed)
+        found = pool.first(self.tried_unit[best], again)
+        if len(found):
+            value = acquire.values(question, self._score(found)[0])
+            found = found + pool.around(found.unit[np.argsort(-value, kind="stable")[:_BEST_SCORED]])
+        if not len(found):
+            raise NothingToPropose(pool.why_nothing())
+        x, quality = self._score(found)
+        shortlist = np.argsort(-acquire.values(question, x), kind="stable")[: max(_SHORTLIST, 4 * count)].copy()
+        chosen = acquire.choose(question, x[shortlist], count)
+        numbers = [int(shortlist[c.index]) for c in chosen]
+        said = self._assessments([found.recipes[i] for i in numbers], x[numbers], quality, numbers)
+        largest = float(acquire.values(replace(question, pending=x[:0]), x[shortlist]).max())
+        proposals = [
+            Proposal(
+                **dict(each),
+                gain=min(1.0, c.gain),
+                motive=(motive := _motive(found.origins[i], c.chance, largest)),
+                origin=found.origins[i],
+                acquisition_value=c.value,
+                reason=self._reason(motive, each, c, largest, found, i, position),
+            )
+            for position, (each, c, i) in enumerate(zip(said, chosen, numbers, strict=True))
+        ]
+        chances = acquire.cumulative(question, x[shortlist], horizon) if horizon else []
+        return Plan(proposals=tuple(proposals), outlook=self._outlook(found, x, quality, chances))
 
-    def _scored(self, arrays: Arrays | None, unit: Array, recipes: list[Recipe]) -> _Candidates:
-        if arrays is None:
+    def assess(self, recipes: list[Recipe]) -> list[Assessment]:
+        if not recipes:
+            return []
+        unit = np.array([self.space.encode(recipe) for recipe in recipes])
+        scored = Candidates(recipes, unit, [""] * len(recipes), self.model.predict_arrays(recipes))
+        x, quality = self._score(scored)
+        return self._assessments(recipes, x, quality, list(range(len(recipes))))
+
+    def _score(self, found: Candidates) -> "tuple[Tensor, Quality]":
+        """Input rows (n, d + 3) of candidates, the last column holding the odds of all but the size."""
+        import torch
+
+        from closedloop.propose.residual import rows
+
+        if found.arrays is None:
             nothing = np.zeros(0)
-            return _Candidates([], unit, nothing, nothing, nothing)
-        raw = np.asarray(arrays.success_logit, dtype=np.float64)
-        if self.raw_tried is None:
-            tried_logit = np.zeros(0)
-        else:
-            tried_logit = np.asarray(self.raw_tried.success_logit, dtype=np.float64)
-        judged = self.judged
-        logit = corrected_logit(unit, raw, self.tried_unit[judged], tried_logit[judged], self.succeeded[judged])
-        log_size = np.asarray(arrays.log_size_mean, dtype=np.float64)
-        return _Candidates(recipes, unit, log_size, np.asarray(arrays.log_size_sd, dtype=np.float64), logit)
+            empty = Quality(nothing, nothing, nothing, nothing, nothing)
+            return torch.zeros((0, self.columns.d + 3), dtype=torch.double), empty
+        quality = self.judge.of(found.unit, found.arrays)
+        log_size, sd = np.asarray(found.arrays.log_size_mean), np.asarray(found.arrays.log_size_sd)
+        return rows(found.unit, log_size, sd, logit(quality.chance)), quality
 
-    def _proposal(
-        self, pool: _Candidates, index: int, value: float, mean: float, sd: float, basis: str, position: int
-    ) -> Proposal:
+    def _assessments(
+        self, recipes: list[Recipe], x: "Tensor", quality: Quality, numbers: list[int]
+    ) -> list[Assessment]:
+        if not recipes:
+            return []
+        mean, sd = self.size_model.moments(x)
         low, high = self.target.band_nm
-        inside = _below(math.log(high), mean, sd) - (_below(math.log(low), mean, sd) if low > 0 else 0.0)
-        chance = 1 / (1 + math.exp(-float(pool.logit[index])))
-        return Proposal(
-            recipe=pool.recipes[index],
-            predicted_size_nm=math.exp(mean),
-            predicted_interval_nm=(math.exp(mean - _Z90 * sd), math.exp(mean + _Z90 * sd)),
-            success_probability=chance,
-            chance_of_hit=min(1.0, max(0.0, chance * inside)),
-            acquisition_value=value,
-            reason=self._reason(basis, math.exp(mean), math.exp(float(pool.log_size[index])), position),
+        said = []
+        for recipe, i, m, s in zip(recipes, numbers, mean.tolist(), sd.tolist(), strict=True):
+            inside = _below(math.log(high), m, s) - (_below(math.log(low), m, s) if low > 0 else 0.0)
+            spread, spread_sd = float(quality.log_spread[i]), float(quality.log_spread_sd[i])
+            success, wide, shape = (
+                min(1.0, max(0.0, float(each[i]))) for each in (quality.success, quality.spread, quality.shape)
+            )
+            said.append(
+                Assessment(
+                    recipe=recipe,
+                    predicted_size_nm=math.exp(m),
+                    predicted_interval_nm=(math.exp(m - _Z90 * s), math.exp(m + _Z90 * s)),
+                    relative_spread=math.exp(spread),
+                    relative_spread_interval=(math.exp(spread - _Z90 * spread_sd), math.exp(spread + _Z90 * spread_sd)),
+                    success_probability=success,
+                    size_chance=min(1.0, max(0.0, inside)),
+                    spread_chance=wide,
+                    shape_chance=shape,
+                    chance_of_hit=min(1.0, max(0.0, success * wide * shape * inside)),
+                )
+            )
+        return said
+
+    def _outlook(self, found: Candidates, x: "Tensor", quality: Quality, chances: list[float]) -> Outlook:
+        mean, sd = self.size_model.moments(x)
+        low, high = self.target.band_nm
+        first = np.log(low) if low > 0 else -np.inf
+        inside = norm.cdf((np.log(high) - mean) / sd) - norm.cdf((first - mean) / sd)
+        off = np.abs(mean - math.log(self.target.size_nm))
+        nearest = found.unit[np.argsort(off, kind="stable")[:_NEAREST]]
+        walls = []
+        for column, label in enumerate(self.space.labels):
+            values = nearest[:, column]
+            if np.mean(values > 1 - _AT_WALL) >= _MOST:
+                walls.append(f"{label} at the upper end of its range")
+            elif np.mean((values < _AT_WALL) & (values > -_AT_WALL)) >= _MOST:
+                walls.append(f"{label} at the lower end of its range")
+        return Outlook(
+            chances=tuple(chances),
+            best_size_chance=_share(inside),
+            best_success=_share(quality.success),
+            best_spread_chance=_share(quality.spread),
+            best_shape_chance=_share(quality.shape),
+            reach_nm=(float(np.exp(mean.min())), float(np.exp(mean.max()))),
+            at_limits=tuple(walls),
         )
 
-    def _reason(self, basis: str, expected_nm: float, literature_nm: float, position: int) -> str:
-        from closedloop.propose.acquire import Basis
-
-        target = self.target.size_nm
-        if basis == Basis.BEST_MEASURED:
-            best = float(self.sizes[self.usable][np.argmin(np.abs(self.sizes[self.usable] - target))])
-            among = f"the best of {int(self.usable.sum())} measured ({best:.2f} nm, {abs(best - target):.2f} nm off)"
-            parts = [f"largest expected improvement on {among}"]
-        elif basis == Basis.FEASIBILITY:
-            parts = ["nothing has succeeded yet: likely to succeed, and to come within the tolerance"]
+    def _reason(
+        self, motive: str, said: Assessment, choice: "Choice", largest: float, found: Candidates, i: int, position: int
+    ) -> str:
+        hit = f"{_percent(said.chance_of_hit)} chance of a hit"
+        if motive == "repeat":
+            parts = [f"a repeat: its noise matters more than its distance ({hit})"]
+        elif motive == "exploitation":
+            parts = [f"{hit}, the largest or nearly so"]
         else:
-            parts = ["nothing measured yet: largest expected closeness within the tolerance, by the model alone"]
-        known = int(self.measured.sum())
-        if known:
-            change = 100 * (expected_nm / literature_nm - 1)
-            parts.append(
-                f"the model says {literature_nm:.2f} nm, corrected by {change:+.0f}% after {known} results here"
-            )
-        failures = int((self.judged & ~self.succeeded).sum())
-        if failures:
-            parts.append(f"kept away from {failures} chemical failure{'s' * (failures > 1)}")
+            parts = [f"{hit} (the largest is {_percent(largest)}), made for what it teaches"]
+            if choice.gain >= 0.005:
+                parts[0] += f": the best chance after it should be {_percent(choice.gain)} higher"
+        parts.append(found.origins[i])
+        known, count = int(self.measured.sum()), int((self.judge.judged & ~self.judge.succeeded).sum())
+        if not known:
+            parts.append("nothing measured yet: by the model alone")
+        else:
+            literature = math.exp(float(np.asarray(found.arrays.log_size_mean)[i])) if found.arrays else math.nan
+            change = 100 * (said.predicted_size_nm / literature - 1)
+            parts.append(f"the model says {literature:.2f} nm, corrected by {change:+.0f}% after {known} results here")
+        if self.judge.judged.any() and not self.judge.succeeded.any():
+            parts.append("nothing has succeeded yet")
+        if count:
+            parts.append(f"kept away from {count} chemical failure{'s' * (count > 1)}")
         under_way = len(self.pending) + position
         if under_way:
             parts.append(f"chosen beside {under_way} under way")
@@ -280,11 +314,11 @@ class _Round:
             parts.append(f"{self.outside} tried outside this space not learned from")
         return "; ".join(parts)
 
-    def _why_nothing(self) -> str:
-        if not self.objections.total():
-            return "every candidate of the search space was tried or is under way; widen the space"
-        common = "; ".join(f"{text} ({times} times)" for text, times in self.objections.most_common(3))
-        return f"none of the candidates can be made: {common}; change the search space or the lab"
+
+def _motive(origin: str, chance: float, largest: float) -> str:
+    if origin == Pool.REPEAT:
+        return "repeat"
+    return "exploitation" if chance >= _NEARLY_BEST * largest else "exploration"
 
 
 def _is_measured(outcome: Outcome) -> bool:
@@ -293,8 +327,18 @@ def _is_measured(outcome: Outcome) -> bool:
     return outcome.size_nm is not None and (cause is None or cause.kind is CauseKind.CHEMISTRY)
 
 
-def _place(unit: Array) -> tuple[float, ...]:
-    return tuple(np.round(unit, 9).tolist())
+def _counting(outcome: Outcome) -> float:
+    """Variance of the logarithm of a mean size that rests on so many particles: (spread / √count)²."""
+    spread = outcome.relative_spread or 0.12
+    return spread**2 / max(1, outcome.particle_count or _USUAL_COUNT)
+
+
+def _share(values: Array) -> float:
+    return float(min(1.0, max(0.0, np.max(values))))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%" if share >= 0.1 else f"{100 * share:.1f}%"
 
 
 def _below(value: float, mean: float, sd: float) -> float:

@@ -15,16 +15,18 @@ from botorch.models.gpytorch import GPyTorchModel
 from gpytorch.constraints import GreaterThan, Positive
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import Kernel, MaternKernel
-from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
 from gpytorch.means import Mean
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.models import ExactGP
+from gpytorch.module import Module
 from gpytorch.priors import LogNormalPrior
 from linear_operator.utils.warnings import NumericalWarning
 from numpy.typing import NDArray
 from torch import Tensor
 
-# TEM means of replicates scatter by 2 to 4%: the median of the prior on the noise of the logarithm of the size.
+# TEM means of replicates scatter by 2 to 4%: the median of the prior on the noise of the logarithm of the size, to which
+# each measurement adds what its own count of particles leaves open.
 _NOISE_SD = 0.03
 # An ensemble can agree and still be wrong: its standard deviation is never taken to be outside of these.
 _SD_FLOOR, _SD_CEILING = 0.06, 0.7
@@ -118,20 +120,41 @@ def _set_local(kernel: _ResidualKernel, value: float | Tensor) -> None:
     kernel.initialize(raw_local=kernel.raw_local_constraint.inverse_transform(tensor))
 
 
+def _get_noise(covar: Module) -> Tensor:
+    return covar.noise
+
+
+def _set_noise(covar: Module, value: Tensor) -> None:
+    covar.noise = value
+
+
 class ResidualGP(ExactGP, GPyTorchModel):
     """Natural logarithm of the size in nm at input rows (..., d + 3)."""
 
     _num_outputs = 1
 
-    def __init__(self, columns: Columns, x: Tensor | None = None, log_sizes: Tensor | None = None) -> None:
-        likelihood = GaussianLikelihood(
-            noise_prior=LogNormalPrior(2 * math.log(_NOISE_SD), 0.8), noise_constraint=GreaterThan(1e-5)
+    def __init__(
+        self,
+        columns: Columns,
+        x: Tensor | None = None,
+        log_sizes: Tensor | None = None,
+        counting: Tensor | None = None,
+        next_counting: float = 0.0,
+    ) -> None:
+        fixed = torch.zeros(1, dtype=torch.double) if counting is None else counting
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NumericalWarning)
+            likelihood = FixedNoiseGaussianLikelihood(fixed, learn_additional_noise=True)
+        likelihood.second_noise_covar.register_constraint("raw_noise", GreaterThan(1e-5))
+        likelihood.second_noise_covar.register_prior(
+            "noise_prior", LogNormalPrior(2 * math.log(_NOISE_SD), 0.8), _get_noise, _set_noise
         )
         super().__init__(x, log_sizes, likelihood)
         self.mean_module = _ModelMean(columns)
         self.covar_module = _ResidualKernel(columns)
         self.to(torch.double)
-        self.likelihood.noise = _NOISE_SD**2
+        self.likelihood.second_noise = _NOISE_SD**2
+        self._next_counting = next_counting
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -140,22 +163,40 @@ class ResidualGP(ExactGP, GPyTorchModel):
     def forward(self, x: Tensor) -> MultivariateNormal:
         return MultivariateNormal(self.mean_module(x), self.covar_module(x))
 
+    @property
+    def noise(self) -> float:
+        """Variance that the next TEM measurement adds to the logarithm of the true size."""
+        return float(self.likelihood.second_noise.detach()) + self._next_counting
+
+    def true_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (n,) and variance (n,) of the logarithm of the true size at rows ``x`` (n, d + 3)."""
+        with torch.no_grad():
+            posterior = self.posterior(x.unsqueeze(-2))
+        return posterior.mean.reshape(-1), posterior.variance.reshape(-1).clamp_min(1e-10)
+
     def moments(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation, (n,) each, of the log-size that a TEM measurement at rows ``x`` would give."""
+        mean, variance = self.true_moments(x)
+        return mean.numpy(), (variance + self.noise).sqrt().numpy()
+
+    def covariance(self, a: Tensor, b: Tensor) -> Tensor:
+        """(n, m): between the logarithms of the true sizes at rows ``a`` (n, d + 3) and ``b`` (m, d + 3)."""
         with torch.no_grad():
-            posterior = self.posterior(x.unsqueeze(-2), observation_noise=True)
-        return posterior.mean.reshape(-1).numpy(), posterior.variance.reshape(-1).sqrt().numpy()
+            whole = self.posterior(torch.cat([a, b])).distribution.covariance_matrix
+        return whole[: len(a), len(a) :]
 
 
-def fit(columns: Columns, x: Tensor, log_sizes: Tensor) -> ResidualGP:
+def fit(columns: Columns, x: Tensor, log_sizes: Tensor, counting: Tensor, next_counting: float) -> ResidualGP:
     """The process after ``log_sizes`` (t,) were seen at rows ``x`` (t, d + 3); t may be 0.
 
+    ``counting`` (t,) is the variance of each log-size that is left because only so many particles were measured, and
+    ``next_counting`` what is expected of the next measurement.
     Hyperparameters are the maximum a posteriori; where the optimiser fails they stay at their prior medians. Draws
     nothing from the global generator unless the optimiser has to try again: call it inside ``torch.random.fork_rng``.
     """
     if not len(x):
-        return ResidualGP(columns).eval()
-    model = ResidualGP(columns, x, log_sizes)
+        return ResidualGP(columns, next_counting=next_counting).eval()
+    model = ResidualGP(columns, x, log_sizes, counting, next_counting)
     prior = {name: value.clone() for name, value in model.state_dict().items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BotorchWarning)

@@ -217,6 +217,13 @@ class SearchSpace(Frozen):
             )
         return recipes
 
+    def moved(self, start: Array, length: Array, rng: np.random.Generator) -> Array:
+        """Rows near ``start`` (n, d), each a step of about ``length`` (n,) away in some of its coordinates."""
+        n, d = start.shape
+        moved = rng.random((n, d)) < max(0.4, 1 / d)
+        moved[np.arange(n), rng.integers(d, size=n)] = True
+        return np.asarray(start + moved * length[:, None] * rng.standard_normal((n, d)))
+
     def contains(self, recipe: Recipe) -> bool:
         """Whether the recipe could have been proposed: chemicals, fixed values, ranges and constraints."""
         try:

@@ -19,25 +19,33 @@ _LARGEST_LOGIT = 4.0
 
 
 def corrected_logit(
-    unit: Array, logit: Array, tried_unit: Array, tried_logit: Array, tried_success: NDArray[np.bool_]
+    unit: Array,
+    logit: Array,
+    tried_unit: Array,
+    tried_logit: Array,
+    tried_success: NDArray[np.bool_],
+    *,
+    shared_sd: float = _SHARED_SD,
 ) -> Array:
     """Posterior mean of the logit at ``unit`` (n, d), given the model's ``logit`` (n,) and t tried recipes.
 
     ``tried_unit`` (t, d), ``tried_logit`` (t,) and ``tried_success`` (t,) are this campaign's; with none of them the
-    model's logit comes back, clipped.
+    model's logit comes back, clipped. ``shared_sd``: how far the model may be off in this lab as a whole, in logits.
     """
     prior = np.clip(logit, -_LARGEST_LOGIT, _LARGEST_LOGIT)
     if not len(tried_unit):
         return np.asarray(prior)
     mean = np.clip(tried_logit, -_LARGEST_LOGIT, _LARGEST_LOGIT)
-    gradient = _laplace_gradient(_kernel(tried_unit, tried_unit), mean, tried_success.astype(np.float64))
-    return np.asarray(prior + _kernel(unit, tried_unit) @ gradient)
+    within = kernel(tried_unit, tried_unit, shared_sd, _LOCAL_SD)
+    gradient = _laplace_gradient(within, mean, tried_success.astype(np.float64))
+    return np.asarray(prior + kernel(unit, tried_unit, shared_sd, _LOCAL_SD) @ gradient)
 
 
-def _kernel(a: Array, b: Array) -> Array:
+def kernel(a: Array, b: Array, shared_sd: float, local_sd: float) -> Array:
+    """Covariance (n, m) of errors at ``a`` (n, d) and ``b`` (m, d): one part in common, one that fades with distance."""
     squared = np.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
     length_squared = _REACH**2 * a.shape[1] / 6
-    return np.asarray(_SHARED_SD**2 + _LOCAL_SD**2 * np.exp(-0.5 * squared / length_squared))
+    return np.asarray(shared_sd**2 + local_sd**2 * np.exp(-0.5 * squared / length_squared))
 
 
 def _laplace_gradient(kernel: Array, mean: Array, labels: Array) -> Array:
