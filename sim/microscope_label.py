@@ -44,7 +44,7 @@ def draw(image: NDArray[np.uint8], bar: ScaleBar, style: Style) -> NDArray[np.ui
     height, width = image.shape
     letters = max(13, round(0.042 * min(height, width)))
     thick, margin = max(3, letters // 6), max(6, round(0.03 * width))
-    font = _font(letters)
+    font = typeface(letters)
     if style == "strip":
         rows = strip_height(height)
         image = np.vstack([image, np.full((rows, width), 255, dtype=np.uint8)])
@@ -82,8 +82,8 @@ def draw(image: NDArray[np.uint8], bar: ScaleBar, style: Style) -> NDArray[np.ui
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which every matplotlib brings along."""
+def typeface(size: int, name: str = "DejaVuSans") -> ImageFont.FreeTypeFont:
+    """One of the typefaces that every matplotlib brings along."""
     from matplotlib import get_data_path
 
-    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"), size)
