@@ -37,6 +37,15 @@ def keep(source: Path, root: Path, folder: str) -> Artefact:
             raise named(f"{root / folder}: cannot be written ({error.strerror}); the store is unchanged") from error
 
 
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's content. Raises `ArtefactError` where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read ({error.strerror}); give the path of a file") from error
+
+
 def is_whole(path: Path, sha256: str) -> bool:
     """Whether the file is there, and is still what was kept."""
     if not path.is_file():

@@ -55,6 +55,10 @@ class UnknownExperiment(StoreError):
     """No experiment has this id."""
 
 
+class UnknownImage(StoreError):
+    """The experiment has no image of this content."""
+
+
 class UnknownStep(StoreError):
     """A step was confirmed that was never written down as intended."""
 

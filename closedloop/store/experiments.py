@@ -1,10 +1,9 @@
-"""Experiments, the states that they go through, their outcomes and images."""
+"""Experiments, the states that they go through, and their outcomes."""
 
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func
@@ -19,7 +18,6 @@ from closedloop.store.states import State
 from closedloop.store.tables import (
     CampaignRow,
     ExperimentRow,
-    ImageRow,
     OutcomeRow,
     TransitionRow,
 )
@@ -83,7 +81,7 @@ class ExperimentShelf(CampaignShelf):
     def move(self, id: str, state: State, note: str = "", at: datetime | None = None) -> None:
         """Raises `IllegalMove` where the state may not follow the present one, `UnknownExperiment`."""
         with self._writing(TransitionRow) as session:
-            _require(session, id)
+            require_experiment(session, id)
             last = session.exec(
                 select(TransitionRow)
                 .where(col(TransitionRow.experiment) == id)
@@ -103,7 +101,7 @@ class ExperimentShelf(CampaignShelf):
     def history(self, id: str) -> list[Transition]:
         """All states that the experiment went through, with their times. Raises `UnknownExperiment`."""
         with self._reading() as session:
-            _require(session, id)
+            require_experiment(session, id)
             query = (
                 select(TransitionRow).where(col(TransitionRow.experiment) == id).order_by(col(TransitionRow.position))
             )
@@ -112,55 +110,27 @@ class ExperimentShelf(CampaignShelf):
     def add_outcome(self, id: str, outcome: Outcome) -> None:
         """Appends; which outcome holds is decided by evidence (see `best_outcome`). Raises `UnknownExperiment`."""
         with self._writing(OutcomeRow) as session:
-            _require(session, id)
-            session.add(
-                OutcomeRow(
-                    experiment=id,
-                    outcome=outcome.model_dump(mode="json"),
-                    method=outcome.evidence.method.value if outcome.evidence else None,
-                    success=outcome.success,
-                    failure_cause=outcome.failure_cause.value if outcome.failure_cause else None,
-                    size_nm=outcome.size_nm,
-                    added_at=self._now(),
-                )
-            )
+            require_experiment(session, id)
+            session.add(outcome_row(id, outcome, self._now()))
 
     def outcomes(self, id: str) -> list[Outcome]:
         """All of them, in the order that they were added. Raises `UnknownExperiment`."""
         with self._reading() as session:
-            _require(session, id)
+            require_experiment(session, id)
             query = select(OutcomeRow).where(col(OutcomeRow.experiment) == id).order_by(col(OutcomeRow.id))
             return [Outcome.model_validate(row.outcome) for row in session.exec(query)]
 
-    def add_image(self, id: str, path: Path) -> Path:
-        """Copies the image into the store and gives its place there; the same image twice is one.
 
-        Raises `UnknownExperiment`, `ArtefactError`.
-        """
-        with self._reading() as session:
-            _require(session, id)
-        artefact = self._keep(path, f"images/{id}")
-        with self._writing(ImageRow) as session:
-            known = select(ImageRow.path).where(col(ImageRow.experiment) == id, col(ImageRow.sha256) == artefact.sha256)
-            kept = session.exec(known).first()
-            if kept is None:
-                session.add(
-                    ImageRow(
-                        experiment=id,
-                        sha256=artefact.sha256,
-                        path=artefact.path,
-                        original=Path(path).name,
-                        added_at=self._now(),
-                    )
-                )
-            return self.files / (kept or artefact.path)
-
-    def images(self, id: str) -> list[Path]:
-        """In the order that they were added. Raises `UnknownExperiment`."""
-        with self._reading() as session:
-            _require(session, id)
-            query = select(ImageRow.path).where(col(ImageRow.experiment) == id).order_by(col(ImageRow.id))
-            return [self.files / path for path in session.exec(query)]
+def outcome_row(id: str, outcome: Outcome, at: datetime) -> OutcomeRow:
+    return OutcomeRow(
+        experiment=id,
+        outcome=outcome.model_dump(mode="json"),
+        method=outcome.evidence.method.value if outcome.evidence else None,
+        success=outcome.success,
+        failure_cause=outcome.failure_cause.value if outcome.failure_cause else None,
+        size_nm=outcome.size_nm,
+        added_at=at,
+    )
 
 
 def _records(
@@ -213,7 +183,8 @@ def _record(row: ExperimentRow, stands: TransitionRow, outcomes: list[Outcome]) 
     )
 
 
-def _require(session: Session, id: str) -> None:
+def require_experiment(session: Session, id: str) -> None:
+    """Raises `UnknownExperiment`."""
     if session.exec(select(ExperimentRow.sequence).where(col(ExperimentRow.id) == id)).first() is None:
         raise _unknown_experiment(session, id)
 

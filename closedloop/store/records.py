@@ -53,6 +53,26 @@ class ExperimentRecord(Frozen):
         )
 
 
+class CorrectionRecord(Frozen):
+    """An image's particles as a person corrected them: a label image, and how many particles changed in which way."""
+
+    labels: Path
+    sha256: str
+    changes: dict[str, int]
+    added_at: AwareDatetime
+
+
+class ImageRecord(Frozen):
+    """An image of an experiment; ``nm_per_px`` where a person stated it, ``correction`` the latest one."""
+
+    path: Path
+    sha256: str
+    original: str
+    nm_per_px: float | None
+    correction: CorrectionRecord | None
+    added_at: AwareDatetime
+
+
 class Transition(Frozen):
     """One change of state."""
 

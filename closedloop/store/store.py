@@ -8,7 +8,7 @@ from typing import Self
 from sqlalchemy import URL, Engine
 
 from closedloop.store.database import check_file, make_engine, parse_url, sqlite_file
-from closedloop.store.experiments import ExperimentShelf
+from closedloop.store.images import ImageShelf
 from closedloop.store.model_registry import ModelShelf
 from closedloop.store.run_ledger import LedgerShelf
 from closedloop.store.upgrade import Upgrade, upgrade
@@ -18,7 +18,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Store(ExperimentShelf, LedgerShelf, ModelShelf):
+class Store(ImageShelf, LedgerShelf, ModelShelf):
     """Everything that outlives a process. Threads and processes may share an address; each call is one transaction.
 
     ``now`` is the lab's clock as an aware datetime: a simulated lab writes simulated times.

@@ -166,6 +166,28 @@ class ImageRow(Row, table=True):
     added_at: datetime = _moment()
 
 
+class ImageScaleRow(Row, table=True):
+    """What a person said of an image's pixels; of several statements the last one holds."""
+
+    __tablename__ = "image_scale"
+    id: int | None = Field(default=None, primary_key=True)
+    image: int = Field(foreign_key="image.id", index=True)
+    nm_per_px: float
+    at: datetime = _moment()
+
+
+class CorrectionRow(Row, table=True):
+    """An image's particles as a person corrected them; ``path`` is a label image, the latest row holds."""
+
+    __tablename__ = "correction"
+    id: int | None = Field(default=None, primary_key=True)
+    image: int = Field(foreign_key="image.id", index=True)
+    sha256: str = Field(max_length=64)
+    path: str
+    changes: dict[str, int] = _json()
+    added_at: datetime = _moment()
+
+
 class ModelRow(Row, table=True):
     """A trained model; paths are relative to the folder of artefacts, ``twin_saw`` is experiment ids (see `Twin`)."""
 
