@@ -1,62 +1,212 @@
-"""``closedloop evaluate segmenter``: agreement with label images that people have drawn."""
+"""``closedloop evaluate segmenter``: agreement with label images that people have drawn, baselines beside it."""
 
-import sys
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
+from closedloop.cli.output import STDERR, STDOUT, print_json, show_progress
 from closedloop.recipes import ClosedloopError
 
-_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg"}
+if TYPE_CHECKING:
+    from closedloop.tem.metrics import Agreement
+
+Method = Callable[[NDArray[np.float32]], NDArray[np.int32]]
+
+_OURS = "closedloop"
+_SHOWN = {"AP50": "AP50", "AP75": "AP75", "AP90": "AP90", "mean_AP": "mean AP", "mIoU": "mIoU"}
 
 
 class NothingToEvaluate(ClosedloopError):
-    """The folders hold no image with a label image of the same name."""
+    """The folders hold no image with a label image of the same name, or more than one."""
+
+
+class MaskDoesNotFit(ClosedloopError):
+    """A label image has another size than its image."""
+
+
+class TableNotWritable(ClosedloopError):
+    """The table that was asked for cannot be written."""
+
+
+class Baseline(StrEnum):
+    """Methods without training that are measured beside the segmenter."""
+
+    OTSU = "otsu"
+    CLASSICAL = "classical"
 
 
 def segmenter(
     images: Annotated[Path, typer.Option(help="Folder of images.")],
-    masks: Annotated[Path, typer.Option(help="Folder of label images of the same names, 0 = background.")],
+    masks: Annotated[Path, typer.Option(help="Folder of instance maps of the same names, 0 or black = background.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+    baseline: Annotated[
+        list[Baseline] | None,
+        typer.Option(help="Measure a method without training beside it; may be given more than once."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a table with a line per image and method (.csv).")] = None,
 ) -> None:
-    """AP50, AP75, AP90, mean AP .50:.05:.95 and mIoU, averaged over the images that have a label image."""
-    pairs = _pairs(images, masks)
-    from closedloop.tem import NotAnImage, Segmenter
-    from closedloop.tem.metrics import average, compare
-    from closedloop.tem.reading import read_labels, read_picture
+    """AP50, AP75, AP90, mean AP .50:.05:.95 and mIoU, averaged over the images that have an instance map.
 
-    method = Segmenter.load()
-    agreements = []
-    for done, (image, mask) in enumerate(pairs, 1):
-        truth = read_labels(mask)
-        found = method.segment(read_picture(image).grey)
-        if truth.shape != found.shape:
-            raise NotAnImage(
-                f"{mask}: is {truth.shape[::-1]} pixels, its image {found.shape[::-1]}; they must be equal"
-            )
-        agreements.append(compare(truth, found))
-        if sys.stderr.isatty():
-            print(f"\r{done} of {len(pairs)} images", end="\n" if done == len(pairs) else "", file=sys.stderr)
-    scores = average(agreements)
+    Sizes: relative error of the mean equivalent diameter of the particles that do not touch the edge; counts: that of
+    the number of all particles; median and worst over the images.
+    """
+    _check_table(out)
+    pairs, notes = _pairs(images, masks)
+    chosen = list(dict.fromkeys(baseline or ()))
+    found = _evaluated(pairs, {_OURS: _segmenter(), **{str(name): _baseline(name) for name in chosen}}, notes)
+    if out is not None:
+        _write_table(out, pairs, found)
+    for note in notes:
+        STDERR.print(f"note: {note}", soft_wrap=True, markup=False)
     if as_json:
-        from closedloop.cli.output import print_json
+        content: dict[str, Any] = {"images": len(pairs)} | _scores(found[_OURS])
+        if chosen:
+            content["baselines"] = {str(name): _scores(found[str(name)]) for name in chosen}
+        if notes:
+            content["notes"] = notes
+        print_json(content)
+    else:
+        _show(found, len(pairs))
 
-        print_json({"images": len(pairs)} | {name: round(value, 5) for name, value in scores.items()})
+
+def _evaluated(
+    pairs: Sequence[tuple[Path, Path]], methods: Mapping[str, Method], notes: list[str]
+) -> dict[str, list["Agreement"]]:
+    """Per method one agreement per pair; what had to be decided about a map is added to the notes."""
+    from closedloop.tem.instance_maps import read_instance_map
+    from closedloop.tem.metrics import compare
+    from closedloop.tem.reading import read_picture
+
+    found: dict[str, list[Agreement]] = {name: [] for name in methods}
+    with show_progress("measuring", len(pairs)) as advance:
+        for image, mask in pairs:
+            truth = read_instance_map(mask)
+            grey = read_picture(image).grey
+            if truth.labels.shape != grey.shape:
+                raise MaskDoesNotFit(
+                    f"{mask}: is {_size(truth.labels)} pixels, its image {image} {_size(grey)}; they must be equal"
+                )
+            notes.extend(f"{mask.name}: {note}" for note in truth.notes)
+            for name, method in methods.items():
+                found[name].append(compare(truth.labels, method(grey)))
+            advance(image.name)
+    return found
+
+
+def _size(pixels: NDArray[Any]) -> str:
+    return f"{pixels.shape[1]} × {pixels.shape[0]}"
+
+
+def _segmenter() -> Method:
+    from closedloop.tem import Segmenter
+
+    return Segmenter.load().segment
+
+
+def _baseline(name: Baseline) -> Method:
+    from closedloop.tem.annotations import annotation_mask
+
+    if name is Baseline.OTSU:
+        from closedloop.tem.otsu import segment_by_otsu
+
+        return lambda grey: segment_by_otsu(grey, annotation_mask(grey))
+    from closedloop.tem.classical import segment_classically
+
+    return lambda grey: segment_classically(grey, annotation_mask(grey))
+
+
+def _scores(agreements: Sequence["Agreement"]) -> dict[str, float | None]:
+    from closedloop.tem.metrics import average, errors
+
+    scores = {**average(agreements), **errors(agreements)}
+    return {name: None if value is None else round(value, 5) for name, value in scores.items()}
+
+
+def _show(found: Mapping[str, Sequence["Agreement"]], count: int) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{count} images", title_justify="left", box=None)
+    table.add_column("")
+    for heading in (*_SHOWN.values(), "size error: median", "worst", "count error: median", "worst"):
+        table.add_column(heading, justify="right")
+    for name, agreements in found.items():
+        scores = _scores(agreements)
+        cells = [f"{scores[key]:.3f}" for key in _SHOWN]
+        for what in ("size_error", "count_error"):
+            for which in ("median", "worst"):
+                value = scores[f"{which}_{what}"]
+                cells.append("unknown" if value is None else f"{value:.1%}")
+        table.add_row(name, *cells)
+    STDOUT.print(table)
+
+
+def _check_table(path: Path | None) -> None:
+    """Before the work rather than after it."""
+    if path is None:
         return
-    typer.echo(f"{len(pairs)} images: " + ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+    if path.suffix.lower() != ".csv":
+        raise TableNotWritable(f"--out {path}: give a name that ends with .csv")
+    if not path.parent.is_dir():
+        raise TableNotWritable(f"--out {path}: there is no folder {path.parent}; make it first")
 
 
-def _pairs(images: Path, masks: Path) -> list[tuple[Path, Path]]:
+def _write_table(path: Path, pairs: Sequence[tuple[Path, Path]], found: Mapping[str, Sequence["Agreement"]]) -> None:
+    rows = [
+        {"image": image.name, "method": name} | agreement.to_json()
+        for name, agreements in found.items()
+        for (image, _), agreement in zip(pairs, agreements, strict=True)
+    ]
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(path)
+    except OSError as error:
+        raise TableNotWritable(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def _pairs(images: Path, masks: Path) -> tuple[list[tuple[Path, Path]], list[str]]:
+    """Images and maps of equal names, and what was left out."""
+    from closedloop.tem.instance_maps import MAP_SUFFIXES
+
     for folder in (images, masks):
         if not folder.is_dir():
             raise NothingToEvaluate(f"{folder}: is no folder; give one with images and one with label images")
-    by_name = {path.stem: path for path in sorted(masks.iterdir()) if path.suffix.lower() in _SUFFIXES}
-    pairs = [
-        (path, by_name[path.stem])
-        for path in sorted(images.iterdir())
-        if path.suffix.lower() in _SUFFIXES and path.stem in by_name
-    ]
+    by_name = _by_name(masks, MAP_SUFFIXES)
+    pictures = _by_name(images, _image_suffixes())
+    pairs = [(path, by_name[name]) for name, path in pictures.items() if name in by_name]
     if not pairs:
         raise NothingToEvaluate(f"{images} and {masks}: no image has a label image of the same name")
-    return pairs
+    notes = []
+    for what, alone in (
+        ("images have no label image", [path for name, path in pictures.items() if name not in by_name]),
+        ("label images have no image", [path for name, path in by_name.items() if name not in pictures]),
+    ):
+        if alone:
+            shown = ", ".join(path.name for path in alone[:5]) + (", …" if len(alone) > 5 else "")
+            notes.append(f"{len(alone)} {what} and were left out: {shown}")
+    return pairs, notes
+
+
+def _image_suffixes() -> tuple[str, ...]:
+    from closedloop.tem.folder import IMAGE_SUFFIXES
+
+    return IMAGE_SUFFIXES
+
+
+def _by_name(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith("."):
+            if path.stem in found:
+                raise NothingToEvaluate(f"{found[path.stem]} and {path} have one name; keep one of them")
+            found[path.stem] = path
+    return found

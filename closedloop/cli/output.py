@@ -1,10 +1,13 @@
 """What every command shares: JSON goes to standard output alone, everything else to standard error."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 STDERR = Console(stderr=True, highlight=False)
 STDOUT = Console(highlight=False)
@@ -13,3 +16,18 @@ STDOUT = Console(highlight=False)
 def print_json(content: Any) -> None:
     """One JSON document on standard output; a number that is not finite would not be JSON and is refused."""
     typer.echo(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+@contextmanager
+def show_progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on standard error, gone when done; nothing where that is no terminal. The yielded call counts one more."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+
+        def advance(name: str) -> None:
+            progress.update(task, advance=1, description=escape(f"{what} {name}"))
+
+        yield advance

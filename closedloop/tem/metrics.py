@@ -1,4 +1,5 @@
-"""How well one label image agrees with another: average precision at thresholds of overlap, and mean overlap.
+"""How well one label image agrees with another: average precision at thresholds of overlap, mean overlap, and what the
+sample's numbers suffer: the mean diameter and the count.
 
 AP at a threshold is TP / (TP + FP + FN) after optimal one-to-one matching, as in the cell-segmentation literature
 (Stringer et al., Nat. Methods 2021, 18, 100). Reading folders of images is left to the command line.
@@ -16,12 +17,18 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 
 @dataclass(frozen=True)
 class Agreement:
-    """One image: AP at each of `THRESHOLDS`, and the mean overlap (IoU) of true particles, 0 for a missed one."""
+    """One image: AP at each of `THRESHOLDS`, and the mean overlap (IoU) of true particles, 0 for a missed one.
+
+    Diameters (px) are means of the equivalent circle diameters of particles that do not touch the edge; `None` where
+    there is none.
+    """
 
     average_precision: tuple[float, ...]
     mean_iou: float
     true_count: int
     found_count: int
+    true_diameter_px: float | None = None
+    found_diameter_px: float | None = None
 
     def at(self, threshold: float) -> float:
         return self.average_precision[THRESHOLDS.index(threshold)]
@@ -29,6 +36,34 @@ class Agreement:
     @property
     def mean_average_precision(self) -> float:
         return sum(self.average_precision) / len(self.average_precision)
+
+    @property
+    def size_error(self) -> float | None:
+        """|found mean diameter - true| / true; 1 where no whole particle was found, `None` without a true one."""
+        if self.true_diameter_px is None:
+            return None
+        return 1.0 if self.found_diameter_px is None else abs(self.found_diameter_px / self.true_diameter_px - 1)
+
+    @property
+    def count_error(self) -> float | None:
+        """|found - true| / true over all particles; `None` where there is no true one."""
+        return abs(self.found_count - self.true_count) / self.true_count if self.true_count else None
+
+    def to_json(self) -> dict[str, float | int | None]:
+        """One image's row: the keys of `average`, and its counts, diameters (px) and their errors."""
+        return {
+            "AP50": self.at(0.5),
+            "AP75": self.at(0.75),
+            "AP90": self.at(0.9),
+            "mean_AP": self.mean_average_precision,
+            "mIoU": self.mean_iou,
+            "true_count": self.true_count,
+            "found_count": self.found_count,
+            "count_error": self.count_error,
+            "true_diameter_px": self.true_diameter_px,
+            "found_diameter_px": self.found_diameter_px,
+            "size_error": self.size_error,
+        }
 
 
 def overlaps(truth: NDArray[np.integer], found: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -60,11 +95,20 @@ def compare(truth: NDArray[np.integer], found: NDArray[np.integer]) -> Agreement
         precisions.append(matched / (n + m - matched) if n + m else 1.0)
     rows, columns = linear_sum_assignment(-iou)
     mean_iou = float(iou[rows, columns].sum() / n) if n else float(m == 0)
-    return Agreement(tuple(precisions), mean_iou, n, m)
+    return Agreement(tuple(precisions), mean_iou, n, m, mean_diameter_px(truth), mean_diameter_px(found))
+
+
+def mean_diameter_px(labels: NDArray[np.integer]) -> float | None:
+    """Mean equivalent circle diameter (px) of the particles of (H, W) off the edge; `None` where there is none."""
+    ids, index, areas = np.unique(labels, return_inverse=True, return_counts=True)
+    index = index.reshape(labels.shape)
+    whole = ids != 0
+    whole[np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]])] = False
+    return float(np.mean(2 * np.sqrt(areas[whole] / np.pi))) if whole.any() else None
 
 
 def average(agreements: Sequence[Agreement]) -> dict[str, float]:
-    """Means over images under the keys that ``closedloop evaluate segmenter`` prints."""
+    """Means over images under the keys that ``closedloop evaluate segmenter`` prints; sizes and counts by `errors`."""
     if not agreements:
         raise ValueError("no images to average over")
 
@@ -78,6 +122,16 @@ def average(agreements: Sequence[Agreement]) -> dict[str, float]:
         "mean_AP": mean([one.mean_average_precision for one in agreements]),
         "mIoU": mean([one.mean_iou for one in agreements]),
     }
+
+
+def errors(agreements: Sequence[Agreement]) -> dict[str, float | None]:
+    """Median and worst relative error of mean diameter and count over the images that have true particles."""
+    found: dict[str, float | None] = {}
+    for name in ("size_error", "count_error"):
+        known = [value for one in agreements if (value := getattr(one, name)) is not None]
+        found[f"median_{name}"] = float(np.median(known)) if known else None
+        found[f"worst_{name}"] = max(known, default=None)
+    return found
 
 
 def _matches(iou: NDArray[np.float64], threshold: float) -> int:

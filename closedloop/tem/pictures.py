@@ -1,13 +1,25 @@
-"""The picture with outlines, for a report and for a person's eyes."""
+"""The picture with outlines and numbers, for a report and for a person's eyes."""
 
+import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_WHOLE = (230, 60, 40)
-_CUT = (60, 130, 230)
+if TYPE_CHECKING:
+    from closedloop.tem.measurement import Particle
+
+WHOLE = (230, 60, 40)
+CUT = (60, 130, 230)
+DOUBTFUL = (250, 190, 20)
+_INK, _HALO = (255, 255, 255), (0, 0, 0)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LEAST_DIAMETER = 36  # px in which a number of three digits is read without effort
+_LONGEST_SIDE = 4096
+_FACTORS = (1, 2, 3, 4)
 
 
 def overlay(image: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -15,15 +27,35 @@ def overlay(image: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np
 
     Particles that touch the frame, which are not measured, are outlined in blue, the others in red.
     """
-    grey = np.clip(255 * image, 0, 255).astype(np.uint8)
-    picture = np.repeat(grey[..., None], 3, axis=2)
-    kernel = np.ones((3, 3), np.uint8)
-    values = labels.astype(np.float32)
-    outline = (labels > 0) & (cv2.erode(values, kernel) != cv2.dilate(values, kernel))
-    cut = np.zeros(int(labels.max()) + 1, bool)
-    cut[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
-    picture[outline & ~cut[labels]] = _WHOLE
-    picture[outline & cut[labels]] = _CUT
+    colours = np.tile(np.array(WHOLE, np.uint8), (int(labels.max()) + 1, 1))
+    colours[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = CUT
+    return _outlined(_coloured(image), labels, colours)
+
+
+def numbered_overlay(
+    image: NDArray[np.float32], labels: NDArray[np.int32], particles: Sequence["Particle"]
+) -> NDArray[np.uint8]:
+    """As `overlay`, with each particle's number, and the doubtful ones (`Particle.doubts`) outlined in yellow.
+
+    (k·H, k·W, 3) uint8: where particles are too small for a number, the picture is enlarged by a whole k of at most 4.
+    """
+    colours = np.tile(np.array(WHOLE, np.uint8), (int(labels.max()) + 1, 1))
+    for particle in particles:
+        if particle.touches_edge or particle.doubts:
+            colours[particle.label] = CUT if particle.touches_edge else DOUBTFUL
+    typical = _typical_diameter(labels, particles)
+    factor = _enlargement(labels.shape, typical)
+    picture = _coloured(image)
+    if factor > 1:
+        shape = (labels.shape[1] * factor, labels.shape[0] * factor)
+        picture = np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
+        labels = np.asarray(cv2.resize(labels, shape, interpolation=cv2.INTER_NEAREST), np.int32)
+    picture = _outlined(picture, labels, colours)
+    size = _text_scale(typical * factor, len(str(len(colours) - 1)))
+    for particle in particles:
+        _write(
+            picture, str(particle.label), (particle.column_px + 0.5) * factor, (particle.row_px + 0.5) * factor, size
+        )
     return picture
 
 
@@ -44,3 +76,57 @@ def save_labels(path: Path, labels: NDArray[np.int32]) -> None:
     small = int(labels.max()) < 2**16
     tifffile.imwrite(partial, labels.astype(np.uint16) if small else labels, compression="zlib")
     partial.replace(path)
+
+
+def jpeg(picture: NDArray[np.uint8], longest_side_px: int) -> bytes:
+    """A JPEG of (H, W, 3) uint8, made smaller where a side is longer than that."""
+    from PIL import Image
+
+    factor = longest_side_px / max(picture.shape[:2])
+    if factor < 1:
+        size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="JPEG", quality=85, optimize=True)
+    return buffer.getvalue()
+
+
+def _coloured(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    grey = np.clip(255 * image, 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _outlined(picture: NDArray[np.uint8], labels: NDArray[np.int32], colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Draws the border pixels of each label in its colour, colours (n + 1, 3); changes and returns the picture."""
+    kernel = np.ones((3, 3), np.uint8)
+    values = labels.astype(np.float32)
+    border = (labels > 0) & (cv2.erode(values, kernel) != cv2.dilate(values, kernel))
+    picture[border] = colours[labels[border]]
+    return picture
+
+
+def _typical_diameter(labels: NDArray[np.int32], particles: Sequence["Particle"]) -> float:
+    """Median equivalent circle diameter, px."""
+    if not particles:
+        return float(_LEAST_DIAMETER)
+    areas = np.bincount(labels.ravel())[[particle.label for particle in particles]]
+    return 2 * float(np.sqrt(np.median(areas) / np.pi))
+
+
+def _enlargement(shape: tuple[int, ...], diameter: float) -> int:
+    allowed = [factor for factor in _FACTORS if factor == 1 or factor * max(shape) <= _LONGEST_SIDE]
+    return next((factor for factor in allowed if factor * diameter >= _LEAST_DIAMETER), allowed[-1])
+
+
+def _text_scale(diameter: float, digits: int) -> float:
+    """One size for all numbers: as wide as three fifths of a typical particle, and between 7 and 24 px high."""
+    (width, height), _ = cv2.getTextSize("0" * digits, _FONT, 1.0, 1)
+    return float(np.clip(0.6 * diameter / width, 7 / height, 24 / height))
+
+
+def _write(picture: NDArray[np.uint8], text: str, x: float, y: float, scale: float) -> None:
+    """A number in white on a thin black halo, its middle at x, y."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    at = (round(x - width / 2), round(y + height / 2))
+    cv2.putText(picture, text, at, _FONT, scale, _HALO, 3, cv2.LINE_AA)
+    cv2.putText(picture, text, at, _FONT, scale, _INK, 1, cv2.LINE_AA)

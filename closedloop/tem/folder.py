@@ -1,0 +1,163 @@
+"""Many images in one go: which of them are one sample, what each says, and what they say together.
+
+One image that is broken, or whose scale is doubtful, is listed with its error and costs the others nothing. Writing
+files is left to `closedloop.tem.report`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from closedloop.recipes import ClosedloopError
+from closedloop.tem.errors import UnreadableScale
+from closedloop.tem.measurement import Measurement, measure_image
+from closedloop.tem.scale import Scale
+from closedloop.tem.segmenter import Segmenter
+
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".dm3", ".dm4", ".emd", ".ser", ".mrc")
+
+
+class NoImages(ClosedloopError):
+    """What was given holds no image."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images that show one and the same sample."""
+
+    name: str
+    images: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that gave no sizes; `waits` for a person where it is the scale that is in doubt."""
+
+    image: Path
+    error: str
+    message: str
+    waits: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {"image": str(self.image), "error": self.error, "message": self.message, "waits_for_person": self.waits}
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """What the images of a sample gave, in their order; measurements are without their pixels (`without_pixels`)."""
+
+    sample: Sample
+    measured: tuple[Measurement, ...]
+    failed: tuple[Failure, ...] = field(default=())
+
+    @property
+    def pooled(self) -> Measurement:
+        return pooled(self.sample.name, self.measured)
+
+
+class Watcher(Protocol):
+    """Whoever wants to see each image as it is measured, such as `closedloop.tem.report.SamplePage`."""
+
+    def add(self, path: Path, measurement: Measurement, /) -> None: ...
+
+    def fail(self, failure: Failure, /) -> None: ...
+
+
+def find_samples(places: Sequence[Path], leave_out: Path | None = None) -> list[Sample]:
+    """Files that are named one by one are one sample; a folder is a sample, and so is each folder inside it.
+
+    Hidden files, files that are no images by their suffix and the folder `leave_out` are passed over.
+
+    Raises `NoImages` where a place does not exist, or a folder holds no image.
+    """
+    files = [place for place in places if not place.is_dir()]
+    for file in files:
+        if not file.exists():
+            raise NoImages(f"{file}: no such file or folder; give images, or a folder of images")
+    samples = []
+    if files:
+        folders = {file.absolute().parent for file in files}
+        samples.append(Sample(folders.pop().name if len(folders) == 1 else "sample", tuple(dict.fromkeys(files))))
+    for place in places:
+        if place.is_dir():
+            found = _samples_in(place, leave_out)
+            if not found:
+                raise NoImages(f"{place}: holds no image ({', '.join(IMAGE_SUFFIXES)})")
+            samples += found
+    return _with_names_of_their_own(samples)
+
+
+def measure_sample(
+    sample: Sample,
+    segmenter: Segmenter,
+    scales: Mapping[Path, float] | None = None,
+    nm_per_px: float | None = None,
+    watcher: Watcher | None = None,
+    done: Callable[[str], None] = lambda name: None,
+) -> SampleResult:
+    """Measure each image; `scales` (nm per pixel by path) goes before `nm_per_px`, which is for all.
+
+    The watcher is told of each image while its pixels are at hand, `done` of its name when it is over.
+    """
+    measured, failed = [], []
+    for image in sample.images:
+        found = _measured(image, (scales or {}).get(image, nm_per_px), segmenter)
+        if isinstance(found, Failure):
+            failed.append(found)
+            if watcher is not None:
+                watcher.fail(found)
+        else:
+            if watcher is not None:
+                watcher.add(image, found)
+            measured.append(without_pixels(found))
+        done(image.name)
+    return SampleResult(sample, tuple(measured), tuple(failed))
+
+
+def pooled(name: str, measured: Sequence[Measurement]) -> Measurement:
+    """All particles of all images as one measurement without pixels, each weighed by the frame that it was seen in."""
+    particles = tuple(particle for each in measured for particle in each.particles)
+    scale = measured[0].scale if measured else Scale(1.0, 0.0, "user")
+    return Measurement(name, scale, particles, np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32))
+
+
+def without_pixels(measurement: Measurement) -> Measurement:
+    """The same figures; a folder of large images would not fit into memory with all its pixels."""
+    return replace(measurement, labels=np.zeros((0, 0), np.int32), grey=np.zeros((0, 0), np.float32))
+
+
+def _measured(image: Path, nm_per_px: float | None, segmenter: Segmenter) -> Measurement | Failure:
+    try:
+        return measure_image(image, nm_per_px, segmenter)
+    except ClosedloopError as error:
+        return Failure(image, type(error).__name__, str(error), isinstance(error, UnreadableScale))
+    except Exception as error:  # a defect of ours on one image must not cost what the others say
+        reason = " ".join(str(error).split())[:200]
+        return Failure(image, type(error).__name__, f"{image}: a defect of closedloop ({reason}); report it", False)
+
+
+def _samples_in(folder: Path, leave_out: Path | None) -> list[Sample]:
+    by_folder: dict[Path, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        left_out = leave_out is not None and path.absolute().is_relative_to(leave_out.absolute())
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not hidden and not left_out:
+            by_folder.setdefault(path.parent, []).append(path)
+    return [
+        Sample("/".join((folder.absolute().name, *place.relative_to(folder).parts)), tuple(images))
+        for place, images in sorted(by_folder.items())
+    ]
+
+
+def _with_names_of_their_own(samples: Sequence[Sample]) -> list[Sample]:
+    taken: dict[str, int] = {}
+    named = []
+    for sample in samples:
+        taken[sample.name] = taken.get(sample.name, 0) + 1
+        number = taken[sample.name]
+        named.append(sample if number == 1 else replace(sample, name=f"{sample.name} ({number})"))
+    return named

@@ -1,0 +1,74 @@
+"""The plots of a sample's page, as SVG text that an HTML page can carry inside itself or a file can hold."""
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.tem.distribution import Distribution
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, BARS, FIT, MEAN = "#1b2733", "#b9cde0", "#b3372f", "#1a7f4b"
+_FEWEST_BINS, _MOST_BINS = 5, 60
+_POINTS = 400
+
+
+def histogram(distribution: Distribution, width_in: float = 6.4, height_in: float = 3.2) -> str | None:
+    """Counts of diameters with the log-normal fit and the mean; ``None`` where there is no particle.
+
+    The curve is the fit's density times the number of particles and the width of a bar: it counts as the bars do.
+    """
+    sizes = distribution.diameters_nm
+    if not len(sizes):
+        return None
+    edges = bin_edges(sizes)
+    figure, axes = _figure(width_in, height_in)
+    axes.hist(sizes, bins=list(edges), color=BARS, edgecolor="white", linewidth=0.6)
+    fit = distribution.lognormal
+    if fit is not None:
+        margin = 0.15 * (edges[-1] - edges[0])
+        at = np.linspace(max(edges[0] - margin, 1e-9), edges[-1] + margin, _POINTS)
+        label = f"log-normal: median {fit.median_nm:.3g} nm, geometric SD {fit.geometric_std:.3f}"
+        axes.plot(at, fit.density(at) * len(sizes) * (edges[1] - edges[0]), color=FIT, linewidth=1.5, label=label)
+    if distribution.mean_nm is not None:
+        spread = "" if distribution.std_nm is None else f" ± {distribution.std_nm:.2g}"
+        axes.axvline(
+            distribution.mean_nm, color=MEAN, linewidth=1.2, label=f"mean {distribution.mean_nm:.4g}{spread} nm"
+        )
+    axes.set(xlabel="equivalent circle diameter, nm", ylabel=f"particles (of {len(sizes)})")
+    axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # room for the legend
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    return _svg(figure)
+
+
+def bin_edges(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bars after Freedman and Diaconis (Z. Wahrscheinlichkeitsth. 1981, 57, 453), 5 to 60 of them, over all sizes."""
+    low, high = float(sizes.min()), float(sizes.max())
+    if high - low < 1e-9 * high:
+        return np.array([0.9 * low, 1.1 * low])
+    bars = len(np.histogram_bin_edges(sizes, bins="fd")) - 1 if len(sizes) > 1 else 1
+    return np.linspace(low, high, int(np.clip(bars, _FEWEST_BINS, _MOST_BINS)) + 1)
+
+
+def _figure(width_in: float, height_in: float) -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: "Figure") -> str:
+    import matplotlib
+
+    buffer = io.StringIO()
+    # Text stays text, and names inside the file depend on what is drawn alone.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "closedloop"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
