@@ -12,6 +12,7 @@ from closedloop.cli import (
     data,
     db,
     doctor,
+    dryrun,
     evaluate_segmenter,
     evaluate_synthesis,
     explain,
@@ -37,6 +38,7 @@ evaluate.command("synthesis")(evaluate_synthesis.synthesis)
 evaluate.command("segmenter")(evaluate_segmenter.segmenter)
 
 app.command("run")(run_command.run)
+app.command("dryrun")(dryrun.dryrun)
 app.command("ingest")(ingest.ingest)
 app.command("retrain")(models.retrain)
 app.command("serve")(models.serve)

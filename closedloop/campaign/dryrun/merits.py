@@ -1,0 +1,184 @@
+"""What the runs of a strategy on one pool amount to: experiments to a hit, regret, hits, factors, calibration.
+
+Acceleration and enhancement factor as PV-Lab's Benchmarking defines them (Liang et al., npj Comput. Mater. 2021, 7,
+188): how many times fewer experiments than random choice for the same share of hits, and how many times more hits
+after the same number of experiments. Random choice is counted exactly, not drawn. Leaves running to `replay`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.campaign.dryrun.pool import Pool
+from closedloop.campaign.dryrun.replay import Run
+
+RESAMPLES = 1000
+BINS = 10
+# After so many results a second look is taken at how far off the expected values are.
+LATER = 5
+# Numbers of experiments at which hits, regret and enhancement are told.
+CHECKPOINTS = (1, 2, 5, 10, 20, 50, 100)
+
+
+def median(counts: Sequence[int | None]) -> float | None:
+    """The median, a run without a hit counting as endless; ``None`` where that is endless too."""
+    if not counts:
+        return None
+    middle = float(np.median([math.inf if one is None else float(one) for one in counts]))
+    return middle if math.isfinite(middle) else None
+
+
+def random_median(recipes: int, hits: int) -> float:
+    """Median of experiments to the first hit of a blind choice: the smallest n that hits with a chance of one half."""
+    missed = 1.0
+    for tried in range(recipes):
+        missed *= (recipes - hits - tried) / (recipes - tried)
+        if missed <= 0.5:
+            return float(tried + 1)
+    return float(recipes)
+
+
+def share_by_chance(recipes: int, hits: int, tried: int) -> float:
+    """Chance that ``tried`` recipes drawn blindly have a hit among them."""
+    missed = 1.0
+    for one in range(min(tried, recipes)):
+        missed *= max(recipes - hits - one, 0) / (recipes - one)
+    return 1 - missed
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``error``: mean gap between stated chance and share that hit over ten equal bins, weighted by how many picks
+    are in each; ``bins``: (mean stated chance, share that hit, picks)."""
+
+    error: float | None
+    bins: tuple[tuple[float, float, int], ...]
+    picks: int
+
+
+def calibration(runs: Sequence[Run]) -> Calibration:
+    """Of every pick whose chance was stated."""
+    said = [(step.chance, step.hit) for run in runs for step in run.steps if step.chance is not None]
+    if not said:
+        return Calibration(None, (), 0)
+    chance = np.array([one for one, _ in said])
+    hit = np.array([one for _, one in said], dtype=np.float64)
+    place = np.minimum((chance * BINS).astype(int), BINS - 1)
+    bins = [
+        (float(chance[here].mean()), float(hit[here].mean()), int(here.sum()))
+        for here in (place == one for one in range(BINS))
+        if here.any()
+    ]
+    error = sum(count * abs(stated - happened) for stated, happened, count in bins) / len(said)
+    return Calibration(error, tuple(bins), len(said))
+
+
+def merits(pool: Pool, runs: Sequence[Run], sources: Sequence[str | None], seed: int = 0) -> dict[str, Any]:
+    """Every figure as JSON; each in ``confidence_95`` with the middle 95% of draws of sources and seeds.
+
+    ``sources[i]`` is where the pool's recipe i is from: runs that hit in one source stand or fall together.
+    """
+    counts = [run.experiments_to_hit for run in runs]
+    limit = max(len(run.steps) for run in runs)
+    places = [n for n in CHECKPOINTS if n <= max(limit, 1)]
+    found: dict[str, Any] = {
+        "experiments_to_hit": counts,
+        "median": median(counts),
+        "random_expected_median": random_median(len(pool), len(pool.hits)),
+        "share_that_hit": sum(count is not None for count in counts) / len(counts),
+        "acceleration_factor": _acceleration(pool, runs),
+        "enhancement_factor": {str(n): _enhancement(pool, runs, n) for n in places},
+        "hits_within": {str(n): float(np.mean([_hits(run, n) for run in runs])) for n in places},
+        "simple_regret": {str(n): _regret(pool, runs, n) for n in places},
+        "first_error": _error(runs, 0),
+        "first_error_of_those_that_got_to_the_later": _error(runs, 0, LATER),
+        f"error_after_{LATER}": _error(runs, LATER),
+        "seconds_per_recommendation": sum(run.seconds for run in runs) / max(sum(len(r.steps) for r in runs), 1),
+    }
+    stated = calibration(runs)
+    found["calibration_error"] = stated.error
+    found["calibration_bins"] = [list(one) for one in stated.bins]
+    drawn = _drawn(runs, sources, seed)
+    last = places[-1]
+    figures: dict[str, Callable[[Sequence[Run]], float | None]] = {
+        "median": lambda chosen: median([run.experiments_to_hit for run in chosen]),
+        "acceleration_factor": lambda chosen: _acceleration(pool, chosen),
+        f"enhancement_factor at {last}": lambda chosen: _enhancement(pool, chosen, last),
+        f"hits_within at {last}": lambda chosen: float(np.mean([_hits(run, last) for run in chosen])),
+        f"simple_regret at {last}": lambda chosen: _regret(pool, chosen, last),
+    }
+    found["confidence_95"] = {name: _interval(figure, runs, drawn) for name, figure in figures.items()}
+    return found
+
+
+def _hits(run: Run, tried: int) -> int:
+    return sum(step.hit for step in run.steps[:tried])
+
+
+def _reached(runs: Sequence[Run], tried: int) -> float:
+    """Share of the runs that had hit."""
+    return float(np.mean([_hits(run, tried) > 0 for run in runs]))
+
+
+def _acceleration(pool: Pool, runs: Sequence[Run]) -> float | None:
+    """Random choice's median over the strategy's; ``None`` where half of the runs never hit."""
+    own = median([run.experiments_to_hit for run in runs])
+    return None if own is None else random_median(len(pool), len(pool.hits)) / own
+
+
+def _enhancement(pool: Pool, runs: Sequence[Run], tried: int) -> float:
+    """Share of runs that hit within so many experiments over random choice's."""
+    return _reached(runs, tried) / share_by_chance(len(pool), len(pool.hits), tried)
+
+
+def _regret(pool: Pool, runs: Sequence[Run], tried: int) -> float | None:
+    """Median over runs of how far, relative to the target, the best of so many results was; a run that had hit has
+    nothing more to regret than its hit."""
+    best = []
+    for run in runs:
+        regrets = [pool.view.goal.regret(pool.results[step.index]) for step in run.steps[:tried]]
+        best.append(min((one for one in regrets if one is not None), default=math.inf))
+    middle = float(np.median(best))
+    return middle if math.isfinite(middle) else None
+
+
+def _error(runs: Sequence[Run], place: int, reached: int | None = None) -> float | None:
+    """Median of |expected / measured - 1| of the pick after ``place`` results, over the runs that got as far as
+    ``reached``."""
+    errors = [
+        abs(step.expected / step.value - 1)
+        for run in runs
+        if len(run.steps) > max(place, reached or 0)
+        and (step := run.steps[place]).expected is not None
+        and step.value is not None
+    ]
+    return float(np.median(errors)) if errors else None
+
+
+def _drawn(runs: Sequence[Run], sources: Sequence[str | None], seed: int) -> list[NDArray[np.int64]]:
+    """Runs drawn with replacement: first the sources that they hit in, then runs of those sources."""
+    groups: dict[object, list[int]] = {}
+    for place, run in enumerate(runs):
+        hit = next((step.index for step in run.steps if step.hit), None)
+        groups.setdefault("no hit" if hit is None else (sources[hit],), []).append(place)
+    members = [np.array(group, dtype=np.int64) for group in groups.values()]
+    rng = np.random.default_rng(seed)
+    weight = np.array([len(group) for group in members], dtype=np.float64)
+    drawn = []
+    for _ in range(RESAMPLES):
+        chosen = rng.choice(len(members), len(members), p=weight / weight.sum())
+        drawn.append(np.concatenate([rng.choice(members[k], len(members[k])) for k in chosen]))
+    return drawn
+
+
+def _interval(
+    figure: Callable[[Sequence[Run]], float | None], runs: Sequence[Run], drawn: Sequence[NDArray[np.int64]]
+) -> list[float | None]:
+    """The middle 95%; ``None`` for an end that lies where the figure is endless."""
+    values = np.array([math.inf if (value := figure([runs[k] for k in places])) is None else value for places in drawn])
+    ends = np.quantile(values, [0.025, 0.975], method="nearest")
+    return [float(end) if math.isfinite(end) else None for end in ends]

@@ -1,0 +1,97 @@
+"""Finished runs kept in a folder, one file each, so that an interrupted study goes on where it stopped.
+
+A run is found again by a hash of the pool with its outcomes, of what was known before, of the settings, and of the
+program and the libraries that decide it: another version's run is done anew.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import closedloop
+from closedloop.campaign.dryrun.errors import OutputNotWritable
+from closedloop.campaign.dryrun.pool import Pool
+from closedloop.campaign.dryrun.replay import Run
+from closedloop.campaign.dryrun.strategies import Known
+
+_PARTS = ("recipes", "chemistry", "synthesis", "propose", "campaign/dryrun")
+# What these hold cannot change a run: stored models, the making of pages, figures, and how runs are handed out.
+_APART = {"weights", "templates", "__pycache__", "evaluation", "explanation", "baselines"}
+_APART_FILES = {"plots.py", "page.py", "shelf.py", "merits.py", "executors.py", "errors.py"}
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "botorch", "gpytorch", "baybe", "ax-platform")
+
+
+class Shelf:
+    """``folder`` is made if it is missing. Raises `OutputNotWritable`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputNotWritable(f"{folder}: no folder can be made there ({error.strerror})") from error
+        if not os.access(folder, os.W_OK):
+            raise OutputNotWritable(f"{folder}: cannot be written; choose another folder")
+
+    def get(self, key: str) -> Run | None:
+        """``None`` where the run is not there, or its file is damaged."""
+        try:
+            return Run.from_json(json.loads(self._path(key).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def put(self, key: str, run: Run) -> None:
+        """Appears whole or not at all."""
+        draft = self._path(key).with_suffix(f".{os.getpid()}.part")
+        draft.write_text(json.dumps(run.as_json(), allow_nan=False), encoding="utf-8")
+        draft.replace(self._path(key))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+
+class Keys:
+    """Names of the runs on one pool with one knowledge."""
+
+    def __init__(self, pool: Pool, known: Known, settings: Sequence[object]) -> None:
+        self._pool, self._known, self._settings = pool, known, settings
+
+    def __call__(self, strategy: str, seed: int) -> str:
+        digest = hashlib.sha256(self._common)
+        digest.update(f"{strategy} {seed}".encode())
+        return f"{strategy}-{seed}-{digest.hexdigest()[:20]}"
+
+    @cached_property
+    def _common(self) -> bytes:
+        view, prior = self._pool.view, self._known.prior
+        digest = hashlib.sha256(_program())
+        digest.update(repr((view.goal, [sorted(own.items()) for own in view.settings], self._settings)).encode())
+        for recipe, result in zip(view.recipes, self._pool.results, strict=True):
+            digest.update(f"{recipe.model_dump_json()}{result}".encode())
+        for one in self._known.experiments:
+            digest.update(one.model_dump_json().encode())
+        if prior is not None:
+            for values in (prior.log_value, prior.sd, prior.success, prior.shape):
+                digest.update(values.tobytes())
+        return digest.digest()
+
+
+@cache
+def _program() -> bytes:
+    digest = hashlib.sha256()
+    root = Path(closedloop.__file__).parent
+    for part in _PARTS:
+        for path in sorted((root / part).rglob("*")):
+            inside = path.relative_to(root)
+            if path.is_file() and not _APART & set(inside.parts) and path.name not in _APART_FILES:
+                digest.update(str(inside).encode() + path.read_bytes())
+    for library in _LIBRARIES:
+        try:
+            digest.update(f"{library} {version(library)}".encode())
+        except PackageNotFoundError:
+            digest.update(f"{library} absent".encode())
+    return digest.digest()
