@@ -21,7 +21,8 @@ class Film:
 
     ``speckle`` with ``speckle_px``: amorphous granularity; ``clouds``: slow changes; ``tilt`` and ``vignette``: uneven
     light; ``holes``: share of the frame without film; ``stains``, ``debris``, ``streaks``: how many; ``grains``:
-    strength of polygonal patches; ``rough``: strength of a rough substrate with structure on every scale.
+    strength of polygonal patches; ``rough``: strength of a rough substrate with structure on every scale; ``heaps`` of
+    precipitate, which hide what is below.
     """
 
     speckle: float
@@ -35,6 +36,7 @@ class Film:
     streaks: int
     grains: float
     rough: float
+    heaps: int
 
 
 def draw_film(scanning: bool, size: tuple[int, int], generator: np.random.Generator) -> Film:
@@ -55,6 +57,7 @@ def draw_film(scanning: bool, size: tuple[int, int], generator: np.random.Genera
         debris=int(generator.integers(3, 120)) if sometimes(0.25) else 0,
         streaks=int(generator.integers(1, 7)) if sometimes(0.08) else 0,
         grains=float(generator.uniform(0.02, 0.12)) if sometimes(0.06) else 0.0,
+        heaps=int(generator.integers(1, 4)) if not scanning and sometimes(0.06) else 0,
         rough=float(generator.uniform(0.02, 0.25)) if sometimes(0.45 if scanning else 0.05) else 0.0,
     )
 
@@ -75,6 +78,8 @@ def draw_ground(film: Film, radius: float, size: tuple[int, int], generator: np.
         ground += _streaks(film.streaks, size, generator)
     if film.holes:
         ground = _holes(ground, film.holes, size, generator)
+    if film.heaps:
+        ground *= 1.0 - _heaps(film.heaps, size, generator)
     if film.debris:
         ground *= 1.0 - _debris(film.debris, radius, size, generator)
     rows = np.linspace(-1.0, 1.0, size[0], dtype=np.float32)[:, None]
@@ -105,6 +110,18 @@ def _stains(count: int, radius: float, size: tuple[int, int], generator: np.rand
     return np.clip(cv2.GaussianBlur(ragged, (0, 0), generator.uniform(1.5, 0.04 * size[1])), -0.3, 0.6).astype(
         np.float32
     )
+
+
+def _heaps(count: int, size: tuple[int, int], generator: np.random.Generator) -> F32:
+    """Ragged opaque patches, 0 to 0.95."""
+    rows, columns = np.arange(size[0], dtype=np.float32)[:, None], np.arange(size[1], dtype=np.float32)[None, :]
+    hill = np.zeros(size, np.float32)
+    for _ in range(count):
+        row, column = (generator.random(2) * size).astype(np.float32)
+        spread = np.float32(generator.uniform(0.03, 0.12) * size[1])
+        hill = np.maximum(hill, np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * spread * spread)))
+    ragged = hill * (1.0 + 0.3 * noise(size, 0.012 * size[1], generator) + 0.12 * noise(size, 3.0, generator))
+    return (generator.uniform(0.7, 0.95) * np.clip(6.0 * (ragged - 0.5) + 0.5, 0.0, 1.0)).astype(np.float32)
 
 
 def _debris(count: int, radius: float, size: tuple[int, int], generator: np.random.Generator) -> F32:

@@ -14,6 +14,7 @@ Image = NDArray[np.float32]
 
 SMALLEST_AREA = 20  # px²: less of a particle is not labelled
 ROSE = 6.0  # least contrast over noise, averaged over its area, of a picture's typical particle (Rose 1948: 5)
+SLIVER = 0.06  # share of a particle: less of it, beside what covers it, is not labelled
 LEAST_SEEN = 2.5  # the same for a single particle: among others of its kind less is enough
 LEAST_CONTRAST = 0.025  # of the grey scale
 
@@ -58,10 +59,12 @@ def visible_labels(scene: Scene, painted: Painted, difference: Image) -> tuple[N
     count = len(area)
     origin = np.arange(count, dtype=np.int64) - 1
     washed = _washed(scene, contrast, area)
+    whole = np.concatenate(([0], painted.area))
     visible = (washed > LEAST_SEEN * _noise_level(scene, area)) & (washed > LEAST_CONTRAST) & (area >= SMALLEST_AREA)
+    visible &= area > SLIVER * whole
     visible[0] = False
     labels = np.where(visible[owner], owner, 0).astype(np.int32)
-    cut = area < np.concatenate(([0], painted.area))
+    cut = area < whole
     cut[np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))] = True
     return _in_one_piece(labels, origin, np.flatnonzero(visible & cut))
 
@@ -91,7 +94,8 @@ def made_legible(scene: Scene, painted: Painted) -> tuple[Scene, Painted]:
     area = np.bincount(flat)
     bare, full = intensity(scene, painted, np.ones(painted.labels.shape, np.float32))
     contrast = np.sqrt(np.bincount(flat, ((full - bare) ** 2).ravel()) / np.maximum(area, 1))
-    washed = float(np.median(_washed(scene, contrast, area)[seen]))
+    # Of a crystal in a shell the shell has to be seen.
+    washed = float(np.median(_washed(scene, contrast, area)[seen])) / (1.0 + max(scene.core, 0.0))
     if washed < 2.0 * LEAST_CONTRAST and scene.contrast != "scanning":
         factor = 2.0 * LEAST_CONTRAST / max(washed, 1e-4)
         painted = replace(painted, thickness=painted.thickness * np.float32(factor))
@@ -101,8 +105,9 @@ def made_legible(scene: Scene, painted: Painted) -> tuple[Scene, Painted]:
         camera = replace(scene.camera, dose=scene.camera.dose * wanted**2)
         film = replace(scene.film, speckle=scene.film.speckle / wanted, rough=scene.film.rough / wanted)
         scene = replace(scene, camera=camera, film=film)
-    grains = min(scene.film.grains, 0.4 * washed / scene.level)
-    return replace(scene, film=replace(scene.film, grains=grains)), painted
+    most = washed / scene.level
+    film = replace(scene.film, grains=min(scene.film.grains, 0.4 * most), clouds=min(scene.film.clouds, 0.6 * most))
+    return replace(scene, film=film), painted
 
 
 def _in_one_piece(

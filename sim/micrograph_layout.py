@@ -14,8 +14,11 @@ from scipy.spatial import cKDTree
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
-Layout = Literal["lattice", "disordered", "islands", "chains", "bilayer", "clusters", "sparse", "scattered", "few"]
+Layout = Literal[
+    "lattice", "disordered", "islands", "chains", "bilayer", "clusters", "sparse", "scattered", "few", "empty"
+]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+PACKED: tuple[Layout, ...] = ("lattice", "disordered", "islands", "chains", "bilayer")
 MOST = 5000
 
 
@@ -75,7 +78,10 @@ def lay_out(
     ``radius`` mean equivalent radius in px, ``spread`` relative, ``gap`` px between neighbours, ``aspect`` of the
     particles (packed layers align them), ``count`` for what is not packed, ``square``: a square lattice, as cubes do.
     """
-    if layout in ("lattice", "disordered", "islands", "chains", "bilayer"):
+    if layout == "empty":
+        nothing = np.zeros(0)
+        return Places(nothing, nothing, nothing, np.zeros(0, dtype=np.int64), nothing)
+    if layout in PACKED:
         places = _packed(layout, radius, spread, gap, aspect, size, generator, square)
     else:
         places = _strewn(layout, radius, spread, gap, aspect, size, generator, count or 40)

@@ -128,7 +128,7 @@ Form = tuple[Array, float, int, tuple[float, float], tuple[float, float]]
 """Radius, aspect, number of faces, then ranges of power and root: how thickness falls off to the edge."""
 ROUND: tuple[tuple[float, float], tuple[float, float]] = ((1.8, 2.6), (0.45, 0.6))
 FLAT: tuple[tuple[float, float], tuple[float, float]] = ((5.0, 40.0), (0.3, 1.0))
-PEAKED: tuple[tuple[float, float], tuple[float, float]] = ((0.9, 1.6), (0.6, 1.0))
+PEAKED: tuple[tuple[float, float], tuple[float, float]] = ((1.0, 2.0), (0.4, 0.8))
 
 
 def _sphere(g: np.random.Generator) -> Form:

@@ -164,6 +164,9 @@ def _paint(
         )
     optical = np.maximum(_modulated(optical, profile, u, v, where, which, chunk, radius, looks, scatter), 0.0)
     optical *= looks.depth[chunk][which]
+    towards = place[middle].ravel()[picked] if len(faces) else None
+    if towards is not None:
+        optical *= faces[towards]
     if looks.halo:
         outside = np.maximum(rho - 1.0, 0.0) / (slope * np.float32(looks.halo_px) + np.float32(1e-6))
         optical += np.where(inside, 0.0, np.float32(looks.halo) * np.exp(-outside * outside)).astype(np.float32)
@@ -172,8 +175,8 @@ def _paint(
     shade = 1.0 + np.float32(looks.edge) * np.minimum(rho, 1.0) ** np.float32(looks.edge_power)
     across_window = np.float32(looks.light[0]) * dx[:, None, 1:-1] + np.float32(looks.light[1]) * dy[:, 1:-1, None]
     shade += (across_window / radius.astype(np.float32)[:, None, None]).ravel()[picked]
-    if len(faces):
-        shade *= faces[place[middle].ravel()[picked]]
+    if towards is not None:
+        shade *= faces[towards]
     shade *= 1.0 + looks.grain[chunk][which] * looks.texture.ravel()[where]
     shade *= looks.bright[chunk][which]
     painted.surface.ravel()[where[inside]] = np.maximum(shade, 0.0)[inside]

@@ -11,7 +11,7 @@ import numpy as np
 
 from sim.micrograph_camera import Camera, draw_camera
 from sim.micrograph_film import Film, draw_film
-from sim.micrograph_layout import LAYOUTS, Layout
+from sim.micrograph_layout import LAYOUTS, PACKED, Layout
 from sim.micrograph_outlines import Outline, draw_outline
 
 Contrast = Literal["bright field", "dark field", "scanning"]
@@ -26,9 +26,9 @@ _LAYOUT_WEIGHTS = {
     "clusters": 0.14,
     "sparse": 0.13,
     "scattered": 0.08,
-    "few": 0.10,
+    "few": 0.08,
+    "empty": 0.02,
 }
-_PACKED = ("lattice", "disordered", "islands", "chains", "bilayer")
 _FAMILY_WEIGHTS = {
     "sphere": 0.26,
     "faceted": 0.20,
@@ -48,10 +48,11 @@ _FAMILY_WEIGHTS = {
     "peanut": 0.02,
     "worm": 0.015,
 }
-_NOT_PACKED = ("worm", "branched")
+_NOTPACKED = ("worm", "branched")
 _EACH_ITS_OWN = ("irregular", "branched", "peanut")  # particles of one batch have nothing in common
 _FINEST_PITCH = 7.9 / 512.0  # of the frame's width: below it more than 5,000 particles would fit
 SMALLEST_DIAMETER = 6.0
+THINNEST = 4.5  # px
 MOST_OUTLINES = 24
 
 
@@ -62,9 +63,9 @@ class Scene:
     ``outlines`` that occur in it; ``diameter`` mean equivalent circle diameter; ``spread`` relative; ``second`` the
     mean diameter of a second population as a multiple of the first's, with its ``second_share``; ``gap`` between
     neighbours; ``count`` of particles where they are not packed. ``depth`` optical thickness; its ``variation`` from
-    crystal to crystal, ``strong`` and ``faint`` shares that diffract much or little. ``level`` of the ground, ``gain`` of
-    the particles in grey (0 to 1). ``edge``, ``edge_power``, ``light``, ``groove``: shading of surfaces. ``lettered``:
-    whether anything is printed over it. Others as in `sim.micrograph_paint.Looks`.
+    crystal to crystal, ``strong`` and ``faint`` shares that diffract much or little. ``level`` of the ground, ``gain``
+    of the particles in grey (0 to 1). ``edge``, ``edge_power``, ``light``, ``groove``: shading of surfaces.
+    ``lettered``: whether anything is printed over it. Others as in `sim.micrograph_paint.Looks`.
     """
 
     contrast: Contrast
@@ -116,11 +117,13 @@ def draw_scene(
 ) -> Scene:
     """One scene; what is given is kept, the rest is drawn."""
     layout = layout or LAYOUTS[int(generator.choice(len(LAYOUTS), p=[_LAYOUT_WEIGHTS[name] for name in LAYOUTS]))]
-    packed = layout in _PACKED
+    packed = layout in PACKED
     diameter = max(SMALLEST_DIAMETER, _diameter(layout, generator) * size / 512.0)
     contrast = contrast or _contrast(diameter, generator)
     scanning = contrast == "scanning"
     outlines = _outlines(family, packed, scanning, generator)
+    # The thinnest way across a rod has to be seen too.
+    diameter = max(diameter, THINNEST * math.sqrt(max(outline.aspect for outline in outlines)))
     coverage = _between(0.02, 0.5, generator)
     particles = coverage * size * size / (0.25 * math.pi * diameter**2)
     count = int(generator.integers(1, 15)) if layout == "few" else int(np.clip(particles, 6, 3000))
@@ -163,7 +166,7 @@ def draw_scene(
         fringes=sometimes(0.25, 0.1, 0.9) if fine else 0.0,
         equal=sometimes(0.10, 0.2, 0.8) if fine else 0.0,
         contours=sometimes(0.15, 0.1, 0.6) if fine else 0.0,
-        grain=sometimes(0.35, 0.05, 0.45) if diameter > 14.0 else 0.0,
+        grain=sometimes(0.35, 0.05, 0.2 if scanning else 0.4) if diameter > 14.0 else 0.0,
         grain_px=_between(0.6, max(0.8, 0.12 * diameter), generator),
         inner=float(generator.uniform(0.4, 0.88)) if shelled else 0.5,
         core=(float(generator.uniform(-0.95, -0.4)) if generator.random() < 0.5 else _between(0.5, 3.0, generator))
@@ -187,7 +190,7 @@ def _diameter(layout: Layout, generator: np.random.Generator) -> float:
     """In px of a frame of 512 px."""
     if layout == "few":
         return _between(60.0, 200.0, generator)
-    if layout in _PACKED:
+    if layout in PACKED:
         return _between(6.0, 48.0, generator) if generator.random() < 0.85 else _between(40.0, 120.0, generator)
     return _between(6.0, 60.0, generator) if generator.random() < 0.7 else _between(40.0, 140.0, generator)
 
@@ -202,12 +205,13 @@ def _contrast(diameter: float, generator: np.random.Generator) -> Contrast:
 
 def _outlines(family: str | None, packed: bool, scanning: bool, generator: np.random.Generator) -> tuple[Outline, ...]:
     """The outlines of one batch: siblings of one form, or of two or three in a mixture."""
-    names = [name for name in _FAMILY_WEIGHTS if not (packed and name in _NOT_PACKED)]
+    names = [name for name in _FAMILY_WEIGHTS if not (packed and name in _NOTPACKED)]
     weights = np.array([_FAMILY_WEIGHTS[name] for name in names])
     kinds = int(generator.integers(2, 4)) if family is None and generator.random() < 0.15 else 1
     chosen = [family] if family else generator.choice(names, size=kinds, p=weights / weights.sum()).tolist()
     forms = [int(generator.integers(2**32)) for _ in chosen]
-    faces = float(generator.uniform(0.0, 0.35)) if scanning else 0.0
+    # Faces of a surface, or the twins of a crystal.
+    faces = float(generator.uniform(0.0, 0.35)) if scanning or generator.random() < 0.12 else 0.0
     roughness = _between(0.001, 0.025, generator)
     found = []
     for index in range(MOST_OUTLINES):

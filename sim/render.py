@@ -24,7 +24,7 @@ from sim.micrograph_layout import Layout, Places, lay_out, noise
 from sim.micrograph_paint import Looks, paint
 from sim.micrograph_scene import Contrast, Scene, draw_scene
 
-FEWEST = 5  # particles in a picture, but for a close-up of a few
+FEWEST = 5  # particles in a picture, but for a close-up of a few and for an empty film
 REDRAWN = 6  # times at most
 
 
@@ -61,7 +61,7 @@ def render_scene(
     for _ in range(REDRAWN):
         scene = draw_scene(generator, size, contrast=contrast, layout=layout, family=family)
         picture = render(scene, generator, size)
-        if picture[2].particles >= (1 if scene.layout == "few" else FEWEST):
+        if picture[2].particles >= {"few": 1, "empty": 0}.get(scene.layout, FEWEST):
             break
     return picture
 
