@@ -9,6 +9,14 @@ class NotAnImage(ClosedloopError):
     cause = FailureCause.NO_IMAGE
 
 
+class DiffractionPattern(NotAnImage):
+    """The file says that its pixels are reciprocal lengths or angles."""
+
+
+class MissingReader(NotAnImage):
+    """The file may well be an image, but what reads its format is not installed."""
+
+
 class NoParticles(ClosedloopError):
     """The picture shows nothing that could be told from its ground, or a uniform grey."""
 

@@ -1,132 +1,130 @@
-"""The pixel size that a TIFF file states, in nm; a print or screen resolution is not one.
+"""Units of length as microscope files write them, and which pixel sizes an electron microscope can have.
 
-Understands ImageJ's unit, the private tags of Gatan DigitalMicrograph's TIFF export (65003: unit, 65009 and 65010:
-scale), and the headers of FEI, Zeiss, Olympus and TVIPS that tifffile decodes. Which source is believed when a scale
-bar says otherwise is for `closedloop.tem.scale`.
+Where each format keeps its pixel size is for the format's own module (`tiff_pixel_size`, `dm_files`, `emd_files`,
+`ser_files`, `mrc_files`); which source is believed when a scale bar says otherwise is for `closedloop.tem.scale`.
 """
 
 import math
-from typing import Any, NamedTuple
+import re
+import unicodedata
+from typing import NamedTuple
 
-from closedloop.tem.errors import NotAnImage
+from closedloop.tem.errors import DiffractionPattern, NotAnImage
 
 _NM_PER_UNIT = {
     "m": 1e9,
-    "mm": 1e6,
+    "metre": 1e9,
+    "meter": 1e9,
     "cm": 1e7,
-    "inch": 2.54e7,
+    "centimetre": 1e7,
+    "centimeter": 1e7,
+    "mm": 1e6,
+    "millimetre": 1e6,
+    "millimeter": 1e6,
     "um": 1e3,
-    "µm": 1e3,
-    "μm": 1e3,
     "micron": 1e3,
-    "microns": 1e3,
+    "micrometre": 1e3,
     "micrometer": 1e3,
     "nm": 1.0,
+    "nanometre": 1.0,
     "nanometer": 1.0,
     "a": 0.1,
     "å": 0.1,
+    "ang": 0.1,
     "angstrom": 0.1,
+    "ångström": 0.1,
+    "ångstrom": 0.1,
     "pm": 1e-3,
+    "picometre": 1e-3,
+    "picometer": 1e-3,
+    "in": 2.54e7,
+    "inch": 2.54e7,
+    "inche": 2.54e7,  # the plural without its s
 }
+_ANGLES = ("rad", "mrad", "urad", "radian", "milliradian", "deg", "degree", "°")
+_ENERGIES = ("ev", "kev", "mev")
 # A pixel of 10 µm, 2540 dots per inch, is a printer's; no electron microscope image of particles comes near it.
 COARSEST_NM_PER_PX = 5_000.0
 FINEST_NM_PER_PX = 1e-4
+# Scanners of film reach 12,000 dots per inch, 2.1 µm; a resolution without a microscope's name beside it must be finer.
+COARSEST_RESOLUTION_NM = 1_000.0
 
 
 class PixelSize(NamedTuple):
-    """Pixel size in nm, and which entry of the file states it."""
+    """Pixel size of square pixels in nm, and which entry of the file states it."""
 
     nm_per_px: float
     stated_by: str
 
 
-def pixel_size_of_tiff(tiff: Any) -> PixelSize | None:
-    """From an open ``tifffile.TiffFile``; ``None`` where the file states none that an electron microscope can have.
+class StatedPixel(NamedTuple):
+    """Width and height of a pixel in nm as a file states them, and which entry states them."""
 
-    Raises `NotAnImage` where the file says that its pixels are reciprocal lengths (a diffraction pattern) or that they
-    are not square.
+    x_nm: float
+    y_nm: float
+    stated_by: str
+
+
+def stated_pixel(
+    x: object, y: object, unit: str, stated_by: str, coarsest_nm: float = COARSEST_NM_PER_PX
+) -> StatedPixel | None:
+    """Width and height in a unit -> nm; ``None`` where they are no lengths that a microscope's pixel can have.
+
+    Raises `DiffractionPattern` or `NotAnImage` where the unit is one of another kind of picture.
     """
-    for stated_by, sizes in (
-        ("DigitalMicrograph tags", _digital_micrograph(tiff)),
-        ("microscope header", _microscope_header(tiff)),
-        ("ImageJ unit", _imagej(tiff)),
-        ("resolution tags", _resolution_tags(tiff)),
-    ):
-        if sizes is None:
-            continue
-        x, y = sizes
-        if not all(math.isfinite(size) and FINEST_NM_PER_PX < size < COARSEST_NM_PER_PX for size in (x, y)):
-            continue
-        if abs(x - y) > 0.01 * max(x, y):
-            raise NotAnImage(f"the {stated_by} state pixels of {x:g} × {y:g} nm; resample the image to square pixels")
-        return PixelSize((x + y) / 2, stated_by)
-    return None
+    factor = nm_per_unit(unit)
+    if factor is None:
+        return None
+    sizes = []
+    for value in (x, y):
+        try:
+            size = abs(float(value)) * factor  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            return None  # an entry that is no number states no size
+        if not (math.isfinite(size) and FINEST_NM_PER_PX < size < coarsest_nm):
+            return None
+        sizes.append(size)
+    return StatedPixel(sizes[0], sizes[1], stated_by)
 
 
 def nm_per_unit(unit: str) -> float | None:
     """How many nm a unit of length is; ``None`` where it is no such unit.
 
-    Raises `NotAnImage` for a reciprocal length.
+    Raises `DiffractionPattern` for a reciprocal length or an angle, `NotAnImage` for an energy.
     """
-    name = unit.strip().strip("\0").replace("\\u00B5", "µ").strip().lower()
-    if name.startswith("1/") or name.endswith(("-1", "^-1", "⁻¹")):
-        raise NotAnImage(f"its pixels are measured in {unit.strip()}: a diffraction pattern shows no particle sizes")
-    return _NM_PER_UNIT.get(name)
+    name = _plain(unit)
+    base = _without_reciprocal(name)
+    if base is not None and _singular(base) in _NM_PER_UNIT:
+        raise DiffractionPattern(
+            f"its pixels are measured in {unit.strip()}: a diffraction pattern shows no particle sizes"
+        )
+    if _singular(name) in _ANGLES:
+        raise DiffractionPattern(
+            f"its pixels are measured in {unit.strip()}, an angle: a diffraction pattern shows no particle sizes"
+        )
+    if name in _ENERGIES:
+        raise NotAnImage(f"its pixels are measured in {unit.strip()}: a spectrum shows no particle sizes")
+    return _NM_PER_UNIT.get(_singular(name))
 
 
-def _digital_micrograph(tiff: Any) -> tuple[float, float] | None:
-    tags = tiff.pages[0].tags
-    unit, x, y = (tags.valueof(code) for code in (65003, 65009, 65010))
-    if not isinstance(unit, str | bytes) or x is None or y is None:
-        return None
-    factor = nm_per_unit(unit.decode("latin-1") if isinstance(unit, bytes) else unit)
-    return None if factor is None else (float(x) * factor, float(y) * factor)
+def _singular(name: str) -> str:
+    """Without the s of "nanometers"; "ms" are milliseconds."""
+    return name.removesuffix("s") if len(name) > 4 else name
 
 
-def _microscope_header(tiff: Any) -> tuple[float, float] | None:
-    fei = tiff.fei_metadata or {}
-    scan = fei.get("Scan") or fei.get("EScan") or {}
-    if scan.get("PixelWidth") and scan.get("PixelHeight"):
-        return float(scan["PixelWidth"]) * 1e9, float(scan["PixelHeight"]) * 1e9
-    zeiss = (tiff.sem_metadata or {}).get("ap_image_pixel_size") or (tiff.sem_metadata or {}).get("ap_pixel_size")
-    if isinstance(zeiss, tuple) and len(zeiss) >= 3:
-        factor = nm_per_unit(str(zeiss[2]))
-        if factor is not None:
-            return float(zeiss[1]) * factor, float(zeiss[1]) * factor
-    olympus = tiff.sis_metadata or {}
-    if olympus.get("pixelsizex") and olympus.get("pixelsizey"):
-        return float(olympus["pixelsizex"]) * 1e9, float(olympus["pixelsizey"]) * 1e9
-    tvips = tiff.tvips_metadata or {}
-    if tvips.get("PixelSizeX") and tvips.get("PixelSizeY"):
-        return float(tvips["PixelSizeX"]), float(tvips["PixelSizeY"])
-    return None
+def _plain(unit: str) -> str:
+    """One spelling for both micro signs, for Berkeley's "[n_m]", and for what escaping and wrong decoding leave."""
+    name = unit.partition("\0")[0]
+    for written, meant in (("\\u00B5", "µ"), ("\\u00b5", "µ"), ("\\u00C5", "Å"), ("Âµ", "µ"), ("Ã…", "Å")):
+        name = name.replace(written, meant)
+    name = unicodedata.normalize("NFKC", name).strip().strip("[]()'\"").lower().replace("\u03bc", "u")
+    return re.sub(r"[\s_]", "", name)
 
 
-def _imagej(tiff: Any) -> tuple[float, float] | None:
-    unit = (tiff.imagej_metadata or {}).get("unit")
-    per_unit = _pixels_per_unit(tiff)
-    if not isinstance(unit, str) or per_unit is None:
-        return None
-    factor = nm_per_unit(unit)
-    return None if factor is None else (factor / per_unit[0], factor / per_unit[1])
-
-
-def _resolution_tags(tiff: Any) -> tuple[float, float] | None:
-    """Pixels per inch or centimetre; only the resolution limits above tell a microscope from a printer."""
-    if tiff.imagej_metadata and tiff.imagej_metadata.get("unit"):
-        return None
-    unit = {2: "inch", 3: "cm"}.get(int(tiff.pages[0].tags.valueof("ResolutionUnit") or 0))
-    per_unit = _pixels_per_unit(tiff)
-    if unit is None or per_unit is None:
-        return None
-    return _NM_PER_UNIT[unit] / per_unit[0], _NM_PER_UNIT[unit] / per_unit[1]
-
-
-def _pixels_per_unit(tiff: Any) -> tuple[float, float] | None:
-    values = []
-    for name in ("XResolution", "YResolution"):
-        value = tiff.pages[0].tags.valueof(name)
-        if not isinstance(value, tuple) or len(value) != 2 or not value[0] or not value[1]:
-            return None
-        values.append(value[0] / value[1])
-    return values[0], values[1]
+def _without_reciprocal(name: str) -> str | None:
+    """The unit under a "1/", "^-1" and the like; ``None`` where there is none."""
+    before = re.match(r"(?:1?/|per|reciprocal)(.+)", name)
+    if before:
+        return before[1]
+    after = re.match(r"(.+?)(?:\^|\*\*)?[{(]?[-−]1[})]?$", name)
+    return after[1] if after else None

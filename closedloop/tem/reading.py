@@ -1,31 +1,53 @@
 """An image file as grey pixels, and the pixel size where the file itself states one.
 
-Refuses by name what is no image: a wrong or damaged file, a picture too large to be one, pixels that are not numbers.
+Refuses by name what is no image: a wrong or damaged file, a picture too large to be one, pixels that are not numbers,
+a diffraction pattern. How each format is read is for its own module.
 """
 
+import importlib
 import logging
+import math
+import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.pixel_size import PixelSize, pixel_size_of_tiff
+from closedloop.tem.formats import FORMATS, LARGEST_PIXELS, Stored, check_size, kind_of_file
+from closedloop.tem.other_files import OTHER_FORMATS
+from closedloop.tem.pixel_size import PixelSize, StatedPixel
 
-LARGEST_PIXELS = 300_000_000
 SMALLEST_SIDE = 16
-_DECODED_BY_TIFFFILE = (1, 8, 32773, 32946)  # none, deflate, PackBits, deflate as Adobe first numbered it
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SQUARE = 0.01
+_MOST_OBLONG = 5.0
+_ROWS_PIXELS = 4_000_000  # how much is converted at once
+_WEIGHTS = (0.299, 0.587, 0.114)
+# Module and function by kind of file; imported when they are needed, for h5py and tifffile take their time.
+_READERS = {
+    "tiff": ("tiff_files", "read_tiff"),
+    "picture": ("picture_files", "read_picture_file"),
+    "dm": ("dm_files", "read_dm"),
+    "hdf5": ("emd_files", "read_emd"),
+    "ser": ("ser_files", "read_ser"),
+    "emi": ("ser_files", "read_emi"),
+    "mrc": ("mrc_files", "read_mrc"),
+    "other": ("other_files", "read_other"),
+}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """grey: (H, W) float32 between 0 and 1. name: file or "array". note: what was left out (further pages)."""
+    """grey: (H, W) float32 between 0 and 1. name: file or "array".
+
+    note: what a person should know: pages left out, pixels made square, a pixel size in the file that is not believed.
+    """
 
     grey: NDArray[np.float32]
     name: str
@@ -34,36 +56,21 @@ class Picture:
 
 
 def read_picture(source: str | Path | NDArray[Any]) -> Picture:
-    """A TIFF, PNG or JPEG file, or an array as `to_grey` takes it.
+    """An image file (`docs/images-files.md` lists the formats), or an array as `to_grey` takes it.
 
-    Raises `NotAnImage` where there are no pixels to measure.
+    Oblong pixels are made square: the image is stretched along the axis that was sampled more coarsely.
+
+    Raises `NotAnImage` where there are no pixels to measure, and its kinds `DiffractionPattern` and `MissingReader`.
     """
     if not isinstance(source, str | Path):
         return Picture(to_grey(np.asarray(source)), "array")
-    pixels, size, note = _pixels(Path(source))
-    return Picture(to_grey(pixels, str(source)), str(source), size, note)
-
-
-def _pixels(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
-    """The first page as it is stored, palettes resolved; its pixel size; what was left out."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise NotAnImage(f"{path}: cannot be read ({error.strerror}); give the path of an image file") from error
-    if not start:
-        raise NotAnImage(f"{path}: is empty; give a TIFF, PNG or JPEG file")
-    read = _read_tiff if start in _TIFF_STARTS else _read_with_pillow
-    with _quiet():
-        try:
-            return read(path)
-        except NotAnImage:
-            raise
-        except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
-            reason = " ".join(str(error).split())[:120] or type(error).__name__
-            raise NotAnImage(
-                f"{path}: is no image that can be read ({reason}); give a TIFF, PNG or JPEG file"
-            ) from error
+    stored = _stored(Path(source))
+    grey = to_grey(stored.pixels, str(source))
+    if stored.pixel is None:
+        return Picture(grey, str(source), None, "; ".join(stored.notes) or None)
+    grey, size, note = _squared(grey, stored.pixel, str(source))
+    notes = (*stored.notes, note) if note else stored.notes
+    return Picture(grey, str(source), size, "; ".join(notes) or None)
 
 
 def read_labels(path: Path) -> NDArray[np.int32]:
@@ -71,7 +78,7 @@ def read_labels(path: Path) -> NDArray[np.int32]:
 
     Raises `NotAnImage` where the file holds no such image.
     """
-    pixels = _pixels(path)[0]
+    pixels = _stored(path).pixels
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4) and (pixels[..., :1] == pixels[..., 1:3]).all():
         pixels = pixels[..., 0]
     if pixels.ndim != 2 or not np.issubdtype(pixels.dtype, np.integer) or pixels.min(initial=0) < 0:
@@ -85,99 +92,121 @@ def to_grey(pixels: NDArray[Any], name: str = "array") -> NDArray[np.float32]:
     """(H, W), (H, W, 3) or (H, W, 4) of whole numbers or floats -> (H, W) float32, from 0 to 1.
 
     Eight bits keep their scale, so that black stays 0 and white 1; deeper images are stretched between their lowest
-    and highest value. Transparency is left out.
+    and highest value. Transparency is left out. Converts a band of rows at a time, so that beside the image and the
+    result little memory is needed.
 
     Raises `NotAnImage` for another shape, for values that are not finite, and for sides of less than 16 pixels.
     """
     if pixels.ndim == 3 and pixels.shape[2] in (1, 2):
         pixels = pixels[..., 0]
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        colour = pixels[..., :3].astype(np.float32)
-        grey = colour @ np.array([0.299, 0.587, 0.114], np.float32)
-    elif pixels.ndim == 2:
-        grey = pixels
-    else:
+    if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] in (3, 4)):
         raise NotAnImage(f"{name}: has the shape {pixels.shape}; an image is (H, W), (H, W, 3) or (H, W, 4)")
-    if min(grey.shape) < SMALLEST_SIDE:
-        raise NotAnImage(
-            f"{name}: is only {grey.shape[1]} × {grey.shape[0]} pixels; at least {SMALLEST_SIDE} are needed"
-        )
-    if grey.size > LARGEST_PIXELS:
-        raise NotAnImage(f"{name}: has {grey.size:,} pixels, more than {LARGEST_PIXELS:,}; cut it into parts")
+    height, width = pixels.shape[:2]
+    if min(height, width) < SMALLEST_SIDE:
+        raise NotAnImage(f"{name}: is only {width} × {height} pixels; at least {SMALLEST_SIDE} are needed")
+    if height * width > LARGEST_PIXELS:
+        raise NotAnImage(f"{name}: has {height * width:,} pixels, more than {LARGEST_PIXELS:,}; cut it into parts")
     if pixels.dtype == bool or not np.issubdtype(pixels.dtype, np.number) or np.iscomplexobj(pixels):
         raise NotAnImage(f"{name}: has pixels of the type {pixels.dtype}; grey levels or colours are needed")
-    if not np.isfinite(grey).all():
-        raise NotAnImage(f"{name}: has pixels that are not numbers (NaN or infinite); export it again without them")
+    bands = _bands(height, width)
     if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(grey, np.float32) / np.float32(255)
-    low, high = float(grey.min()), float(grey.max())
-    if high <= low:
-        return np.zeros(grey.shape, np.float32)
-    return ((grey.astype(np.float64) - low) / (high - low)).astype(np.float32)
+        low, high = 0.0, 255.0
+    else:
+        low, high = math.inf, -math.inf
+        for rows in bands:
+            band = _grey(pixels[rows])
+            least, most = float(band.min()), float(band.max())
+            if not (math.isfinite(least) and math.isfinite(most)):
+                raise NotAnImage(
+                    f"{name}: has pixels that are not numbers (NaN or infinite); export it again without them"
+                )
+            low, high = min(low, least), max(high, most)
+    grey = np.zeros((height, width), np.float32)
+    # Halves, because the difference of the two ends of float64 is not a number.
+    span = high / 2 - low / 2
+    if span < np.finfo(np.float64).tiny:
+        return grey
+    for rows in bands:
+        band = _grey(pixels[rows])
+        grey[rows] = band / np.float32(255) if pixels.dtype == np.uint8 else (band / 2 - low / 2) / span
+    return grey
 
 
-def _read_tiff(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        if not tiff.pages:
-            raise NotAnImage(f"{path}: holds no image; give a TIFF, PNG or JPEG file")
-        page = tiff.pages[0]
-        if not isinstance(page, tifffile.TiffPage):
-            page = page.aspage()
-        if int(np.prod(page.shape)) > 4 * LARGEST_PIXELS or min(page.shape[:2]) < 1:
-            raise NotAnImage(f"{path}: states {page.shape} pixels; that is no image that can be measured")
-        expected = int(np.prod(page.shape)) * page.dtype.itemsize if page.dtype else 0
-        if page.compression == 1 and expected > path.stat().st_size:
-            raise NotAnImage(f"{path}: is cut short ({path.stat().st_size:,} of {expected:,} bytes); copy it again")
-        pages = len(tiff.pages)
-        note = f"the first of {pages} pages was measured" if pages > 1 else None
-        if page.compression not in _DECODED_BY_TIFFFILE:
-            # Old codecs (LZW, JPEG, fax), for which tifffile would need another package.
-            return _read_with_pillow(path)[0], pixel_size_of_tiff(tiff), note
-        pixels = page.asarray()
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-            pixels = np.moveaxis(page.colormap, 0, -1)[pixels]
-            pixels = (pixels >> 8).astype(np.uint8)
-        elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else -pixels
-        if pixels.ndim == 3 and page.planarconfig == 2:
-            pixels = np.moveaxis(pixels, 0, -1)
-        if pixels.ndim > 2 and pixels.shape[-1] not in (1, 2, 3, 4):
-            pixels = pixels[0]
-        return pixels, pixel_size_of_tiff(tiff), note
+def _bands(height: int, width: int) -> list[slice]:
+    rows = max(1, _ROWS_PIXELS // width)
+    return [slice(top, min(height, top + rows)) for top in range(0, height, rows)]
 
 
-def _read_with_pillow(path: Path) -> tuple[NDArray[Any], PixelSize | None, str | None]:
-    from PIL import Image, ImageSequence
+def _grey(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Rows as numbers that can be told apart: float32 for up to 16 bits, float64 beyond."""
+    precise = np.float32 if pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32 else np.float64
+    if pixels.ndim == 2:
+        return pixels.astype(precise)
+    return np.asarray(pixels[..., :3].astype(precise) @ np.array(_WEIGHTS, precise))
 
-    with Image.open(path) as opened:
-        image: Image.Image = opened
-        if opened.format not in ("PNG", "JPEG", "TIFF", "BMP", "MPO"):
-            raise NotAnImage(f"{path}: is a {opened.format} file; give a TIFF, PNG or JPEG file")
-        if image.width * image.height > LARGEST_PIXELS:
-            raise NotAnImage(
-                f"{path}: states {image.width} × {image.height} pixels, more than {LARGEST_PIXELS:,}; cut it into parts"
-            )
-        pages = sum(1 for _ in ImageSequence.Iterator(image)) if getattr(image, "is_animated", False) else 1
-        image.seek(0)
-        if image.mode in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV"):
-            image = image.convert("RGB")
-        elif image.mode == "1":
-            image = image.convert("L")
-        note = f"the first of {pages} pages was measured" if pages > 1 else None
-        return np.asarray(image), None, note
+
+def _squared(
+    grey: NDArray[np.float32], pixel: StatedPixel, name: str
+) -> tuple[NDArray[np.float32], PixelSize, str | None]:
+    """Square pixels, their size, and what was done to make them so."""
+    x, y, stated_by = pixel
+    if abs(x - y) <= _SQUARE * max(x, y):
+        return grey, PixelSize((x + y) / 2, stated_by), None
+    if max(x, y) > _MOST_OBLONG * min(x, y):
+        raise NotAnImage(
+            f"{name}: the {stated_by} state pixels of {x:.4g} × {y:.4g} nm, too oblong for an image of particles; "
+            "correct the file's pixel size"
+        )
+    side = min(x, y)
+    height, width = round(grey.shape[0] * y / side), round(grey.shape[1] * x / side)
+    try:
+        check_size(height, width, "with square pixels it would have")
+    except NotAnImage as error:
+        raise NotAnImage(f"{name}: {error}") from error
+    resampled = np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    note = f"pixels of {x:.4g} × {y:.4g} nm were resampled to square ones of {side:.4g} nm ({width} × {height} pixels)"
+    return resampled, PixelSize(side, stated_by), note
+
+
+def _stored(path: Path) -> Stored:
+    """What the file holds, by the reader for its kind. The one place where whatever a reader raises gets a name."""
+    kind: str | None = None
+    try:
+        kind = kind_of_file(path)
+        if path.suffix.lower() in OTHER_FORMATS and kind in (None, "hdf5"):
+            kind = "other"
+        if kind is None:
+            raise NotAnImage(f"{path}: begins like no image format; give a {FORMATS} file")
+        module, function = _READERS[kind]
+        read: Callable[[Path], Stored] = getattr(importlib.import_module(f"closedloop.tem.{module}"), function)
+        with _quiet():
+            return read(path)
+    except NotAnImage as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+    except (struct.error, EOFError) as error:
+        raise NotAnImage(f"{path}: is cut short or damaged; copy it again") from error
+    except RecursionError as error:
+        raise NotAnImage(f"{path}: is nested without end; it is damaged") from error
+    except MemoryError as error:
+        raise NotAnImage(f"{path}: asks for more memory than there is; it is damaged, or cut it into parts") from error
+    except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise NotAnImage(f"{path}: cannot be read ({reason}); it is damaged or no {FORMATS} file") from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Decoders warn and log about odd but readable files; what matters is raised."""
-    logger = logging.getLogger("tifffile")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("tifffile", "PIL", "rsciio")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

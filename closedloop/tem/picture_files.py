@@ -1,0 +1,45 @@
+"""PNG, JPEG and BMP, through Pillow. Their resolution is a printer's or a screen's and is never read as a scale."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.tem.errors import NotAnImage
+from closedloop.tem.formats import LARGEST_PIXELS, Stored, check_size, first_of
+
+_COLOUR_MODES = ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "La")
+
+
+def read_picture_file(path: Path) -> Stored:
+    """The first frame as it is stored, palettes resolved."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        # Pillow only warns of images beyond 90 million pixels; the limit here is another one.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            opened = Image.open(path, formats=("PNG", "JPEG", "MPO", "BMP"))
+        except Image.DecompressionBombError as error:
+            raise NotAnImage(f"it has too many pixels ({LARGEST_PIXELS:,} at most); cut it into parts") from error
+        except Image.UnidentifiedImageError as error:
+            raise NotAnImage("its header is damaged; copy it again") from error
+    with opened as image:
+        check_size(image.height, image.width)
+        frames = int(getattr(image, "n_frames", 1))
+        image.seek(0)
+        return Stored(decoded(image), None, first_of(frames, "frames"))
+
+
+def decoded(image: Any) -> NDArray[Any]:
+    """An opened Pillow image -> (H, W) or (H, W, 2 to 4), in the depth that it has.
+
+    Raises whatever Pillow raises where the pixels are damaged.
+    """
+    if image.mode in _COLOUR_MODES:
+        image = image.convert("RGB")
+    elif image.mode == "1":
+        image = image.convert("L")
+    return np.asarray(image)
