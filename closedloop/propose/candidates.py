@@ -124,7 +124,7 @@ class Pool:
     def _near_precedents(self, recipes: Sequence[Recipe]) -> Array:
         places = []
         for recipe in recipes[:_PRECEDENTS]:
-            place = self.space.project(recipe) if hasattr(self.space, "project") else None
+            place = self.space.project(recipe)
             if place is not None:
                 places.append(place)
         return np.array(places).reshape(-1, self.space.dimension)

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 
 SIGNIFICANT_DIGITS = 3
 _LEAST_RADIUS = 1e-6
+_LOG_ABSENT = math.log(1e3)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class Axis:
     low: float
     high: float
     log: bool = False
+
+
+def unit_of(value: float, low: float, high: float, log: bool) -> float:
+    """The coordinate of a physical value in the unit cube; outside [0, 1] for one outside its range."""
+    if not log:
+        return (value - low) / (high - low)
+    # A chemical that is absent has no logarithm; it is placed as if a thousandth of the least amount were there.
+    placed = max(math.log(value), math.log(low) - _LOG_ABSENT) if value > 0 else math.log(low) - _LOG_ABSENT
+    return (placed - math.log(low)) / (math.log(high) - math.log(low))
 
 
 @dataclass(frozen=True)
@@ -109,20 +119,6 @@ class Geometry:
         if not result.success or solution is None or solution[-1] < _LEAST_RADIUS:
             return None
         return np.asarray(self._low + width * solution[:d], dtype=np.float64)
-
-    def to_unit(self, values: Array) -> Array:
-        """Physical values (..., d) to the unit cube; values outside the ranges land outside the cube."""
-        low, high = self._low, self._high
-        linear = (values - low) / (high - low)
-        if not self._log.any():
-            return np.asarray(linear)
-        safe_low = np.where(self._log, low, 1.0)
-        safe_high = np.where(self._log, high, 2.0)
-        # A chemical that is absent has no logarithm; it is placed as if a thousandth of the least amount were there.
-        first, last = np.log(safe_low), np.log(safe_high)
-        safe = np.log(np.where(self._log & (values > 0), values, 1.0))
-        placed = np.where(values > 0, np.maximum(safe, first - np.log(1e3)), first - np.log(1e3))
-        return np.where(self._log, (placed - first) / (last - first), linear)
 
     def to_values(self, unit: Array) -> Array:
         """The unit cube (..., d) to physical values; coordinates outside the cube are moved to its wall."""

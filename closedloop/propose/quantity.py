@@ -48,6 +48,10 @@ def low_of(quantity: float | Range) -> float:
     return quantity.low if isinstance(quantity, Range) else quantity
 
 
+def high_of(quantity: float | Range) -> float:
+    return quantity.high if isinstance(quantity, Range) else quantity
+
+
 def cut(label: str, quantity: float | Range, low: float | None, high: float | None, what: str) -> float | Range:
     """The quantity within [low, high]; a range of which one value is left becomes that value."""
     first, last = (quantity.low, quantity.high) if isinstance(quantity, Range) else (quantity, quantity)

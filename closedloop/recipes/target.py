@@ -27,6 +27,7 @@ class Limits(Frozen):
     min_temperature_c: TemperatureC = ABSOLUTE_ZERO_C
     max_temperature_c: TemperatureC | None = None
     max_reaction_time_min: NonNegative | None = None
+    max_heating_rate_c_per_min: NonNegative | None = None
     max_amounts_mmol: Annotated[Mapping[Name, NonNegative], *READ_ONLY] = Field(
         default_factory=dict, validate_default=True
     )
@@ -55,6 +56,9 @@ class Limits(Frozen):
         time = recipe.reaction_time_min
         if time is not None and self.max_reaction_time_min is not None and time > self.max_reaction_time_min:
             broken.append(f"reaction time {time:g} min is above the limit of {self.max_reaction_time_min:g} min")
+        rate, fastest = recipe.heating_rate_c_per_min, self.max_heating_rate_c_per_min
+        if rate is not None and fastest is not None and rate > fastest:
+            broken.append(f"heating rate {rate:g} °C/min is above the limit of {fastest:g} °C/min")
         for name in dict.fromkeys(reagent.name for reagent in recipe.reagents):
             if self.allowed_chemicals is not None and name not in self.allowed_chemicals:
                 broken.append(f"{name} is not among the allowed chemicals")
