@@ -1,0 +1,116 @@
+"""The training itself: steps, their size, the running mean of the weights that is kept, checkpoints to go on from."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from closedloop.tem.learning.loss import loss
+from closedloop.tem.learning.samples import Group, batches
+from closedloop.tem.network import ParticleNet
+
+_LEAST_RATE = 0.02  # of the highest, at the end
+_WARM_UP = 100
+_CHECKPOINT_EVERY = 200
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """steps of `count` crops of `size` pixels; rate is the highest step of the decoder, a quarter of it the encoder's.
+
+    towards_start: how strongly the weights are held to where they began (L2-SP, Li et al., ICML 2018); for fine-tuning.
+    """
+
+    steps: int = 3000
+    count: int = 8
+    size: int = 256
+    rate: float = 1.5e-3
+    towards_start: float = 0.0
+
+
+Progress = Callable[[int, int, float], None]
+
+
+def train(
+    net: ParticleNet,
+    groups: Sequence[Group],
+    schedule: Schedule,
+    *,
+    seed: int,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> ParticleNet:
+    """The network with the running mean of its weights, on the CPU. One that was stopped goes on from `checkpoint`.
+
+    progress: called with the step, the number of steps and a running mean of the loss.
+    """
+    torch.manual_seed(seed)
+    net = net.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    _freeze_first(net)
+    encoder = [parameter for parameter in net.blocks.parameters() if parameter.requires_grad]
+    known = {id(parameter) for parameter in encoder}
+    decoder = [p for p in net.parameters() if p.requires_grad and id(p) not in known]
+    optimiser = torch.optim.AdamW(
+        [{"params": encoder, "lr": schedule.rate / 4}, {"params": decoder, "lr": schedule.rate}], weight_decay=1e-3
+    )
+    rates = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, schedule.steps))
+    start = [parameter.detach().clone() for parameter in encoder + decoder]
+    mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
+    first = 0
+    if checkpoint is not None and checkpoint.is_file():
+        kept = torch.load(checkpoint, map_location=device, weights_only=True)
+        net.load_state_dict(kept["net"])
+        optimiser.load_state_dict(kept["optimiser"])
+        rates.load_state_dict(kept["rates"])
+        mean, first = kept["mean"], int(kept["step"])
+    running: float | None = None
+    for step, (images, wanted) in enumerate(
+        batches(groups, schedule.size, schedule.count, seed, schedule.steps, first), first
+    ):
+        images = images.to(device=device, memory_format=torch.channels_last)
+        misfit = loss(net(images), wanted.to(device))
+        if schedule.towards_start:
+            moved = sum(((p - q) ** 2).sum() for p, q in zip(encoder + decoder, start, strict=True))
+            misfit = misfit + schedule.towards_start * moved
+        optimiser.zero_grad()
+        misfit.backward()
+        torch.nn.utils.clip_grad_norm_(encoder + decoder, 1.0)
+        optimiser.step()
+        rates.step()
+        _follow(mean, net, step)
+        now = float(misfit.detach())
+        running = now if running is None else 0.98 * running + 0.02 * now
+        if progress is not None:
+            progress(step + 1, schedule.steps, running)
+        if checkpoint is not None and (step + 1) % _CHECKPOINT_EVERY == 0:
+            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "rates": rates.state_dict()}
+            beside = checkpoint.with_name(checkpoint.name + ".part")
+            torch.save(state | {"mean": mean, "step": step + 1}, beside)
+            beside.replace(checkpoint)
+    net.load_state_dict(mean)
+    return net.cpu().eval()
+
+
+def _freeze_first(net: ParticleNet) -> None:
+    """Edges are edges: the first two steps stay as they were, which saves a fifth of the time."""
+    for module in (net.stem, net.blocks[0]):
+        module.requires_grad_(False)
+
+
+def _rate(step: int, steps: int) -> float:
+    fall = _LEAST_RATE + (1 - _LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / min(_WARM_UP, max(1, steps // 5))) * fall
+
+
+def _follow(mean: dict[str, torch.Tensor], net: ParticleNet, step: int) -> None:
+    """Running mean of the weights (Polyak and Juditsky, SIAM J. Control Optim. 1992), short at first."""
+    share = 1 - min(0.998, (step + 1) / (step + 20))
+    with torch.no_grad():
+        for name, value in net.state_dict().items():
+            if value.dtype.is_floating_point:
+                mean[name].lerp_(value, share)
+            else:
+                mean[name].copy_(value)

@@ -1,0 +1,74 @@
+"""Particles from maps that are right: the targets of known label images, and maps with a fault put in."""
+
+import numpy as np
+import pytest
+
+from closedloop.tem.instances import InstanceSettings, instances
+from closedloop.tem.learning.targets import targets
+from closedloop.tem.metrics import compare
+
+
+def _maps(labels: np.ndarray) -> np.ndarray:
+    return targets(labels)[:4].copy()
+
+
+def _rods_and_discs() -> np.ndarray:
+    y, x = np.mgrid[:256, :256]
+    labels = np.zeros((256, 256), np.int32)
+    labels[(abs(y - 40) < 8) & (abs(x - 100) < 80)] = 1  # a rod is one particle, however long
+    labels[np.hypot(y - 120, x - 60) < 30] = 2
+    labels[(np.hypot(y - 120, x - 112) < 26) & (labels == 0)] = 3  # touches its neighbour
+    labels[np.hypot(y - 200, x - 200) < 6] = 4
+    labels[(abs(y - 200) < 25) & (abs(x - 80) < 25)] = 5
+    labels[(abs(y - 200) < 25) & (abs(x - 130) < 25) & (labels == 0)] = 6
+    return labels
+
+
+def test_perfect_maps_give_the_particles_back() -> None:
+    labels = _rods_and_discs()
+    found = instances(_maps(labels))
+    agreement = compare(labels, found)
+    assert agreement.found_count == agreement.true_count == 6
+    assert agreement.at(0.9) == 1
+    assert found.dtype == np.int32
+
+
+def test_noise_on_the_seed_map_splits_nothing() -> None:
+    labels = _rods_and_discs()
+    maps = _maps(labels)
+    rng = np.random.default_rng(0)
+    maps[1] = np.clip(maps[1] + rng.normal(0, 0.06, maps[1].shape), 0, 1)
+    assert compare(labels, instances(maps)).found_count == 6
+
+
+def test_flows_part_what_the_seed_map_leaves_joined() -> None:
+    labels = np.zeros((60, 100), np.int32)
+    labels[20:40, 15:50], labels[20:40, 50:85] = 1, 2
+    maps = _maps(labels)
+    joined = _maps((labels > 0).astype(np.int32))
+    maps[1] = joined[1]
+    assert compare(labels, instances(maps)).at(0.9) == 1
+    assert compare(labels, instances(maps, InstanceSettings(parting=0.0))).found_count == 1
+
+
+def test_doubtful_and_tiny_pieces_are_left_out() -> None:
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:30, 10:30], labels[40:60, 40:60], labels[50:52, 10:12] = 1, 2, 3
+    maps = _maps(labels)
+    maps[0][labels == 2] = 0.55
+    found = instances(maps)
+    assert found.max() == 1
+    assert found[20, 20] == 1
+    assert not instances(np.zeros((4, 32, 32), np.float32)).any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_touching_discs_stay_apart(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:300, :300]
+    labels = np.zeros((300, 300), np.int32)
+    for number, (row, column) in enumerate(
+        ((20 * i + 10 * (j % 2) + 10, 18 * j + 12) for i in range(14) for j in range(16)), 1
+    ):
+        labels[(np.hypot(y - row, x - column) < rng.uniform(8, 10.5)) & (labels == 0)] = number
+    assert compare(labels, instances(_maps(labels))).at(0.75) > 0.98

@@ -1,0 +1,104 @@
+"""Looks, tiles and seams, with a stand-in for the network that sees dark discs perfectly."""
+
+import cv2
+import numpy as np
+import pytest
+
+from closedloop.tem import neural
+from closedloop.tem.learning.targets import targets
+from closedloop.tem.metrics import compare
+from closedloop.tem.neural import Looks, segment_with_network, typical_diameter_px
+
+NET = None  # the stand-in needs none
+
+
+@pytest.fixture(autouse=True)
+def eyes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    seen: list[tuple[int, int]] = []
+
+    def see(even: np.ndarray, net: object) -> np.ndarray:
+        seen.append(even.shape)
+        dark = (even < 0.5).astype(np.uint8)
+        _, labels = cv2.connectedComponents(dark, connectivity=4)
+        return targets(labels.astype(np.int32))[:4].copy()
+
+    monkeypatch.setattr(neural, "see", see)
+    return seen
+
+
+def _discs(height: int, width: int, radius: float, pitch: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((height, width), np.int32)
+    number = 0
+    for row in range(pitch // 2, height, pitch):
+        for column in range(pitch // 2, width, pitch):
+            number += 1
+            y, x = rng.integers(-pitch // 8, pitch // 8 + 1, 2)
+            cv2.circle(labels, (column + int(x), row + int(y)), round(radius * rng.uniform(0.8, 1.1)), number, -1)
+    grey = np.where(labels > 0, 0.1, 0.9).astype(np.float32)
+    return grey, labels
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "radius", "pitch"), [(700, 900, 9, 26), (800, 700, 11, 30), (600, 600, 120, 290)]
+)
+def test_every_particle_is_found_once_at_its_size(height: int, width: int, radius: float, pitch: int) -> None:
+    grey, labels = _discs(height, width, radius, pitch)
+    found = segment_with_network(grey, NET, looks=Looks(tile_px=384, margin_px=96))
+    agreement = compare(labels, found)
+    assert agreement.found_count == agreement.true_count
+    assert agreement.at(0.75) == 1
+    true, seen = np.bincount(labels.ravel())[1:].mean(), np.bincount(found.ravel())[1:].mean()
+    assert seen == pytest.approx(true, rel=0.03)
+
+
+def test_seams_are_invisible() -> None:
+    grey, _ = _discs(700, 700, 14, 40)
+    whole = segment_with_network(grey, NET, looks=Looks(tile_px=100_000))
+    tiled = segment_with_network(grey, NET, looks=Looks(tile_px=400, margin_px=96))
+    assert compare(whole, tiled).at(0.95) == 1
+
+
+def test_no_tile_is_larger_than_promised(eyes: list[tuple[int, int]]) -> None:
+    grey, _ = _discs(900, 1000, 10, 32)
+    looks = Looks(tile_px=320, margin_px=64)
+    segment_with_network(grey, NET, looks=looks)
+    assert len(eyes) > 8
+    assert max(max(shape) for shape in eyes) <= 320 * 1.25 + 1
+
+
+def test_small_particles_are_enlarged_and_large_ones_made_smaller(eyes: list[tuple[int, int]]) -> None:
+    grey, _ = _discs(448, 448, 7, 24)
+    segment_with_network(grey, NET)
+    assert max(max(shape) for shape in eyes[1:]) > 448 * 1.5
+    eyes.clear()
+    grey, _ = _discs(900, 900, 130, 300)
+    segment_with_network(grey, NET)
+    assert eyes[-1][0] < 448
+
+
+def test_what_is_to_be_ignored_is_no_particle() -> None:
+    grey, labels = _discs(500, 500, 15, 50)
+    ignore = np.zeros(grey.shape, bool)
+    ignore[:100] = True
+    found = segment_with_network(grey, NET, ignore)
+    assert not found[:96].any()
+    assert compare(np.where(ignore, 0, labels), found).at(0.5) > 0.95
+
+
+def test_pictures_that_show_nothing_give_nothing() -> None:
+    for grey in (
+        np.full((64, 64), 0.3, np.float32),
+        np.zeros((4, 200), np.float32),
+        np.full((700, 700), 1.0, np.float32),
+    ):
+        assert not segment_with_network(grey, NET).any()
+
+
+def test_the_typical_diameter_is_not_that_of_specks() -> None:
+    labels = np.zeros((200, 200), np.int32)
+    cv2.circle(labels, (100, 100), 40, 1, -1)
+    for number in range(2, 30):
+        labels[6 * (number // 10), 6 * number % 198] = number
+    assert typical_diameter_px(labels) == pytest.approx(80, rel=0.03)
+    assert typical_diameter_px(np.zeros((5, 5), np.int32)) is None
