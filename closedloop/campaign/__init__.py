@@ -2,6 +2,7 @@
 
 from closedloop.campaign.campaign import SHIPPED_MODEL, Campaign, load_champion
 from closedloop.campaign.characterise import bring_images
+from closedloop.campaign.correction import Correction, correct_image, find_picture
 from closedloop.campaign.definition import (
     Approval,
     CampaignDefinition,
@@ -30,6 +31,7 @@ __all__ = [
     "CampaignBusy",
     "CampaignDefinition",
     "CampaignFileError",
+    "Correction",
     "News",
     "NotOfThisCampaign",
     "NotWaiting",
@@ -42,8 +44,10 @@ __all__ = [
     "canonical_lab",
     "canonical_recipe",
     "check_place",
+    "correct_image",
     "describe_recipe",
     "experiment_json",
+    "find_picture",
     "load_champion",
     "makeable_in",
     "only_runner",

@@ -148,6 +148,10 @@ class Campaign:
         if outcome.evidence is None:
             outcome = outcome.model_copy(update={"evidence": Evidence(method=Method.TEM, recorded_at=self.store.now())})
         self.store.add_outcome(experiment_id, outcome)
+        return self.advance(experiment_id, outcome)
+
+    def advance(self, experiment_id: str, outcome: Outcome) -> ExperimentRecord:
+        """Takes an experiment whose outcome is known through its remaining states to its end."""
         cause = outcome.failure_cause
         gone_wrong = cause is not None and cause.kind is not CauseKind.CHEMISTRY
         while (record := self.store.experiment(experiment_id)).state.is_open:

@@ -12,7 +12,7 @@ from closedloop.campaign.definition import CampaignDefinition
 from closedloop.campaign.errors import NotWaiting
 from closedloop.campaign.judge import judge, without_chemistry
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome
-from closedloop.store import ExperimentRecord, State, Store
+from closedloop.store import ExperimentRecord, ImageRecord, State, Store
 
 FIELDS_THAT_SHOW_NOTHING = 2
 
@@ -87,28 +87,35 @@ def bring_images(
 ) -> ExperimentRecord:
     """Measures images that a person took and closes the experiment that waited for them.
 
-    For an experiment that is over the new images supersede what was known before. Nothing is kept of images that
-    cannot be measured: their error comes first.
+    For an experiment that is over the new images supersede what was known before, but not what a person corrected.
+    Nothing is kept of images that cannot be measured: their error comes first.
     """
     record = store.experiment(experiment_id)
-    if record.state.is_open and record.state is not State.AWAITING_CHARACTERISATION:
-        raise NotWaiting(
-            f"{experiment_id} is {record.state}, so it has no sample yet; let `closedloop run` make it first"
-        )
+    require_sample(record)
     campaign = Campaign.reopen(record.campaign, store)
     outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px, every=True)
     for image in images:
-        store.add_image(experiment_id, image)
+        store.add_image(experiment_id, image, nm_per_px)
     return campaign.settle(experiment_id, outcome)
 
 
-def outlined(image: Path) -> np.ndarray:
-    """The image with the outlines of its particles, (H, W, 3) uint8."""
-    from closedloop.tem import UnreadableScale, measure_image, overlay
+def require_sample(record: ExperimentRecord) -> None:
+    """Raises `NotWaiting` where the experiment has not been made."""
+    if record.state.is_open and record.state is not State.AWAITING_CHARACTERISATION:
+        raise NotWaiting(f"{record.id} is {record.state}, so it has no sample yet; let `closedloop run` make it first")
 
+
+def outlined(image: ImageRecord) -> np.ndarray:
+    """The image with the outlines of its particles, as a person corrected them or else as found, (H, W, 3) uint8."""
+    from closedloop.tem import UnreadableScale, measure_image, overlay
+    from closedloop.tem.instance_maps import read_instance_map
+    from closedloop.tem.reading import read_picture
+
+    if image.correction is not None:
+        return overlay(read_picture(image.path).grey, read_instance_map(image.correction.labels).labels)
     try:
-        measured = measure_image(image)
+        measured = measure_image(image.path, image.nm_per_px)
     except UnreadableScale:
-        # The person who brought the image said its scale; outlines need none.
-        measured = measure_image(image, nm_per_px=1.0)
+        # Outlines need none; the person who brought the image may have said it to an earlier version.
+        measured = measure_image(image.path, nm_per_px=1.0)
     return overlay(measured.grey, measured.labels)

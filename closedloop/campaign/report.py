@@ -14,7 +14,8 @@ from closedloop.campaign.errors import ReportNotWritable
 from closedloop.campaign.plots import learning_curve, png_uri, size_plot
 from closedloop.campaign.sheet import sheet_lines, sheet_steps
 from closedloop.lab import LabConfig, ProcedureError, stock_volumes_ml
-from closedloop.store import ExperimentRecord
+from closedloop.recipes import Method
+from closedloop.store import ExperimentRecord, best_outcome
 
 
 def check_place(path: Path) -> Path:
@@ -49,6 +50,7 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         curve=Markup(curve) if curve else None,
         image=_best_image(campaign, best),
         records=records,
+        corrections=_corrections(campaign, records),
         retrainings=_retrainings(campaign),
         version=__version__,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -79,6 +81,24 @@ def _retrainings(campaign: Campaign) -> list[dict[str, Any]]:
     ]
 
 
+def _corrections(campaign: Campaign, records: list[ExperimentRecord]) -> dict[str, str]:
+    """By experiment: what a person corrected in its images, and the size that held before."""
+    said = {}
+    for record in records:
+        evidence = record.outcome.evidence if record.outcome else None
+        if evidence is None or evidence.method is not Method.TEM_CORRECTED:
+            continue
+        weaker = [
+            outcome
+            for outcome in campaign.store.outcomes(record.id)
+            if outcome.evidence is None or outcome.evidence.method is not Method.TEM_CORRECTED
+        ]
+        before = best_outcome(weaker)
+        size = f"; {before.size_nm:.2f} nm before" if before and before.size_nm else ""
+        said[record.id] = f"corrected by a person ({evidence.note}{size})"
+    return said
+
+
 def _volumes(best: ExperimentRecord | None, lab: LabConfig | None) -> dict[str, float]:
     if best is None or lab is None:
         return {}
@@ -89,5 +109,5 @@ def _volumes(best: ExperimentRecord | None, lab: LabConfig | None) -> dict[str, 
 
 
 def _best_image(campaign: Campaign, best: ExperimentRecord | None) -> str | None:
-    images = campaign.store.images(best.id) if best else []
+    images = campaign.store.image_records(best.id) if best else []
     return png_uri(outlined(images[0])) if images else None

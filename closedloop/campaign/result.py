@@ -22,6 +22,7 @@ def experiment_json(record: ExperimentRecord) -> dict[str, Any]:
         "note": record.note,
         "model": record.model_id,
         "prediction": record.prediction,
+        "evidence": str(outcome.evidence.method) if outcome and outcome.evidence else None,
         "particle_count": outcome.particle_count if outcome else None,
     }
 

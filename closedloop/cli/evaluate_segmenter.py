@@ -6,17 +6,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from closedloop.cli.output import STDERR, STDOUT, print_json, show_progress
 from closedloop.recipes import ClosedloopError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from closedloop.tem.metrics import Agreement
 
-Method = Callable[[NDArray[np.float32]], NDArray[np.int32]]
+    Method = Callable[[NDArray[np.float32]], NDArray[np.int32]]
 
 _OURS = "closedloop"
 _SHOWN = {"AP50": "AP50", "AP75": "AP75", "AP90": "AP90", "mean_AP": "mean AP", "mIoU": "mIoU"}
@@ -76,7 +77,7 @@ def segmenter(
 
 
 def _evaluated(
-    pairs: Sequence[tuple[Path, Path]], methods: Mapping[str, Method], notes: list[str]
+    pairs: Sequence[tuple[Path, Path]], methods: Mapping[str, "Method"], notes: list[str]
 ) -> dict[str, list["Agreement"]]:
     """Per method one agreement per pair; what had to be decided about a map is added to the notes."""
     from closedloop.tem.instance_maps import read_instance_map
@@ -99,17 +100,17 @@ def _evaluated(
     return found
 
 
-def _size(pixels: NDArray[Any]) -> str:
+def _size(pixels: "NDArray[Any]") -> str:
     return f"{pixels.shape[1]} × {pixels.shape[0]}"
 
 
-def _segmenter() -> Method:
+def _segmenter() -> "Method":
     from closedloop.tem import Segmenter
 
     return Segmenter.load().segment
 
 
-def _baseline(name: Baseline) -> Method:
+def _baseline(name: Baseline) -> "Method":
     from closedloop.tem.annotations import annotation_mask
 
     if name is Baseline.OTSU:

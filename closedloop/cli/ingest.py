@@ -20,6 +20,7 @@ def ingest(
 ) -> None:
     """Measure TEM images by hand-taken microscopy and record what they say of an experiment."""
     from closedloop.campaign import bring_images, experiment_json
+    from closedloop.recipes import Method
     from closedloop.store import Store
 
     record = bring_images(Store.open(store_url(store), create=False), experiment, images, nm_per_px=nm_per_px)
@@ -28,6 +29,8 @@ def ingest(
         size = f"{outcome.size_nm:.2f} ± {outcome.size_std_nm or 0:.2f} nm from {outcome.particle_count} particles"
     else:
         size = str(outcome.failure_cause) if outcome else "no outcome"
-    STDERR.print(f"{record.id} is {record.state}: {size}", soft_wrap=True)
+    corrected = outcome and outcome.evidence and outcome.evidence.method is Method.TEM_CORRECTED
+    holds = "; what a person corrected holds (closedloop tem correct)" if corrected else ""
+    STDERR.print(f"{record.id} is {record.state}: {size}{holds}", soft_wrap=True)
     if json:
         print_json(experiment_json(record))

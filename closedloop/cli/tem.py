@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from closedloop.cli.output import print_json
+from closedloop.cli.tem_correct import correct
 from closedloop.cli.tem_measure import CannotWrite, measure
 
 __all__ = ["CannotWrite", "app"]
 
 app = typer.Typer(no_args_is_help=True, help="Electron microscope images: scale, particles, sizes and shapes.")
 app.command("measure")(measure)
+app.command("correct")(correct)
 
 
 @app.command()

@@ -172,14 +172,15 @@ def _json(results: "Sequence[SampleResult]") -> dict[str, Any]:
 def _show(result: "SampleResult") -> None:
     typer.echo(f"{result.sample.name}:")
     for each in result.measured:
-        typer.echo(f"  {Path(each.name).name}: {_sizes(each)}")
+        typer.echo(f"  {Path(each.name).name}: {sizes_in_words(each)}")
     for failure in result.failed:
         waits = "waits for a person (its scale is in doubt)" if failure.waits else failure.error
         typer.echo(f"  {failure.image.name}: {waits}")
-    typer.echo(f"  together: {_sizes(result.pooled)}")
+    typer.echo(f"  together: {sizes_in_words(result.pooled)}")
 
 
-def _sizes(found: "Measurement") -> str:
+def sizes_in_words(found: "Measurement") -> str:
+    """Count, mean and standard deviation."""
     text = f"{found.count} whole particles"
     if found.mean_diameter_nm is not None:
         text += f", mean {found.mean_diameter_nm:.2f} nm"

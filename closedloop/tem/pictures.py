@@ -16,7 +16,6 @@ WHOLE = (230, 60, 40)
 CUT = (60, 130, 230)
 DOUBTFUL = (250, 190, 20)
 _INK, _HALO = (255, 255, 255), (0, 0, 0)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LEAST_DIAMETER = 36  # px in which a number of three digits is read without effort
 _LONGEST_SIDE = 4096
 _FACTORS = (1, 2, 3, 4)
@@ -51,12 +50,8 @@ def numbered_overlay(
         picture = np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
         labels = np.asarray(cv2.resize(labels, shape, interpolation=cv2.INTER_NEAREST), np.int32)
     picture = _outlined(picture, labels, colours)
-    size = _text_scale(typical * factor, len(str(len(colours) - 1)))
-    for particle in particles:
-        _write(
-            picture, str(particle.label), (particle.column_px + 0.5) * factor, (particle.row_px + 0.5) * factor, size
-        )
-    return picture
+    digits = len(str(len(colours) - 1))
+    return _numbered(picture, particles, factor, _text_height(typical * factor, digits))
 
 
 def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
@@ -118,15 +113,20 @@ def _enlargement(shape: tuple[int, ...], diameter: float) -> int:
     return next((factor for factor in allowed if factor * diameter >= _LEAST_DIAMETER), allowed[-1])
 
 
-def _text_scale(diameter: float, digits: int) -> float:
-    """One size for all numbers: as wide as three fifths of a typical particle, and between 7 and 24 px high."""
-    (width, height), _ = cv2.getTextSize("0" * digits, _FONT, 1.0, 1)
-    return float(np.clip(0.6 * diameter / width, 7 / height, 24 / height))
+def _numbered(
+    picture: NDArray[np.uint8], particles: Sequence["Particle"], factor: int, height: float
+) -> NDArray[np.uint8]:
+    """Each particle's number on its middle, in white on a thin black halo, `height` px high."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    drawn = Image.fromarray(picture)
+    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(height)
+    for particle in particles:
+        middle = ((particle.column_px + 0.5) * factor, (particle.row_px + 0.5) * factor)
+        pen.text(middle, str(particle.label), _INK, font, anchor="mm", stroke_width=1, stroke_fill=_HALO)
+    return np.array(drawn, np.uint8)
 
 
-def _write(picture: NDArray[np.uint8], text: str, x: float, y: float, scale: float) -> None:
-    """A number in white on a thin black halo, its middle at x, y."""
-    (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
-    at = (round(x - width / 2), round(y + height / 2))
-    cv2.putText(picture, text, at, _FONT, scale, _HALO, 3, cv2.LINE_AA)
-    cv2.putText(picture, text, at, _FONT, scale, _INK, 1, cv2.LINE_AA)
+def _text_height(diameter: float, digits: int) -> float:
+    """One size for all numbers: as wide as three fifths of a typical particle, between 10 and 30 px."""
+    return float(np.clip(0.6 * diameter / (0.6 * digits), 10, 30))
