@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from closedloop.tem.metrics import average, compare, overlaps
+from closedloop.tem.metrics import average, compare, errors, overlaps
 
 
 def _squares(*boxes: tuple[int, int, int, int], size: int = 40) -> np.ndarray:
@@ -72,3 +72,29 @@ def test_averages_are_over_images_not_over_particles() -> None:
 def test_images_of_two_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="shape"):
         compare(np.zeros((3, 3), np.int32), np.zeros((3, 4), np.int32))
+
+
+def test_size_errors_are_of_particles_off_the_edge() -> None:
+    # The large one touches the edge and so has no size; the found ones are 12 and 8 px wide instead of 10 and 10.
+    truth = _squares((5, 5, 10, 10), (5, 20, 10, 10), (0, 32, 20, 8))
+    found = _squares((5, 5, 12, 12), (5, 20, 8, 8), (0, 32, 20, 8))
+    agreement = compare(truth, found)
+    assert agreement.true_diameter_px == pytest.approx(10 * 2 / np.sqrt(np.pi))
+    assert agreement.found_diameter_px == pytest.approx(10 * 2 / np.sqrt(np.pi))
+    assert agreement.size_error == pytest.approx(0)
+    larger = compare(truth, _squares((5, 5, 12, 12), (5, 20, 10, 10)))
+    assert larger.size_error == pytest.approx(0.1)
+    assert larger.count_error == pytest.approx(1 / 3)
+
+
+def test_what_was_not_found_at_all_is_an_error_of_the_whole() -> None:
+    truth = _squares((5, 5, 10, 10))
+    nothing = np.zeros_like(truth)
+    missed = compare(truth, nothing)
+    assert (missed.size_error, missed.count_error) == (1.0, 1.0)
+    invented = compare(nothing, truth)
+    assert (invented.size_error, invented.count_error) == (None, None)
+    found = errors([missed, invented, compare(truth, truth)])
+    assert found["median_size_error"] == pytest.approx(0.5)
+    assert found["worst_count_error"] == 1.0
+    assert errors([invented])["median_size_error"] is None

@@ -1,0 +1,111 @@
+"""Which images are one sample, and that one bad image costs the others nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from closedloop.tem import Segmenter
+from closedloop.tem.folder import NoImages, find_samples, measure_sample
+
+
+class Thresholder(Segmenter):
+    """Fast, and its truth is known: what is dark is a particle, in squares of 20 px."""
+
+    def __init__(self) -> None:
+        pass
+
+    def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+        from scipy.ndimage import label
+
+        return label(image < 0.5)[0].astype(np.int32)
+
+
+def picture(path: Path, sides: list[int]) -> Path:
+    """Dark squares with sides of so many pixels, none of them at the edge."""
+    image = np.full((80, 40 * len(sides) + 10), 200, np.uint8)
+    for i, side in enumerate(sides):
+        image[20 : 20 + side, 10 + 40 * i : 10 + 40 * i + side] = 40
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, image)
+    return path
+
+
+def test_folders_are_samples_and_files_named_together_are_one(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    files = [picture(root / name, [10]) for name in ("b.tif", "a.tif", "day 2/c.tif", "day 2/deep/d.tif")]
+    picture(root / ".hidden" / "e.tif", [10])
+    picture(root / "out" / "masks" / "f.tif", [10])
+    (root / "notes.txt").write_text("none")
+    samples = find_samples([root], leave_out=root / "out")
+    assert [(sample.name, [image.name for image in sample.images]) for sample in samples] == [
+        ("run", ["a.tif", "b.tif"]),
+        ("run/day 2", ["c.tif"]),
+        ("run/day 2/deep", ["d.tif"]),
+    ]
+    (together,) = find_samples([files[0], files[2], files[0]])
+    assert together.images == (files[0], files[2])
+    assert together.name == "sample"
+    assert find_samples(files[:2])[0].name == "run"
+    twice = find_samples([root / "day 2", tmp_path / "run" / "day 2"])
+    assert len({sample.name for sample in twice}) == len(twice)
+
+
+def test_places_without_images_are_named(tmp_path: Path) -> None:
+    with pytest.raises(NoImages, match="no such file"):
+        find_samples([tmp_path / "none.tif"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoImages, match="holds no image"):
+        find_samples([tmp_path / "empty"])
+
+
+def test_one_broken_image_costs_the_others_nothing(tmp_path: Path) -> None:
+    picture(tmp_path / "a.tif", [20, 20])
+    (tmp_path / "b.tif").write_text("no image")
+    picture(tmp_path / "c.tif", [10])
+    picture(tmp_path / "d.tif", [10])
+    (sample,) = find_samples([tmp_path])
+    told: list[str] = []
+
+    class Watching:
+        def add(self, path: Path, measurement: object) -> None:
+            told.append(f"+{path.name} {measurement.labels.shape}")  # type: ignore[attr-defined]
+
+        def fail(self, failure: object) -> None:
+            told.append(f"-{failure.image.name}")  # type: ignore[attr-defined]
+
+    scales = {tmp_path / "a.tif": 0.5}
+    result = measure_sample(sample, Thresholder(), scales, nm_per_px=2.0, watcher=Watching())
+    assert told == ["+a.tif (80, 90)", "-b.tif", "+c.tif (80, 50)", "+d.tif (80, 50)"]
+    assert [(failure.error, failure.waits) for failure in result.failed] == [("NotAnImage", False)]
+    # Squares of 20 px at 0.5 nm and of 10 px at 2 nm: circles of equal area.
+    sizes = np.array([10, 10, 20, 20]) * 2 / np.sqrt(np.pi)
+    assert sorted(result.pooled.distribution.diameters_nm) == pytest.approx(sorted(sizes))
+    assert result.pooled.mean_diameter_nm == pytest.approx(sizes.mean())
+    assert result.pooled.std_diameter_nm == pytest.approx(sizes.std(ddof=1))
+    assert all(each.labels.size == each.grey.size == 0 for each in result.measured)
+
+
+def test_an_image_without_a_scale_waits_for_a_person(tmp_path: Path) -> None:
+    picture(tmp_path / "a.tif", [20])
+    (sample,) = find_samples([tmp_path])
+    (failure,) = measure_sample(sample, Thresholder()).failed
+    assert failure.waits
+    assert failure.error == "UnreadableScale"
+
+
+def test_a_defect_of_ours_on_one_image_is_listed_with_it(tmp_path: Path) -> None:
+    class Broken(Thresholder):
+        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+            if image.shape[1] == 50:
+                raise ZeroDivisionError("by zero")
+            return super().segment(image, ignore)
+
+    picture(tmp_path / "a.tif", [20])
+    picture(tmp_path / "b.tif", [20, 20])
+    (sample,) = find_samples([tmp_path])
+    result = measure_sample(sample, Broken(), nm_per_px=1.0)
+    assert len(result.measured) == 1
+    assert (result.failed[0].error, result.failed[0].waits) == ("ZeroDivisionError", False)
+    assert "report it" in result.failed[0].message

@@ -1,0 +1,126 @@
+"""A sample's folder: everything in it, the page's own words and numbers, and nothing of it where the work failed."""
+
+import csv
+import re
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import tifffile
+from scipy.ndimage import label
+
+from closedloop.tem import Segmenter
+from closedloop.tem.folder import Failure, Sample, measure_sample
+from closedloop.tem.report import CannotWriteReport, SamplePage, draft_of
+
+
+class Thresholder(Segmenter):
+    """What is dark is a particle."""
+
+    def __init__(self) -> None:
+        pass
+
+    def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+        return label(image < 0.5)[0].astype(np.int32)
+
+
+def _picture(path: Path, count: int, side: int) -> Path:
+    image = np.full((100, 40 * count + 10), 200, np.uint8)
+    for i in range(count):
+        image[20 : 20 + side + i % 3, 10 + 40 * i : 10 + 40 * i + side] = 40
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, image)
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    images = (
+        _picture(folder / "a<b>.tif", 9, 20),
+        _picture(folder / "b" / "a<b>.tif", 6, 14),
+        folder / "broken.tif",
+        _picture(folder / "noscale.tif", 2, 20),
+    )
+    images[2].write_text("no image")
+    sample = Sample("CdSe & co", images)
+    with draft_of(folder / "out") as draft:
+        page = SamplePage(draft, sample)
+        page.finish(measure_sample(sample, Thresholder(), dict.fromkeys(images[:2], 0.5), watcher=page))
+    return folder / "out"
+
+
+def _text(page: Path) -> str:
+    return unescape(" ".join(re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")).split()))
+
+
+def test_every_image_has_its_files_under_a_name_of_its_own(written: Path) -> None:
+    for part, suffix in (("overlays", ".png"), ("masks", ".tif"), ("histograms", ".svg")):
+        assert sorted(path.name for path in (written / part).iterdir()) == [f"a<b>{suffix}", f"a<b>_tif{suffix}"]
+    assert len(np.unique(tifffile.imread(written / "masks" / "a<b>.tif"))) == 10
+
+
+def test_the_tables_hold_every_particle_and_every_image(written: Path) -> None:
+    table = pandas.read_csv(written / "particles.csv", keep_default_na=False)
+    assert len(table) == 15
+    assert table["equivalent_diameter_nm"][0] == pytest.approx(0.5 * 20 * 2 / np.sqrt(np.pi), abs=1e-4)
+    assert set(table["nm_per_px"]) == {0.5}
+    pandas.testing.assert_frame_equal(table, pandas.read_parquet(written / "particles.parquet"), check_dtype=False)
+    with (written / "images.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["count"] for row in rows] == ["9", "6", "", ""]
+    assert [row["error"] for row in rows] == ["", "", "NotAnImage", "UnreadableScale"]
+
+
+def test_the_page_states_sizes_failures_and_who_waits(written: Path) -> None:
+    text = _text(written / "report.html")
+    table = pandas.read_csv(written / "particles.csv")
+    sizes = table["equivalent_diameter_nm"]
+    assert f"Mean diameter {sizes.mean():.2f} nm, standard deviation {sizes.std():.2f} nm" in text
+    assert "from 15 whole particles" in text
+    assert "NotAnImage" in text
+    waiting = text.index("Waiting for a person")
+    assert waiting < text.index("Not measured") < text.index("Mean diameter")
+    assert '--scale "noscale.tif=…"' in text
+    assert "CdSe & co" in text
+
+
+def test_the_page_needs_no_other_file(written: Path) -> None:
+    page = (written / "report.html").read_text(encoding="utf-8")
+    sources = re.findall(r'(?:src|href)="([^"#]+)"', page)
+    assert len([source for source in sources if source.startswith("data:image/jpeg;base64,")]) == 3
+    assert all(source.startswith("data:") for source in sources)
+    assert "<b>" not in page  # a file's name is text, not markup
+
+
+def test_nothing_is_left_of_work_that_failed(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), draft_of(tmp_path / "out") as draft:
+        (draft / "half").write_text("half")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_a_persons_work_in_it_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out" / "masks").mkdir(parents=True)
+    with pytest.raises(CannotWriteReport, match="new name"), draft_of(tmp_path / "out"):
+        pytest.fail("the work began")
+    with pytest.raises(CannotWriteReport, match="make it first"), draft_of(tmp_path / "no" / "out"):
+        pytest.fail("the work began")
+    (tmp_path / "empty").mkdir()
+    with draft_of(tmp_path / "empty") as draft:
+        (draft / "a").write_text("a")
+    assert (tmp_path / "empty" / "a").read_text() == "a"
+
+
+def test_a_sample_in_which_nothing_was_found_has_a_page_too(tmp_path: Path) -> None:
+    sample = Sample("nothing", (tmp_path / "a.tif",))
+    failure = Failure(tmp_path / "a.tif", "NoParticles", "a.tif: no particles stand out", False)
+    page = SamplePage(tmp_path / "out", sample)
+    page.fail(failure)
+    from closedloop.tem.folder import SampleResult
+
+    page.finish(SampleResult(sample, (), (failure,)))
+    assert "No particle was measured" in _text(tmp_path / "out" / "report.html")
+    assert "no particles stand out" in _text(tmp_path / "out" / "report.html")
