@@ -82,8 +82,12 @@ def dm(
     order: str = "<",
     thumbnail: bool = True,
     kind: int | None = None,
+    claimed: tuple[int, int] | None = None,
 ) -> bytes:
-    """pixels: (H, W) or (planes, H, W), or (H, W, 4) uint8 of blue, green, red, nothing with `kind` 23."""
+    """pixels: (H, W) or (planes, H, W), or (H, W, 4) uint8 of blue, green, red, nothing with `kind` 23.
+
+    claimed: width and height that the file is to state instead of the true ones.
+    """
     writer = _DmWriter(version, order)
 
     def image(values: NDArray[Any], data_kind: int, sides: Sequence[int], scales: Sequence[float]) -> bytes:
@@ -108,7 +112,8 @@ def dm(
         height, width = pixels.shape[:2]
         images.append(image(np.ascontiguousarray(pixels).view("u4"), code, (width, height), scale))
     else:
-        images.append(image(pixels, code, pixels.shape[::-1], (*scale, 1.0)[: pixels.ndim]))
+        sides = (*(claimed or pixels.shape[:-3:-1]), *pixels.shape[-3::-1])
+        images.append(image(pixels, code, sides, (*scale, 1.0)[: pixels.ndim]))
     shown = writer.folder("Thumbnails", [writer.folder("", [writer.number("ImageIndex", 5, 0)])])
     root = writer.group([writer.folder("ImageList", images), *([shown] if thumbnail else [])])
     head = struct.pack(">I", version) + struct.pack(writer.wide, len(root)) + struct.pack(">I", order == "<")
@@ -133,9 +138,15 @@ def ser(pixels: Sequence[NDArray[Any]], metres: tuple[float, float] = (2e-10, 2e
         elements += struct.pack("<hii", _SER_TYPES[image.dtype.str[1:]], width, height) + image[::-1].tobytes()
     tags_at = start + len(elements)
     index = b"".join(struct.pack(place, one) for one in (*places, *(tags_at + 8 * n for n in range(len(pixels)))))
-    return head + struct.pack(place, index_at) + struct.pack("<i", 1) + axis + index + elements + struct.pack(
-        "<ii", 0x4152, 0
-    ) * len(pixels)
+    return (
+        head
+        + struct.pack(place, index_at)
+        + struct.pack("<i", 1)
+        + axis
+        + index
+        + elements
+        + struct.pack("<ii", 0x4152, 0) * len(pixels)
+    )
 
 
 def emi(mode: str, camera: bool = True) -> bytes:
@@ -160,7 +171,9 @@ def mrc(
     extended = b""
     if fei_metres is not None:
         extended = bytes(156) + struct.pack("<dd", *fei_metres) + bytes(768 - 172)
-    head = struct.pack(f"{order}4i3i3i", width, height, sections, _MRC_MODES[stack.dtype.str[1:]], 0, 0, 0, width, height, sections)
+    head = struct.pack(
+        f"{order}4i3i3i", width, height, sections, _MRC_MODES[stack.dtype.str[1:]], 0, 0, 0, width, height, sections
+    )
     head += struct.pack(f"{order}6f", angstrom[0] * width, angstrom[1] * height, angstrom[0] * sections, 90, 90, 90)
     head += struct.pack(f"{order}3i3f2i", 1, 2, 3, 0, 255, 100, 1, len(extended))
     head = head.ljust(104, b"\0") + (b"FEI1" if extended else b"\0\0\0\0") + struct.pack(f"{order}i", 20140)

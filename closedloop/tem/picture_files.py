@@ -21,7 +21,7 @@ def read_picture_file(path: Path) -> Stored:
         # Pillow only warns of images beyond 90 million pixels; the limit here is another one.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            opened = Image.open(path, formats=("PNG", "JPEG", "MPO", "BMP"))
+            opened = Image.open(path, formats=("PNG", "JPEG", "BMP"))
         except Image.DecompressionBombError as error:
             raise NotAnImage(f"it has too many pixels ({LARGEST_PIXELS:,} at most); cut it into parts") from error
         except Image.UnidentifiedImageError as error:

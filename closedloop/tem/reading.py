@@ -23,10 +23,12 @@ from closedloop.tem.errors import NotAnImage
 from closedloop.tem.formats import FORMATS, LARGEST_PIXELS, Stored, check_size, kind_of_file
 from closedloop.tem.other_files import OTHER_FORMATS
 from closedloop.tem.pixel_size import PixelSize, StatedPixel
+from closedloop.tem.scale_colour import chroma
 
 SMALLEST_SIDE = 16
 _SQUARE = 0.01
 _MOST_OBLONG = 5.0
+_EMPTY_END = 0.1
 _ROWS_PIXELS = 4_000_000  # how much is converted at once
 _WEIGHTS = (0.299, 0.587, 0.114)
 # Module and function by kind of file; imported when they are needed, for h5py and tifffile take their time.
@@ -47,12 +49,14 @@ class Picture:
     """grey: (H, W) float32 between 0 and 1. name: file or "array".
 
     note: what a person should know: pages left out, pixels made square, a pixel size in the file that is not believed.
+    chroma: (H, W) uint8, how far each pixel is from grey, where some are; scale bars may be drawn in colour.
     """
 
     grey: NDArray[np.float32]
     name: str
     pixel_size: PixelSize | None = None
     note: str | None = None
+    chroma: NDArray[np.uint8] | None = None
 
 
 def read_picture(source: str | Path | NDArray[Any]) -> Picture:
@@ -63,14 +67,17 @@ def read_picture(source: str | Path | NDArray[Any]) -> Picture:
     Raises `NotAnImage` where there are no pixels to measure, and its kinds `DiffractionPattern` and `MissingReader`.
     """
     if not isinstance(source, str | Path):
-        return Picture(to_grey(np.asarray(source)), "array")
+        pixels = np.asarray(source)
+        return Picture(to_grey(pixels), "array", chroma=chroma(pixels))
     stored = _stored(Path(source))
     grey = to_grey(stored.pixels, str(source))
+    stored = stored._replace(notes=(*stored.notes, *_empty_end(grey)))
     if stored.pixel is None:
-        return Picture(grey, str(source), None, "; ".join(stored.notes) or None)
-    grey, size, note = _squared(grey, stored.pixel, str(source))
+        return Picture(grey, str(source), None, "; ".join(stored.notes) or None, chroma(stored.pixels))
+    stretched, size, note = _squared(grey, stored.pixel, str(source))
     notes = (*stored.notes, note) if note else stored.notes
-    return Picture(grey, str(source), size, "; ".join(notes) or None)
+    coloured = chroma(stored.pixels) if stretched.shape == grey.shape else None
+    return Picture(stretched, str(source), size, "; ".join(notes) or None, coloured)
 
 
 def read_labels(path: Path) -> NDArray[np.int32]:
@@ -168,6 +175,17 @@ def _squared(
     return resampled, PixelSize(side, stated_by), note
 
 
+def _empty_end(grey: NDArray[np.float32]) -> tuple[str, ...]:
+    """The note on an image whose last rows are nothing but zeros, as an interrupted copy leaves it."""
+    height = grey.shape[0]
+    used = height
+    while used and not grey[used - 1].any():
+        used -= 1
+    if 0 < used < (1 - _EMPTY_END) * height:
+        return (f"its last {height - used} of {height} rows are all zero: was it copied whole?",)
+    return ()
+
+
 def _stored(path: Path) -> Stored:
     """What the file holds, by the reader for its kind. The one place where whatever a reader raises gets a name."""
     kind: str | None = None
@@ -193,7 +211,7 @@ def _stored(path: Path) -> Stored:
         raise NotAnImage(f"{path}: asks for more memory than there is; it is damaged, or cut it into parts") from error
     except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise NotAnImage(f"{path}: cannot be read ({reason}); it is damaged or no {FORMATS} file") from error
+        raise NotAnImage(f"{path}: cannot be read ({reason}); it is damaged, copy it again") from error
 
 
 @contextmanager

@@ -67,7 +67,8 @@ def _check_segments(page: Any, length: int) -> None:
     if max(ends) > length:
         raise NotAnImage(f"it is cut short ({length:,} of {max(ends):,} bytes); copy it again")
     stated = math.prod(page.shape) * page.bitspersample // 8
-    if page.compression == _UNPACKED and stated > length:
+    packed = {_UNPACKED: 1, **dict.fromkeys(_DEFLATED, 1032)}.get(page.compression)
+    if packed is not None and stated > packed * length:
         raise NotAnImage(f"it is cut short ({length:,} of {stated:,} bytes); copy it again")
     if math.prod(page.chunks) > 4 * LARGEST_PIXELS:
         raise NotAnImage(f"it states tiles of {page.chunks} values; it is damaged")

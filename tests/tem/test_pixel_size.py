@@ -1,62 +1,86 @@
-"""Pixel sizes that TIFF files state, and resolutions that are a printer's."""
+"""Units of length in every spelling that microscope files use, and sizes that no microscope's pixel has."""
 
-from pathlib import Path
-from typing import Any
+import math
 
-import numpy as np
 import pytest
-import tifffile
 
-from closedloop.tem.errors import NotAnImage
-from closedloop.tem.reading import read_picture
-
-PIXELS = np.zeros((32, 32), np.uint8)
+from closedloop.tem.errors import DiffractionPattern, NotAnImage
+from closedloop.tem.pixel_size import nm_per_unit, stated_pixel
 
 
-def _size(tmp_path: Path, **options: Any) -> float | None:
-    tifffile.imwrite(tmp_path / "a.tif", PIXELS, **options)
-    size = read_picture(tmp_path / "a.tif").pixel_size
-    return None if size is None else size.nm_per_px
+@pytest.mark.parametrize(
+    ("unit", "nm"),
+    [
+        ("nm", 1.0),
+        ("NM", 1.0),
+        ("[n_m]", 1.0),
+        ("nanometers", 1.0),
+        (" nm\0", 1.0),
+        ("pm", 1e-3),
+        ("A", 0.1),
+        ("Å", 0.1),
+        ("\u212b", 0.1),  # the sign for ångström, not the letter
+        ("A\u030a", 0.1),  # A and a ring
+        ("Angstroms", 0.1),
+        ("um", 1e3),
+        ("\u00b5m", 1e3),  # micro sign
+        ("\u03bcm", 1e3),  # Greek mu
+        ("\\u00B5m", 1e3),  # as ImageJ escapes it
+        ("Âµm", 1e3),  # UTF-8 read as Latin-1
+        ("microns", 1e3),
+        ("mm", 1e6),
+        ("cm", 1e7),
+        ("inch", 2.54e7),
+        ("inches", 2.54e7),
+        ("m", 1e9),
+        ("meters", 1e9),
+    ],
+)
+def test_units_of_length(unit: str, nm: float) -> None:
+    assert nm_per_unit(unit) == pytest.approx(nm)
 
 
-@pytest.mark.parametrize(("unit", "nm"), [("nm", 1), ("um", 1000), ("micron", 1000), ("\\u00B5m", 1000), ("A", 0.1)])
-def test_imagej_units(tmp_path: Path, unit: str, nm: float) -> None:
-    size = _size(tmp_path, imagej=True, resolution=(4.0, 4.0), metadata={"unit": unit})
-    assert size == pytest.approx(nm / 4)
+@pytest.mark.parametrize("unit", ["pixel", "", "px", "ms", "s", "as", "nm/px", "counts", "nmol"])
+def test_what_is_no_unit_of_length(unit: str) -> None:
+    assert nm_per_unit(unit) is None
 
 
-def test_resolution_per_centimetre_fine_enough_for_a_microscope(tmp_path: Path) -> None:
-    # 2e7 pixels per cm are 0.5 nm each.
-    assert _size(tmp_path, resolution=(20_000_000, 20_000_000), resolutionunit=3) == pytest.approx(0.5)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "1/nm",
+        "1 / nm",
+        "nm^-1",
+        "nm-1",
+        "nm⁻¹",
+        "nm^{-1}",
+        "nm**-1",
+        "1/Å",
+        "A^-1",
+        "1/µm",
+        "1/m",
+        "/nm",
+        "mrad",
+        "deg",
+    ],
+)
+def test_reciprocal_lengths_and_angles_are_diffraction_patterns(unit: str) -> None:
+    with pytest.raises(DiffractionPattern, match="diffraction"):
+        nm_per_unit(unit)
 
 
-@pytest.mark.parametrize("per_inch", [72, 96, 300, 600, 1200])
-def test_screen_and_printer_resolutions_are_no_pixel_size(tmp_path: Path, per_inch: int) -> None:
-    assert _size(tmp_path, resolution=(per_inch, per_inch), resolutionunit=2) is None
+def test_energies_are_spectra() -> None:
+    with pytest.raises(NotAnImage, match="spectrum"):
+        nm_per_unit("eV")
 
 
-def test_a_unit_that_is_no_length_is_no_pixel_size(tmp_path: Path) -> None:
-    assert _size(tmp_path, imagej=True, resolution=(4.0, 4.0), metadata={"unit": "pixel"}) is None
+@pytest.mark.parametrize("size", [0, math.nan, math.inf, 1e-9, 1e5, None, "wide", 1e400])
+def test_sizes_that_no_pixel_has(size: object) -> None:
+    assert stated_pixel(size, 0.5, "nm", "test") is None
+    assert stated_pixel(0.5, size, "nm", "test") is None
 
 
-def _gatan(unit: str, x: float, y: float) -> list[tuple[int, Any, int, Any, bool]]:
-    return [(65003, "s", 0, unit, True), (65009, "d", 1, x, True), (65010, "d", 1, y, True)]
-
-
-def test_digital_micrograph_tags(tmp_path: Path) -> None:
-    assert _size(tmp_path, extratags=_gatan("nm", 0.25, 0.25)) == pytest.approx(0.25)
-    assert _size(tmp_path, extratags=_gatan("um", 0.002, 0.002)) == pytest.approx(2.0)
-
-
-def test_scale_tags_without_a_unit_say_nothing(tmp_path: Path) -> None:
-    assert _size(tmp_path, extratags=_gatan("nm", 1.0, 1.0)[1:]) is None
-
-
-def test_a_diffraction_pattern_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotAnImage, match="diffraction"):
-        _size(tmp_path, extratags=_gatan("1/nm", 0.1, 0.1))
-
-
-def test_oblong_pixels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotAnImage, match="square"):
-        _size(tmp_path, extratags=_gatan("nm", 0.2, 0.3))
+def test_a_size_keeps_its_axes_and_loses_its_sign() -> None:
+    stated = stated_pixel(-0.25, "0.5", "Å", "test")
+    assert stated is not None
+    assert (stated.x_nm, stated.y_nm) == pytest.approx((0.025, 0.05))

@@ -1,0 +1,61 @@
+"""PNG, JPEG and BMP: depths, palettes, transparency, frames, and pictures that promise too much."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from closedloop.tem.errors import NotAnImage
+from closedloop.tem.reading import read_picture
+
+RAMP = np.tile(np.arange(0, 200, dtype=np.uint8), (64, 1))
+
+
+def test_sixteen_bits_of_png_are_kept(tmp_path: Path) -> None:
+    pixels = RAMP.astype(np.uint16) + 40_000  # in eight bits, all but one grey would be gone
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").grey[0, 100] == pytest.approx(100 / 199, abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK"])
+def test_modes_show_the_same_grey(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    Image.fromarray(RAMP).convert("RGB" if mode == "CMYK" else "L").convert(mode).save(path)
+    assert read_picture(path).grey == pytest.approx(RAMP / 255, abs=0.012)
+
+
+def test_bmp_and_jpeg(tmp_path: Path) -> None:
+    for name in ("a.bmp", "a.jpg"):
+        Image.fromarray(RAMP).save(tmp_path / name)
+        assert read_picture(tmp_path / name).grey == pytest.approx(RAMP / 255, abs=0.012)
+
+
+def test_of_an_animation_the_first_frame(tmp_path: Path) -> None:
+    frames = [Image.fromarray(RAMP), Image.fromarray(RAMP // 3)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], default_image=False)
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.grey == pytest.approx(RAMP / 255)
+    assert picture.note == "the first of 2 frames was measured"
+
+
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (20_000, 14_000), (0, 5)])
+def test_sizes_in_the_header_are_checked_before_anything_is_unpacked(tmp_path: Path, width: int, height: int) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(RAMP).save(buffer, "PNG")
+    content = bytearray(buffer.getvalue())
+    content[16:24] = struct.pack(">II", width, height)
+    content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(NotAnImage, match=r"a\.png"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_other_formats_are_named(tmp_path: Path) -> None:
+    for name, says in (("a.gif", "a GIF"), ("a.webp", "a WebP")):
+        Image.fromarray(RAMP).save(tmp_path / name)
+        with pytest.raises(NotAnImage, match=says):
+            read_picture(tmp_path / name)
