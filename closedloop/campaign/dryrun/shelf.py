@@ -18,10 +18,22 @@ from closedloop.campaign.dryrun.pool import Pool
 from closedloop.campaign.dryrun.replay import Run
 from closedloop.campaign.dryrun.strategies import Known
 
-_PARTS = ("recipes", "chemistry", "synthesis", "propose", "campaign/dryrun")
-# What these hold cannot change a run: stored models, the making of pages, figures, and how runs are handed out.
-_APART = {"weights", "templates", "__pycache__", "evaluation", "explanation", "baselines"}
-_APART_FILES = {"plots.py", "page.py", "shelf.py", "merits.py", "executors.py", "errors.py"}
+# What decides a run: the values, what chemicals are, how the pool is read and replayed, and the strategy's own parts.
+# What was learned from literature is in the key by its content.
+_COMMON = (
+    "recipes",
+    "chemistry",
+    *(f"campaign/dryrun/{name}" for name in ("pool.py", "features.py", "replay.py", "strategies/base.py")),
+)
+_OWN = {
+    "closedloop": ("strategies/closedloop.py", "population.py"),
+    "random": ("strategies/random_choice.py",),
+    "nearest": ("strategies/nearest.py",),
+    "gp": ("strategies/plain_gp.py",),
+    "extra-trees": ("strategies/extra_trees.py",),
+    "baybe": ("strategies/by_baybe.py",),
+    "ax": ("strategies/by_ax.py",),
+}
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "botorch", "gpytorch", "baybe", "ax-platform")
 
 
@@ -61,14 +73,14 @@ class Keys:
         self._pool, self._known, self._settings = pool, known, settings
 
     def __call__(self, strategy: str, seed: int) -> str:
-        digest = hashlib.sha256(self._common)
+        digest = hashlib.sha256(self._common + _program(strategy))
         digest.update(f"{strategy} {seed}".encode())
         return f"{strategy}-{seed}-{digest.hexdigest()[:20]}"
 
     @cached_property
     def _common(self) -> bytes:
         view, prior = self._pool.view, self._known.prior
-        digest = hashlib.sha256(_program())
+        digest = hashlib.sha256()
         digest.update(repr((view.goal, [sorted(own.items()) for own in view.settings], self._settings)).encode())
         for recipe, result in zip(view.recipes, self._pool.results, strict=True):
             digest.update(f"{recipe.model_dump_json()}{result}".encode())
@@ -81,14 +93,15 @@ class Keys:
 
 
 @cache
-def _program() -> bytes:
+def _program(strategy: str) -> bytes:
     digest = hashlib.sha256()
     root = Path(closedloop.__file__).parent
-    for part in _PARTS:
-        for path in sorted((root / part).rglob("*")):
-            inside = path.relative_to(root)
-            if path.is_file() and not _APART & set(inside.parts) and path.name not in _APART_FILES:
-                digest.update(str(inside).encode() + path.read_bytes())
+    own = [f"campaign/dryrun/{part}" for part in _OWN[strategy]]
+    for part in (*_COMMON, *own):
+        place = root / part
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.suffix in (".py", ".csv"):
+                digest.update(str(path.relative_to(place.parent)).encode() + path.read_bytes())
     for library in _LIBRARIES:
         try:
             digest.update(f"{library} {version(library)}".encode())

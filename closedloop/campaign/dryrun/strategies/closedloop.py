@@ -2,18 +2,17 @@
 thumb where there is no literature, and the recipe with the largest chance to hit.
 
 The chance is that the value lies in the band, that the recipe works at all and that the shape is right. Leaves the
-processes to `population`, what fails to `propose.success`.
+processes to `population`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, ndtr
+from scipy.special import ndtr
 
 from closedloop.campaign.dryrun.features import Array, Features, standardised
 from closedloop.campaign.dryrun.pool import SIZE, Result, View
 from closedloop.campaign.dryrun.population import Population, Priors, Space
 from closedloop.campaign.dryrun.strategies.base import Known, Pick, Session, log_band
-from closedloop.propose.success import corrected_logit
 from closedloop.recipes import Shape
 
 # Rules of thumb where nothing is known of a product: nanocrystals have about 5 nm, and grow with heat and time. In
@@ -21,10 +20,12 @@ from closedloop.recipes import Shape
 _USUAL_NM = 5.0
 _BY_TEMPERATURE = 0.10
 _BY_TIME = 0.12
-# A published recipe usually works; this is the logit of the chance where no model says more.
-_WORKS = 3.0
-_SHAPE_PRIOR = 0.5
-_SHAPE_WEIGHT = 2.0
+# A published recipe usually works; and what a shape's chance is where no model says more.
+_WORKS = 0.95
+_SHAPED = 0.5
+# How many votes a chance counts as before anything was tried, and a result of the very same recipe.
+_DOUBT = 2.0
+_VOTE = 4.0
 
 
 class Closedloop:
@@ -44,11 +45,9 @@ class _Session:
         features = Features.of(view)
         word = known.prior.log_value if known.prior is not None else None
         self._population = Population(space_of(features), rule_of_thumb(view, features), priors, self._rng, word)
-        self._unit = _unit(features.plain)
         n = len(view)
-        works = np.full(n, _WORKS) if known.prior is None else np.clip(logit(known.prior.success), -_WORKS, _WORKS)
-        self._works = works
-        self._shape = np.full(n, _SHAPE_PRIOR) if known.prior is None else known.prior.shape
+        self._works = np.full(n, _WORKS) if known.prior is None else np.minimum(known.prior.success, _WORKS)
+        self._shape = np.full(n, _SHAPED) if known.prior is None else known.prior.shape
         self._free = np.ones(n, dtype=bool)
         self._tried: list[int] = []
         self._worked: list[bool] = []
@@ -88,23 +87,21 @@ class _Session:
         return inside * self._success(rest) * self._shape_chance(rest), np.exp(weights @ mean)
 
     def _success(self, rest: NDArray[np.int64]) -> Array:
-        tried = np.array(self._tried, dtype=np.int64)
-        worked = np.array(self._worked, dtype=bool)
-        return np.asarray(
-            expit(corrected_logit(self._unit[rest], self._works[rest], self._unit[tried], self._works[tried], worked))
-        )
+        return self._voted(rest, self._works, self._tried, np.array(self._worked, dtype=np.float64))
 
     def _shape_chance(self, rest: NDArray[np.int64]) -> Array:
-        """The prior chance, and the shapes of similar recipes, each counted by its likeness."""
         wanted = self._view.goal.shape
         if wanted is None:
             return np.ones(len(rest))
-        before = self._shape[rest] * _SHAPE_WEIGHT
-        if not self._shaped:
-            return np.asarray(before / _SHAPE_WEIGHT)
-        like = self._population.likeness(rest, np.array([place for place, _ in self._shaped], dtype=np.int64))
         right = np.array([shape is wanted for _, shape in self._shaped], dtype=np.float64)
-        return np.asarray((before + 4 * like @ right) / (_SHAPE_WEIGHT + 4 * like.sum(1)))
+        return self._voted(rest, self._shape, [place for place, _ in self._shaped], right)
+
+    def _voted(self, rest: NDArray[np.int64], before: Array, seen: list[int], happened: Array) -> Array:
+        """The chance ``before`` (n,), and what ``happened`` (s,) to the recipes ``seen``, each counted by likeness."""
+        if not seen:
+            return before[rest]
+        like = _VOTE * self._population.likeness(rest, np.array(seen, dtype=np.int64))
+        return np.asarray((_DOUBT * before[rest] + like @ happened) / (_DOUBT + like.sum(1)))
 
 
 def rule_of_thumb(view: View, features: Features) -> Array:
@@ -148,7 +145,3 @@ def _typical_one(distances: Array) -> Array:
     mean = distances.sum() / max(n * (n - 1), 1)
     return np.asarray(distances / mean if mean > 1e-9 else distances)
 
-
-def _unit(plain: Array) -> Array:
-    """Every column from 0 to 1."""
-    return np.asarray((plain - plain.min(0, initial=np.inf)) / np.ptp(plain, axis=0))

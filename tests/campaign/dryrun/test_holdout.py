@@ -1,0 +1,65 @@
+"""Nothing of a pool, of its sources, or nearly of the pool is left to learn from."""
+
+import pytest
+
+from closedloop.campaign.dryrun import Goal, Pool, literature_without
+from closedloop.campaign.dryrun.holdout import is_near_copy
+from closedloop.literature import load
+from closedloop.recipes import Experiment
+from tests.campaign.dryrun.made import experiment, grid
+
+
+def _pool(data: list[Experiment]) -> Pool:
+    return Pool.of(data, "CdSe", Goal(3.0))
+
+
+def test_sources_and_near_copies_are_held_out() -> None:
+    data = grid()
+    same_source = experiment(product="PbS")
+    copy = experiment(temperature_c=182.0, acid_mmol=2.05, time_min=0.51, product="CdSe-1", source="other")
+    sibling = experiment(temperature_c=240.0, acid_mmol=6.0, product="CdSe-1", source="other")
+    foreign = experiment(product="PbS", source="other")
+    found = literature_without(_pool(data), [*data, same_source, copy, sibling, foreign])
+    assert found.experiments == (sibling, foreign)
+    assert (found.own, found.same_source, found.near_copies) == (60, 1, 1)
+
+
+def test_an_unknown_source_may_be_any() -> None:
+    data = [experiment(time_min=1, source=None, size_nm=3.0), experiment(time_min=2)]
+    other = experiment(product="PbS", source=None)
+    assert literature_without(_pool(data), [*data, other]).is_cold
+
+
+@pytest.mark.parametrize(
+    ("change", "near"),
+    [
+        ({"time_min": 10.4}, True),
+        ({"time_min": 12.0}, False),
+        ({"temperature_c": 244.0}, True),
+        ({"temperature_c": 250.0}, False),
+        ({"acid_mmol": 2.09}, True),
+        ({"acid_mmol": 2.4}, False),
+        ({"acid_mmol": None}, True),
+        ({"acid": "OA"}, True),
+        ({"acid": "stearic acid"}, False),
+    ],
+)
+def test_near_means_a_few_per_cent_of_everything(change: dict[str, object], near: bool) -> None:
+    assert is_near_copy(experiment(**change).recipe, experiment().recipe) is near  # type: ignore[arg-type]
+
+
+def test_cdse2022_leaves_nothing() -> None:
+    data = load("cdse2022").experiments
+    found = literature_without(Pool.of(data, "CdSe", Goal(2.0)), data)
+    assert found.is_cold
+    assert found.own == len(data)
+
+
+def test_no_source_of_a_gu2025_pool_is_learned_from(shared_data: object) -> None:
+    data = load("gu2025", f"{shared_data}/gu2025", negatives=False).experiments
+    pool = Pool.of(data, "InP", Goal(3.45))
+    found = literature_without(pool, data)
+    assert len(found.experiments) > 2000
+    assert not {one.source for one in found.experiments} & pool.sources
+    assert "InP" not in {one.recipe.product for one in found.experiments}
+    assert len(found.experiments) + found.own + found.same_source + found.near_copies == len(data)

@@ -1,0 +1,82 @@
+"""Figures of merit against values worked out by hand."""
+
+import math
+
+import pytest
+
+from closedloop.campaign.dryrun import Goal, Pool, Run, Step, calibration, median, merits
+from closedloop.campaign.dryrun.merits import random_median, share_by_chance
+from tests.campaign.dryrun.made import experiment
+
+
+def _pool() -> Pool:
+    sizes = (2.0, 3.0, 4.0, 5.0, 4.1, 6.0, 7.0, 8.0, 9.0, 10.0)
+    return Pool.of([experiment(time_min=1.0 + i, size_nm=size) for i, size in enumerate(sizes)], "CdSe", Goal(4.0))
+
+
+def _run(seed: int, order: list[int], chance: float | None = None, expected: float | None = None) -> Run:
+    pool = _pool()
+    steps = tuple(Step(i, chance, expected, pool.results[i].value, i in pool.hits) for i in order)
+    return Run("x", seed, steps, 0.5)
+
+
+def test_a_run_without_a_hit_counts_as_endless() -> None:
+    assert median([3, None, 5]) == 5
+    assert median([3, 4, None]) == 4
+    assert median([3, None]) is None
+    assert median([None, None, 2]) is None
+    assert median([1, 4]) == 2.5
+
+
+def test_blind_choice_is_counted_exactly() -> None:
+    assert share_by_chance(10, 2, 1) == pytest.approx(0.2)
+    assert share_by_chance(10, 2, 3) == pytest.approx(1 - math.comb(8, 3) / math.comb(10, 3))
+    assert share_by_chance(10, 2, 10) == 1.0
+    assert random_median(10, 2) == 3
+    assert random_median(10, 10) == 1
+
+
+def test_factors_are_against_blind_choice() -> None:
+    runs = [_run(0, [2]), _run(1, [0, 1, 4])]
+    found = merits(_pool(), runs, ["a"] * 10)
+    assert found["experiments_to_hit"] == [1, 3]
+    assert found["median"] == 2
+    assert found["acceleration_factor"] == pytest.approx(3 / 2)
+    assert found["enhancement_factor"]["1"] == pytest.approx(0.5 / 0.2)
+    assert found["hits_within"] == {"1": 0.5, "2": 0.5}
+    assert found["simple_regret"]["2"] == pytest.approx((0 + 0.25) / 2)
+    assert found["seconds_per_recommendation"] == pytest.approx(1.0 / 4)
+
+
+def test_half_without_a_hit_has_no_factor() -> None:
+    found = merits(_pool(), [_run(0, [2]), _run(1, [0]), _run(2, [1])], ["a"] * 10)
+    assert found["median"] is None
+    assert found["acceleration_factor"] is None
+    assert found["confidence_95"]["median"][1] is None
+    assert found["share_that_hit"] == pytest.approx(1 / 3)
+
+
+def test_runs_that_hit_in_one_source_stand_or_fall_together() -> None:
+    runs = [_run(k, [2]) for k in range(5)] + [_run(k, [0, 1, 3, 5, 4]) for k in range(5, 10)]
+    apart = merits(_pool(), runs, ["a", "a", "b", "a", "c", *"adefg"[:5]])["confidence_95"]["median"]
+    assert apart == [1.0, 5.0]
+
+
+def test_calibration_weighs_each_bin_by_its_picks() -> None:
+    runs = [_run(0, [2], chance=0.95), _run(1, [0, 1, 3], chance=0.05), _run(2, [4], chance=0.55)]
+    found = calibration(runs)
+    assert found.picks == 5
+    assert found.error == pytest.approx((0.05 + 3 * 0.05 + 0.45) / 5)
+    assert calibration([_run(0, [2])]).error is None
+
+
+def test_a_certain_hit_is_in_the_last_bin() -> None:
+    assert calibration([_run(0, [2], chance=1.0)]).bins == ((1.0, 1.0, 1),)
+
+
+def test_errors_of_what_was_expected() -> None:
+    late = _run(0, [0, 1, 3, 5, 6, 7, 2], expected=4.0)
+    found = merits(_pool(), [late, _run(1, [3, 2], expected=4.0)], ["a"] * 10)
+    assert found["first_error"] == pytest.approx((1.0 + 0.2) / 2)
+    assert found["first_error_of_those_that_got_to_the_later"] == pytest.approx(1.0)
+    assert found["error_after_5"] == pytest.approx(0.5)
