@@ -1,6 +1,7 @@
 """The loop from a target to a hit, and what a person sees of it."""
 
-from closedloop.campaign.campaign import SHIPPED_MODEL, Campaign, load_champion
+from closedloop.campaign.campaign import SHIPPED_MODEL, Campaign, NextBatch, load_champion
+from closedloop.campaign.card import card_json, card_lines
 from closedloop.campaign.characterise import bring_images
 from closedloop.campaign.correction import Correction, correct_image, find_picture
 from closedloop.campaign.definition import (
@@ -14,8 +15,11 @@ from closedloop.campaign.definition import (
 from closedloop.campaign.errors import (
     CampaignBusy,
     CampaignFileError,
+    EditNotReadable,
     NotOfThisCampaign,
+    NotProposed,
     NotWaiting,
+    RecipeBreaksLimits,
     ReportNotWritable,
 )
 from closedloop.campaign.labnames import canonical_lab, makeable_in
@@ -23,26 +27,37 @@ from closedloop.campaign.report import check_place, write_report
 from closedloop.campaign.result import campaign_json, experiment_json
 from closedloop.campaign.runner import News, Retrainer, Runner, only_runner
 from closedloop.campaign.sheet import describe_recipe, sheet_lines, sheet_steps
+from closedloop.campaign.stopping import Action, Advice, NoHope, StoppingRules
 
 __all__ = [
     "SHIPPED_MODEL",
+    "Action",
+    "Advice",
     "Approval",
     "Campaign",
     "CampaignBusy",
     "CampaignDefinition",
     "CampaignFileError",
     "Correction",
+    "EditNotReadable",
     "News",
+    "NextBatch",
+    "NoHope",
     "NotOfThisCampaign",
+    "NotProposed",
     "NotWaiting",
+    "RecipeBreaksLimits",
     "ReportNotWritable",
     "Retrainer",
     "Runner",
+    "StoppingRules",
     "bring_images",
     "campaign_json",
     "canonical",
     "canonical_lab",
     "canonical_recipe",
+    "card_json",
+    "card_lines",
     "check_place",
     "correct_image",
     "describe_recipe",

@@ -4,23 +4,38 @@
 the same two to drive the instruments of a lab file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from closedloop.campaign.definition import CampaignDefinition, canonical_recipe, parse_campaign, read_campaign
-from closedloop.campaign.errors import NotOfThisCampaign
+from closedloop.campaign.errors import NotOfThisCampaign, NotProposed
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
-from closedloop.recipes import CauseKind, Evidence, FailureCause, Method, Outcome, Recipe
+from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
+from closedloop.recipes import CauseKind, Evidence, Experiment, FailureCause, Method, Outcome, Recipe
 from closedloop.store import ExperimentRecord, ModelRecord, State, Store
 
 if TYPE_CHECKING:
-    from closedloop.propose import Proposal
+    from closedloop.propose import Assessment, Plan
     from closedloop.synthesis import SynthesisModel
 
 SHIPPED_MODEL = "shipped"
 DEFAULT_STORE = "sqlite:///closedloop.db"
 OPEN = tuple(state for state in State if state.is_open)
+
+
+@dataclass(frozen=True)
+class NextBatch:
+    """What to make next, not stored yet: ``repeats`` that hits wait for, then ``plan``; ``None`` where repeats are all.
+
+    ``advice`` is what the plan's outlook says of the campaign as a whole.
+    """
+
+    repeats: "tuple[Tally, ...]"
+    plan: "Plan | None"
+    advice: Advice | None
+    model_id: str
 
 
 class Campaign:
@@ -95,33 +110,107 @@ class Campaign:
 
     def propose_experiments(self, count: int | None = None) -> list[ExperimentRecord]:
         """As `propose`, with ids, predictions and the reason for each."""
-        from closedloop.propose import propose
+        return self.accept(self.look_ahead(count))
 
+    def look_ahead(self, count: int | None = None) -> NextBatch:
+        """The next batch and what it promises; stores nothing."""
+        from closedloop.campaign.precedents import near_target
+        from closedloop.propose import HORIZON, plan
+
+        count = self.definition.batch_size if count is None else count
         known = self.experiments()
         # Asked once: another process may promote a model while this one is still choosing.
         model, model_id = self._serving()
-        batch = max((record.batch or 0 for record in known), default=0) + 1
-        proposals = propose(
-            self.definition.space.within(self.definition.target.limits),
+        due = tuple(repeats_due(tallies(known, self.definition.target), self.definition.stop))[: max(count, 0)]
+        if due and len(due) >= count:
+            return NextBatch(due, None, None, model_id)
+        rule = self.definition.stop.no_hope
+        tried = self._tried(known)
+        found = plan(
+            self.definition.search_space,
             self.definition.target,
             model,
-            tried=[record.experiment() for record in known if not record.state.is_open and record.outcome],
+            tried=tried,
             pending=[record.recipe for record in known if record.state.is_open],
-            count=self.definition.batch_size if count is None else count,
+            count=count - len(due),
             seed=self.seed * 10_007 + len(known),
             filter=self.makeable,
+            precedents=near_target(self.definition.target),
+            horizon=rule.over if rule else HORIZON,
         )
+        measured = sum(experiment.outcome.size_nm is not None for experiment in tried)
+        return NextBatch(due, found, advise(found.outlook, self.definition.target, measured), model_id)
+
+    def accept(self, batch: NextBatch) -> list[ExperimentRecord]:
+        """Stores the batch as proposed experiments, each with what was said of it."""
+        from closedloop.campaign.card import outlook_json, predictions
+        from closedloop.propose import assess
+
+        known = self.experiments()
+        model, _ = self._serving()
+        number = max((record.batch or 0 for record in known), default=0) + 1
+        target, space, tried = self.definition.target, self.definition.search_space, self._tried(known)
+        again = assess(space, target, model, tried, [tally.first.recipe for tally in batch.repeats], self.seed)
+        reasons = [f"a repeat to confirm {tally.first.id}" for tally in batch.repeats]
+        chosen: list[Assessment] = [*again]
+        outlook = None
+        if batch.plan is not None:
+            chosen += batch.plan.proposals
+            reasons += [proposal.reason for proposal in batch.plan.proposals]
+            if batch.advice is not None:
+                outlook = outlook_json(batch.plan.outlook, str(batch.advice.action), batch.advice.why)
+        kept = predictions(model, chosen, space, tried, outlook)
         return [
             self.store.add_experiment(
-                self.name,
-                proposal.recipe,
-                model_id=model_id,
-                prediction=_prediction(proposal),
-                reason=proposal.reason,
-                batch=batch,
+                self.name, each.recipe, model_id=batch.model_id, prediction=prediction, reason=reason, batch=number
             )
-            for proposal in proposals
+            for each, prediction, reason in zip(chosen, kept, reasons, strict=True)
         ]
+
+    def assess(self, recipes: Sequence[Recipe]) -> "list[Assessment]":
+        """What is expected of recipes that someone else chose, after all that this campaign saw.
+
+        Raises `RecipeOutsideSpace` for one that its search space has no place for.
+        """
+        from closedloop.propose import assess
+
+        recipes = [canonical_recipe(recipe) for recipe in recipes]
+        tried = self._tried(self.experiments())
+        return assess(self.definition.search_space, self.definition.target, self.model(), tried, recipes, self.seed)
+
+    def edit(self, experiment_id: str, settings: Sequence[str]) -> ExperimentRecord:
+        """A proposal as a person would rather have it (``NAME=VALUE`` each), scored again; the old one is given up.
+
+        Raises `NotProposed`, `EditNotReadable`, or `RecipeBreaksLimits` with every limit that the new recipe breaks.
+        """
+        from closedloop.campaign.card import predictions
+        from closedloop.campaign.edit import changes, edited
+
+        record = self.store.experiment(experiment_id)
+        if record.state is not State.PROPOSED:
+            raise NotProposed(f"{record.id} is {record.state}; only a proposal that waits for a decision can be edited")
+        recipe = edited(record.recipe, settings, self.definition)
+        if recipe == record.recipe:
+            raise NotProposed(f"{record.id} is so already; nothing was changed")
+        model, model_id = self._serving()
+        said = predictions(model, self.assess([recipe]), self.definition.search_space, self._tried(self.experiments()))
+        if outlook := (record.prediction or {}).get("outlook"):
+            said[0]["outlook"] = outlook
+        # The new one first: were this process to die between the two, a person would find both waiting.
+        new = self.store.add_experiment(
+            self.name,
+            recipe,
+            model_id=model_id,
+            prediction=said[0],
+            reason=f"edited by a person from {record.id}: {', '.join(changes(record.recipe, recipe))}",
+            batch=record.batch,
+        )
+        self.abandon(record.id, f"edited by a person, goes on as {new.id}")
+        return new
+
+    @staticmethod
+    def _tried(known: "Sequence[ExperimentRecord]") -> list[Experiment]:
+        return [record.experiment() for record in known if not record.state.is_open and record.outcome]
 
     def record(self, recipe: Recipe, outcome: Outcome) -> ExperimentRecord:
         """What came of a recipe: closes the oldest open experiment that has it, or adds one that the lab chose itself.
@@ -181,21 +270,17 @@ class Campaign:
         target = self.definition.target
         return [record for record in self.experiments() if record.outcome and target.is_met_by(record.outcome)]
 
+    def confirmed(self) -> list[ExperimentRecord]:
+        """The hits that count: where the campaign asks for repeats, one for each recipe that they bear out."""
+        if not self.definition.stop.confirmed_by:
+            return self.hits()
+        found = tallies(self.experiments(), self.definition.target)
+        return [tally.first for tally in confirmed(found, self.definition.stop)]
+
 
 def _forward(state: State) -> State:
     """The next state of an experiment that goes well."""
     return next(after for after in state.next_states if after is not State.FAILED)
-
-
-def _prediction(proposal: "Proposal") -> dict[str, Any]:
-    """What is kept of a proposal beside its recipe; sizes in nm."""
-    return {
-        "size_nm": proposal.predicted_size_nm,
-        "interval_nm": list(proposal.predicted_interval_nm),
-        "success_probability": proposal.success_probability,
-        "chance_of_hit": proposal.chance_of_hit,
-        "acquisition_value": proposal.acquisition_value,
-    }
 
 
 def load_champion(store: Store) -> "SynthesisModel":

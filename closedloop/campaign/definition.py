@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -12,13 +14,16 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from closedloop.campaign.errors import CampaignFileError
 from closedloop.campaign.lines import line_of, load
+from closedloop.campaign.stopping import StoppingRules
 from closedloop.chemistry import UnknownChemical, composition, resolve
-from closedloop.propose import SearchSpace
-from closedloop.recipes import ClosedloopError, Recipe, Target
+from closedloop.propose import Coupling, Faults, SearchSpace, name_faults, narrowed
+from closedloop.recipes import ClosedloopError, Recipe, Role, Target
 from closedloop.recipes.fields import Frozen
 
 # Below a few unit cells nothing is a crystal; above a micrometre nothing is a colloid.
 SMALLEST_NM, LARGEST_NM = 0.5, 1000.0
+# No sample is more uniform, and no microscope tells mean sizes apart that differ by less (shares of the size).
+LEAST_SPREAD, LEAST_TOLERANCE = 0.02, 0.002
 # Elements that air, water or any organic chemical brings along.
 UBIQUITOUS = {"C", "H", "O", "N"}
 QUANTITY_FORMS = ("value", "range")
@@ -46,48 +51,103 @@ class CampaignDefinition(Frozen):
     lab: str = "virtual"
     smallest_particle_count: Annotated[int, Field(ge=1)] = 20
     largest_relative_spread: Annotated[float, Field(gt=0, le=5)] = 0.35
+    stop: StoppingRules = StoppingRules()
 
     @field_validator("target")
     @classmethod
     def _can_exist(cls, target: Target) -> Target:
-        if not SMALLEST_NM <= target.size_nm <= LARGEST_NM:
-            raise ValueError(
-                f"a nanocrystal of {target.size_nm:g} nm is impossible; "
-                f"the size must lie between {SMALLEST_NM:g} and {LARGEST_NM:g} nm"
-            )
-        if target.half_width_nm >= target.size_nm:
-            raise ValueError(
-                f"a tolerance of {target.half_width_nm:g} nm at {target.size_nm:g} nm would accept anything; narrow it"
-            )
-        try:
-            composition(target.product)
-        except ClosedloopError as error:
-            raise ValueError(str(error)) from error
+        if faults := _target_faults(target):
+            raise Faults(faults)
         return target
 
     @model_validator(mode="after")
     def _can_be_made(self) -> Self:
+        faults: list[tuple[tuple[int | str, ...], str]] = []
         if self.space.product != self.target.product:
-            raise ValueError(f"the space makes {self.space.product}, the target is {self.target.product}")
-        try:
-            supplied = UBIQUITOUS.union(*(_elements(reagent.name) for reagent in self.space.reagents))
-        except UnknownChemical as error:
-            raise ValueError(str(error)) from error
-        missing = sorted(set(composition(self.target.product)) - supplied)
-        if missing:
-            raise ValueError(
-                f"no chemical of the space brings {' or '.join(missing)}, which {self.target.product} needs; add one"
-            )
-        try:
-            self.space.within(self.target.limits)
-        except ClosedloopError as error:
-            raise ValueError(str(error)) from error
+            message = f"the space makes {self.space.product}, the target is {self.target.product}"
+            faults.append((("space", "product"), message))
+        else:
+            missing = supply_faults(self.target.product, [reagent.name for reagent in self.space.reagents])
+            faults += [(("space", "reagents"), message) for message in missing]
+        _, outside = narrowed(self.space, self.target.limits)
+        faults += [(("target", *place), message) for place, message in outside]
+        if not faults:
+            try:
+                _ = self.search_space
+            except ClosedloopError as error:
+                faults.append((("space",), str(error)))
+        if faults:
+            raise Faults(faults)
         return self
+
+    @cached_property
+    def search_space(self) -> SearchSpace:
+        """The space within the target's limits, in which every recipe can make the product: of chemicals that may be
+        left out, at least one brings each element that it needs. Raises `EmptySpaceError`."""
+        space = self.space.within(self.target.limits)
+        if not space.optional:
+            return space
+        needs = []
+        for element in _needed(self.target.product):
+            brings = tuple(dict.fromkeys(r.name for r in space.reagents if element in _elements(r.name)))
+            if all(r.optional for r in space.reagents if r.name in brings):
+                needs.append(Coupling(at_least=1, of=brings))
+        narrow = SearchSpace.model_construct(**(dict(space) | {"couplings": (*space.couplings, *needs)}))
+        narrow.check_open()
+        return narrow
 
     @property
     def digest(self) -> str:
         """Changes when anything in the definition does."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _target_faults(target: Target) -> list[tuple[tuple[int | str, ...], str]]:
+    """What is outside anything physical in a target, each with its place below it."""
+    faults: list[tuple[tuple[int | str, ...], str]] = []
+    if not SMALLEST_NM <= target.size_nm <= LARGEST_NM:
+        message = (
+            f"a nanocrystal of {target.size_nm:g} nm is impossible; "
+            f"the size must lie between {SMALLEST_NM:g} and {LARGEST_NM:g} nm"
+        )
+        faults.append((("size_nm",), message))
+    elif target.half_width_nm >= target.size_nm:
+        message = (
+            f"a tolerance of {target.half_width_nm:g} nm at {target.size_nm:g} nm would accept anything; narrow it"
+        )
+        faults.append((("tolerance_nm",), message))
+    elif target.half_width_nm < LEAST_TOLERANCE * target.size_nm:
+        message = f"no measurement tells sizes {target.half_width_nm:g} nm apart at {target.size_nm:g} nm; widen it"
+        faults.append((("tolerance_nm",), message))
+    if target.max_relative_spread is not None and target.max_relative_spread < LEAST_SPREAD:
+        message = f"no sample is as uniform as {target.max_relative_spread:g}; ask for {LEAST_SPREAD:g} or more"
+        faults.append((("max_relative_spread",), message))
+    if target.min_shape_fraction and target.shape is None:
+        message = "a least fraction of particles needs the shape that they should have; name it under shape"
+        faults.append((("min_shape_fraction",), message))
+    try:
+        composition(target.product)
+    except ClosedloopError as error:
+        faults.append((("product",), str(error)))
+    return faults
+
+
+def _needed(product: str) -> list[str]:
+    """Elements of the product that do not come along with any organic chemical."""
+    return sorted(set(composition(product)) - UBIQUITOUS)
+
+
+def supply_faults(product: str, names: Iterable[str]) -> list[str]:
+    """What the chemicals cannot bring of what the product needs; a name that is not known is no fault of this kind."""
+    try:
+        needed = _needed(product)
+        supplied: set[str] = set().union(*(_elements(name) for name in names))
+    except ClosedloopError:
+        return []
+    missing = [element for element in needed if element not in supplied]
+    if not missing:
+        return []
+    return [f"no chemical of the space brings {' or '.join(missing)}, which {product} needs; add one"]
 
 
 def canonical(name: str) -> str:
@@ -156,11 +216,51 @@ def parse_campaign(text: str, where: str) -> CampaignDefinition:
     except ValidationError as error:
         # A name that is not known has been reported already, with its own line.
         said = [fault.partition(": ")[2] for fault in faults]
-        found = [_fault(each, lines) for each in error.errors()]
+        found = [fault for each in error.errors() for fault in _faults(each, lines)]
+        found += _independent_faults(content, lines)
         faults += [fault for fault in found if not any(fault.endswith(known) for known in said)]
     if faults:
-        raise CampaignFileError(where, faults)
+        raise CampaignFileError(where, sorted(dict.fromkeys(faults), key=_line_number))
     return definition
+
+
+def _line_number(fault: str) -> int:
+    found = re.match(r"line (\d+):", fault)
+    return int(found[1]) if found else 0
+
+
+def _independent_faults(content: dict[str, Any], lines: dict[tuple[int | str, ...], int]) -> list[str]:
+    """Faults that a first fault elsewhere keeps from being looked for: names in constraints and couplings, and whether
+    the chemicals can make the product. They need no more of the file than its names."""
+    space, target = content.get("space"), content.get("target")
+    reagents = space.get("reagents") if isinstance(space, dict) else None
+    if not isinstance(space, dict) or not isinstance(reagents, list):
+        return []
+    written = [r for r in reagents if isinstance(r, dict) and isinstance(r.get("name"), str)]
+    names = [r["name"] for r in written]
+    roles = {str(r["role"]) for r in written if r.get("role") in {str(role) for role in Role}}
+    roles |= {str(role) for name in names if (role := _role(name))}
+    constraints = space.get("constraints")
+    couplings = [_coupling(each) for each in space.get("couplings") or [] if isinstance(space.get("couplings"), list)]
+    found = name_faults(constraints if isinstance(constraints, list) else [], couplings, names, roles)
+    said = [_said(("space", *place), message, lines) for place, message in found]
+    if isinstance(target, dict) and isinstance(target.get("product"), str) and names:
+        said += [_said(("space", "reagents"), each, lines) for each in supply_faults(target["product"], names)]
+    return said
+
+
+def _coupling(written: Any) -> Coupling | None:
+    try:
+        return Coupling.model_validate(written)
+    except ValidationError:
+        return None
+
+
+def _role(name: str) -> Role | None:
+    try:
+        return resolve(name).role
+    except UnknownChemical:
+        return None
 
 
 def _resolve_names(content: dict[str, Any], lines: dict[tuple[int | str, ...], int]) -> list[str]:
@@ -185,6 +285,8 @@ def _resolve_names(content: dict[str, Any], lines: dict[tuple[int | str, ...], i
                 reagent["name"] = rename(reagent["name"], ("space", "reagents", index, "name"))
         if isinstance(space.get("constraints"), list):
             space["constraints"] = [_rename_in(text, renamed) for text in space["constraints"]]
+        if isinstance(space.get("couplings"), list):
+            space["couplings"] = [_rename_coupling(each, renamed) for each in space["couplings"]]
     limits = content["target"].get("limits") if isinstance(content.get("target"), dict) else None
     if isinstance(limits, dict):
         here = ("target", "limits")
@@ -210,16 +312,46 @@ def _rename_in(constraint: Any, renamed: dict[str, str]) -> Any:
     return pattern.sub(lambda match: renamed[match.group()], constraint)
 
 
+def _rename_coupling(coupling: Any, renamed: Mapping[str, str]) -> Any:
+    """A coupling with the registry's names; a name that no chemical of the space has stays as it is."""
+    if not isinstance(coupling, dict):
+        return coupling
+
+    def rename(names: Any) -> Any:
+        if isinstance(names, list):
+            return [rename(name) for name in names]
+        if not isinstance(names, str) or names in renamed:
+            return renamed.get(names, names) if isinstance(names, str) else names
+        try:
+            known = canonical(names)
+        except UnknownChemical:
+            return names
+        return known if known in renamed.values() else names
+
+    return coupling | {key: rename(coupling[key]) for key in ("of", "ratio") if key in coupling}
+
+
+def _faults(error: Any, lines: dict[tuple[int | str, ...], int]) -> list[str]:
+    """The faults of one error of pydantic's; a check of ours may have found several at once."""
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, Faults):
+        return [_said((*error["loc"], *place), message, lines) for place, message in raised.faults]
+    return [_fault(error, lines)]
+
+
+def _said(place: tuple[int | str, ...], message: str, lines: dict[tuple[int | str, ...], int]) -> str:
+    return f"line {line_of(place, lines)}: {'.'.join(map(str, place)) + ': ' if place else ''}{message}"
+
+
 def _fault(error: Any, lines: dict[tuple[int | str, ...], int]) -> str:
     # The last part may only say which form of a value was tried (a number or a range).
     place = error["loc"][:-1] if error["loc"] and error["loc"][-1] in QUANTITY_FORMS else error["loc"]
-    label = ".".join(str(part) for part in place)
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "is not a key that a campaign has here; remove it or mend its spelling"
     elif error["type"] == "missing":
         message = "is missing; add it"
-    return f"line {line_of(place, lines)}: {label + ': ' if label else ''}{message}"
+    return _said(place, message, lines)
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -27,3 +27,15 @@ class ReportNotWritable(ClosedloopError):
 
 class NotWaiting(ClosedloopError):
     """Images cannot be taken in for this experiment, for it has no sample yet."""
+
+
+class NotProposed(ClosedloopError):
+    """Only what still waits for a decision can be edited."""
+
+
+class EditNotReadable(ClosedloopError):
+    """A change to a recipe that says neither which chemical or condition nor how much."""
+
+
+class RecipeBreaksLimits(ClosedloopError):
+    """A recipe outside the limits of its campaign; the message has every limit that it breaks."""

@@ -62,6 +62,35 @@ def learning_curve(records: Sequence[ExperimentRecord]) -> str | None:
     return _svg(figure)
 
 
+def promise_plot(records: Sequence[ExperimentRecord]) -> str | None:
+    """The chance of a hit over the next experiments, as it stood when each batch was chosen, and each recipe's own."""
+    stood = [
+        (number, chances[-1], len(chances))
+        for number, record in enumerate(records, start=1)
+        if (chances := ((record.prediction or {}).get("outlook") or {}).get("chances"))
+    ]
+    if not stood:
+        return None
+    figure, axes = _figure(7.2, 2.4)
+    numbers = [number for number, _, _ in stood]
+    axes.step(
+        [*numbers, numbers[-1] + 1],
+        [*(100 * p for _, p, _ in stood), 100 * stood[-1][1]],
+        where="post",
+        color=INK,
+        label=f"one of the next {stood[-1][2]} hits",
+    )
+    own = [
+        (number, 100 * chance)
+        for number, record in enumerate(records, start=1)
+        if (chance := (record.prediction or {}).get("chance_of_hit")) is not None
+    ]
+    axes.plot([number for number, _ in own], [chance for _, chance in own], "o", color=MISS, label="this one hits")
+    axes.set(xlabel="experiment", ylabel="chance, %", ylim=(0, 100), xlim=(0.3, max(len(records), 4) + 0.7))
+    axes.legend(fontsize=8, frameon=False)
+    return _svg(figure)
+
+
 def png_uri(image: np.ndarray) -> str:
     """An (H, W, 3) uint8 image as a ``data:`` address."""
     from PIL import Image

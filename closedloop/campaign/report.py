@@ -9,9 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from closedloop.campaign.campaign import Campaign
+from closedloop.campaign.card import outlook_text
 from closedloop.campaign.characterise import outlined
 from closedloop.campaign.errors import ReportNotWritable
-from closedloop.campaign.plots import learning_curve, png_uri, size_plot
+from closedloop.campaign.plots import learning_curve, png_uri, promise_plot, size_plot
+from closedloop.campaign.result import latest_outlook
 from closedloop.campaign.sheet import sheet_lines, sheet_steps
 from closedloop.lab import LabConfig, ProcedureError, stock_volumes_ml
 from closedloop.recipes import Method
@@ -41,7 +43,9 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         campaign=campaign.definition,
         target=campaign.definition.target,
         stopped_because=stopped_because,
-        hits=campaign.hits(),
+        hits=campaign.confirmed(),
+        outlook=outlook_text(outlook) if (outlook := latest_outlook(campaign)) else None,
+        promise=Markup(promise) if (promise := promise_plot(records)) else None,
         best=best,
         lines=sheet_lines(best.recipe) if best else [],
         steps=sheet_steps(best.recipe) if best else [],

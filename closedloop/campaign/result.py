@@ -35,6 +35,13 @@ def campaign_json(campaign: Campaign, stopped_because: str) -> dict[str, Any]:
         "target": campaign.definition.target.model_dump(mode="json"),
         "experiments": [experiment_json(record) for record in campaign.experiments()],
         "best": experiment_json(best) if best else None,
-        "hit": bool(campaign.hits()),
+        "hit": bool(campaign.confirmed()),
         "stopped_because": stopped_because,
+        "outlook": latest_outlook(campaign),
     }
+
+
+def latest_outlook(campaign: Campaign) -> dict[str, Any] | None:
+    """The chance of a hit over the next experiments and the advice, as they stood when a batch was last chosen."""
+    said = [(record.prediction or {}).get("outlook") for record in campaign.experiments()]
+    return next((outlook for outlook in reversed(said) if outlook), None)

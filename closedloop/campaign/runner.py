@@ -16,7 +16,9 @@ from closedloop.campaign.characterise import look
 from closedloop.campaign.definition import Approval
 from closedloop.campaign.errors import CampaignBusy
 from closedloop.campaign.judge import without_chemistry
+from closedloop.campaign.stopping import Action, hopeless
 from closedloop.lab import Bench, Executor, InstrumentError, ProcedureError, Progress, compile_recipe
+from closedloop.propose import Outlook
 from closedloop.recipes import ClosedloopError, Outcome
 from closedloop.store import ExperimentRecord, State, Store
 
@@ -34,11 +36,13 @@ class Retrainer(Protocol):
 
 @dataclass(frozen=True)
 class News:
-    """Something that a person watching would want to know; ``lab`` is set while the bench is at work."""
+    """Something that a person watching would want to know; ``lab`` is set while the bench is at work, ``outlook`` when
+    the next recipes were chosen."""
 
     text: str
     experiment: ExperimentRecord | None = None
     lab: Progress | None = None
+    outlook: Outlook | None = None
 
 
 @contextmanager
@@ -86,13 +90,21 @@ class Runner:
                 return reason
             count = min(self.budget - len(self.campaign.made()), self.campaign.definition.batch_size)
             self.notify(News(f"choosing the next {count} recipes"))
-            for record in self.campaign.propose_experiments(count):
+            batch = self.campaign.look_ahead(count)
+            if batch.plan is not None and batch.advice is not None:
+                self.notify(News(f"{batch.advice.action}: {batch.advice.why}", outlook=batch.plan.outlook))
+                if (reason := hopeless(batch.plan.outlook, self.campaign.definition.stop)) is not None:
+                    advice = batch.advice
+                    return reason if advice.action is Action.GO_ON else f"{reason}; {advice.action}: {advice.why}"
+            for record in self.campaign.accept(batch):
                 self.notify(News("proposed", record))
 
     def _reason_to_stop(self) -> str | None:
-        hits = self.campaign.hits()
+        hits = self.campaign.confirmed()
         if len(hits) >= self.campaign.definition.hits_wanted:
-            return f"target hit by {', '.join(hit.id for hit in hits)}"
+            repeats = self.campaign.definition.stop.confirmed_by
+            borne_out = f", confirmed by {repeats} repeat{'s' * (repeats > 1)}" if repeats else ""
+            return f"target hit by {', '.join(hit.id for hit in hits)}{borne_out}"
         if len(self._spoiled) >= PATIENCE:
             notes = "; ".join(f"{record.id}: {record.note}" for record in self._spoiled)
             return f"{PATIENCE} experiments in a row were spoiled, so a person should look at the lab ({notes})"

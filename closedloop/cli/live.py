@@ -28,6 +28,7 @@ class LiveDisplay:
         self._doing = Text("starting")
         self._bar: ProgressBar | None = None
         self._last = 0.0
+        self._outlook = ""
         self._live = Live(console=STDERR, auto_refresh=False, transient=True) if STDERR.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -46,6 +47,8 @@ class LiveDisplay:
         """Draws at most ten times a second; a line is printed only for what stays true."""
         if news.experiment:
             self._rows[news.experiment.id] = news.experiment
+        if news.outlook and news.outlook.chances:
+            self._outlook = news.text
         if news.lab:
             heat = f", {news.lab.temperature_c:.0f} °C" if news.lab.temperature_c is not None else ""
             self._doing = Text(
@@ -66,7 +69,12 @@ class LiveDisplay:
 
     def _table(self) -> Table:
         low, high = self.target.band_nm
-        table = Table(title=f"{self.target.product}, {low:.2f} to {high:.2f} nm", title_justify="left")
+        table = Table(
+            title=f"{self.target.product}, {low:.2f} to {high:.2f} nm",
+            title_justify="left",
+            caption=self._outlook or None,
+            caption_justify="left",
+        )
         for column in ("experiment", "state", "predicted, nm", "measured, nm", "result"):
             table.add_column(column)
         for record in list(self._rows.values())[-ROWS:]:

@@ -84,7 +84,7 @@ class ChanceOfHit(AcquisitionFunction):
     def set_X_pending(self, X_pending: Tensor | None = None) -> None:
         """Plays through what the experiments under way may turn out to be."""
         q = self.question
-        self.pending = q.pending[:0] if X_pending is None else X_pending
+        self.pending: Tensor = q.pending[:0] if X_pending is None else X_pending
         m = len(self.pending)
         if not m:
             return
@@ -145,9 +145,7 @@ class NextChance(AcquisitionFunction):
         q, x, among = self.question, X.squeeze(-2), self.among
         n, k = len(x), len(among)
         every = torch.cat([x, among, q.pending])
-        with torch.no_grad():
-            posterior = q.size_model.posterior(every).distribution
-        mean, covariance = posterior.mean, posterior.covariance_matrix
+        mean, covariance = q.size_model.together(every)
         if len(q.pending):
             known = covariance[n + k :, n + k :] + q.size_model.noise * torch.eye(len(q.pending))
             half = torch.linalg.solve_triangular(_root(known), covariance[n + k :], upper=False)
@@ -196,8 +194,8 @@ def choose(question: Question, candidates: Tensor, count: int) -> list[Choice]:
 
 
 def cumulative(question: Question, candidates: Tensor, count: int) -> list[float]:
-    """The chance that one of the next 1, 2, … ``count`` experiments hits, were they all chosen now; a lower bound, since
-    the later ones will know of the earlier. Experiments under way are counted as the first of them."""
+    """The chance that one of the next 1, 2, … ``count`` experiments hits, were they all chosen now; a lower bound,
+    since the later ones will know of the earlier. Experiments under way are counted as the first of them."""
     with _quiet():
         waiting = question.pending
         reached: list[float] = []

@@ -57,8 +57,8 @@ class _Joined:
         for name in ("log_size_mean", "log_size_sd", "success_logit"):
             setattr(self, name, np.concatenate([getattr(first, name), getattr(second, name)]))
         for name in ("shape_probabilities", "relative_spread"):
-            both = getattr(first, name, None), getattr(second, name, None)
-            setattr(self, name, None if both[0] is None or both[1] is None else np.concatenate(both))
+            one, two = getattr(first, name, None), getattr(second, name, None)
+            setattr(self, name, None if one is None or two is None else np.concatenate([one, two]))
 
     log_size_mean: NDArray[np.floating]
     log_size_sd: NDArray[np.floating]

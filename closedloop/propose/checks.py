@@ -1,6 +1,6 @@
 """What can be wrong with a search space, with limits laid on it, and with a recipe of it; all of it, not the first."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,16 +8,18 @@ import numpy as np
 from closedloop.propose.constraints import parse_comparison
 from closedloop.propose.couplings import Coupling
 from closedloop.propose.errors import EmptySpaceError, Place, RecipeOutsideSpace, SearchSpaceError
+from closedloop.propose.linear import down
 from closedloop.propose.quantity import Range, cut, high_of, low_of
 from closedloop.propose.reagent import CONDITIONS, UNITS, SpaceReagent
 from closedloop.propose.volumes import has_density, ml_per_mmol
-from closedloop.recipes import Limits, Recipe, Role
+from closedloop.recipes import Limits, Reagent, Recipe, Role
 from closedloop.recipes.fields import ABSOLUTE_ZERO_C
 
 if TYPE_CHECKING:
     from closedloop.propose.space import SearchSpace
 
 Fault = tuple[Place, str]
+Cuttable = float | Range
 
 _ROLES = {str(role) for role in Role}
 # A vessel counts as filled within this share, for what fills it is measured to four digits.
@@ -94,9 +96,7 @@ def _reagent_faults(reagents: Sequence[SpaceReagent]) -> list[Fault]:
     for i, reagent in enumerate(reagents):
         key = (reagent.name, reagent.vessel)
         if key in seen:
-            faults.append(
-                (("reagents", i), f"{reagent.name!r} is listed twice for the same vessel; make it one entry")
-            )
+            faults.append((("reagents", i), f"{reagent.name!r} is listed twice for the same vessel; make it one entry"))
         seen.add(key)
         if reagent.fill_to_ml is None:
             continue
@@ -130,7 +130,7 @@ def _place_of(message: str, space: "SearchSpace") -> Place:
 
 
 def comparison_of(space: "SearchSpace", text: str) -> tuple[dict[int | str, float], float]:
-    """(weights, bound) of a constraint, over numbers of chemicals and fields of conditions. Raises `SearchSpaceError`."""
+    """(weights, bound) of a constraint, by numbers of chemicals and fields of conditions. Raises `SearchSpaceError`."""
     comparison = parse_comparison(text)
     weights: dict[int | str, float] = {}
     for name, factor in comparison.coefficients.items():
@@ -201,6 +201,23 @@ def _off(label: str, value: float | None, allowed: float | Range | None, unit: s
     return [f"{label} {value:g} {unit} is outside the campaign's {low:g} to {high:g} {unit}"]
 
 
+def refilled(space: "SearchSpace", recipe: Recipe, keep: Iterable[str] = ()) -> Recipe:
+    """The recipe with each chemical that fills a vessel made up to its volume again, but for those to ``keep``."""
+    reagents = list(recipe.reagents)
+    for filler in space.reagents:
+        if filler.fill_to_ml is None or filler.name in set(keep):
+            continue
+        here = [r for r in reagents if r.name == filler.name and r.vessel == filler.vessel]
+        beside = [r for r in reagents if r not in here and (filler.vessel is None or r.vessel in (filler.vessel, None))]
+        room = filler.fill_to_ml - sum((r.amount_mmol or 0.0) * ml_per_mmol(r.name) for r in beside)
+        amount = down(max(0.0, room / ml_per_mmol(filler.name)), 4)
+        made_up = Reagent(name=filler.name, amount_mmol=amount, role=filler.role, vessel=filler.vessel)
+        reagents = [made_up if r in here else r for r in reagents]
+        if not here:
+            reagents.append(made_up)
+    return recipe.model_copy(update={"reagents": tuple(reagents)})
+
+
 def near_limits(space: "SearchSpace", recipe: Recipe, share: float) -> list[str]:
     """What of a recipe lies within ``share`` of its range's width of a limit."""
     try:
@@ -226,12 +243,12 @@ def narrowed(space: "SearchSpace", limits: Limits) -> tuple["SearchSpace", list[
     """
     faults: list[Fault] = []
 
-    def kept(place: Place, attempt: Callable[[], Any], otherwise: Any) -> Any:
+    def kept(place: Place, label: str, value: Cuttable, low: float | None, high: float | None, what: str) -> Cuttable:
         try:
-            return attempt()
+            return cut(label, value, low, high, what)
         except EmptySpaceError as error:
             faults.append((("limits", *place), str(error)))
-            return otherwise
+            return value
 
     reagents: list[SpaceReagent] = []
     constraints = list(space.constraints)
@@ -256,11 +273,8 @@ def narrowed(space: "SearchSpace", limits: Limits) -> tuple["SearchSpace", list[
             if amount is None:
                 amount = Range(low=0.0, high=most) if most > 0 else 0.0
             else:
-                written, label = amount, reagent.label
-                amount = kept(
-                    ("max_amounts_mmol", reagent.name), lambda w=written, n=label, m=most, t=what: cut(n, w, None, m, t),
-                    amount,
-                )
+                place = ("max_amounts_mmol", reagent.name)
+                amount = kept(place, reagent.label, amount, None, most, what)
             if names.count(reagent.name) > 1:
                 constraints.append(f"{reagent.name} <= {most!r}")
         reagents.append(reagent.model_copy(update={"amount_mmol": amount}))
@@ -271,7 +285,7 @@ def narrowed(space: "SearchSpace", limits: Limits) -> tuple["SearchSpace", list[
             if value is not None:
                 bound = low if high is None else high
                 what = f"{limit} {bound:g}"
-                value = kept((limit,), lambda v=value, n=label, lo=low, hi=high, t=what: cut(n, v, lo, hi, t), value)
+                value = kept((limit,), label, value, low, high, what)
         conditions[field] = value
     if faults:
         return space, faults

@@ -52,13 +52,14 @@ class Linear:
         exact = {key: max(0.0, values[key]) for key in derived}
         for digits in range(_DIGITS, 16):
             for key in derived:
-                values[key] = _down(exact[key], digits)
+                values[key] = down(exact[key], digits)
             if all(sum(w * values[k] for k, w in weights.items()) <= bound for _, weights, bound in checks):
                 return values
         return values | exact
 
 
-def _down(value: float, digits: int) -> float:
+def down(value: float, digits: int) -> float:
+    """``value`` to so many significant digits, never more than it is."""
     near = float(f"{value:.{digits}g}")
     if near <= value:
         return near

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
-from scipy.stats import norm
+from scipy.special import logit, ndtr
 
 from closedloop.propose.candidates import Candidates, Filter, Pool
 from closedloop.propose.errors import NothingToPropose, RecipeOutsideSpace, SearchSpaceError
@@ -34,7 +33,7 @@ _log = logging.getLogger(__name__)
 _BEST_SCORED, _SHORTLIST = 16, 384
 # How many experiments the outlook looks ahead to.
 HORIZON = 8
-# A chosen recipe whose chance is at least this share of the largest is made for its chance, another for what it teaches.
+# A recipe whose chance is at least this share of the largest is chosen for its chance, another for what it teaches.
 _NEARLY_BEST = 0.8
 # Particles that the next sample is expected to show, where none has been measured yet.
 _USUAL_COUNT = 150
@@ -263,7 +262,7 @@ class _Round:
         mean, sd = self.size_model.moments(x)
         low, high = self.target.band_nm
         first = np.log(low) if low > 0 else -np.inf
-        inside = norm.cdf((np.log(high) - mean) / sd) - norm.cdf((first - mean) / sd)
+        inside = ndtr((np.log(high) - mean) / sd) - ndtr((first - mean) / sd)
         off = np.abs(mean - math.log(self.target.size_nm))
         nearest = found.unit[np.argsort(off, kind="stable")[:_NEAREST]]
         walls = []

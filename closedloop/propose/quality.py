@@ -10,8 +10,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, expit, logit
-from scipy.stats import norm
+from scipy.special import betainc, expit, logit, ndtr
 
 from closedloop.propose.success import corrected_logit, kernel
 from closedloop.recipes import Outcome, Target
@@ -97,7 +96,7 @@ class Judge:
         mean, sd = self._spread(unit, arrays)
         spread = np.ones(n)
         if self.target.max_relative_spread is not None:
-            spread = norm.cdf((np.log(self.target.max_relative_spread) - mean) / sd)
+            spread = ndtr((np.log(self.target.max_relative_spread) - mean) / sd)
         return Quality(success, spread, shape, mean, sd)
 
     def _shape_logit(self, arrays: Arrays, n: int) -> Array:

@@ -52,7 +52,9 @@ class SpaceReagent(Frozen):
             raise ValueError("max_mmol is for an entry of a stock list; give it or amount_mmol or fill_to_ml")
         if isinstance(most, bool) or not isinstance(most, int | float) or not 0 < most < float("inf"):
             raise ValueError(f"max_mmol {most!r} is not a largest amount; write a number above zero")
-        return {"optional": True} | written | {"amount_mmol": {"low": most * _LEAST_SHARE, "high": most, "scale": "log"}}
+        return (
+            {"optional": True} | written | {"amount_mmol": {"low": most * _LEAST_SHARE, "high": most, "scale": "log"}}
+        )
 
     @model_validator(mode="after")
     def _is_an_amount(self) -> Self:

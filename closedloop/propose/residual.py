@@ -12,6 +12,7 @@ import torch
 from botorch.exceptions import BotorchWarning, ModelFittingError
 from botorch.fit import fit_gpytorch_mll
 from botorch.models.gpytorch import GPyTorchModel
+from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.constraints import GreaterThan, Positive
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import Kernel, MaternKernel
@@ -25,7 +26,7 @@ from linear_operator.utils.warnings import NumericalWarning
 from numpy.typing import NDArray
 from torch import Tensor
 
-# TEM means of replicates scatter by 2 to 4%: the median of the prior on the noise of the logarithm of the size, to which
+# TEM means of replicates scatter by 2 to 4%: the median of the prior on the noise of the logarithm of the size. To it
 # each measurement adds what its own count of particles leaves open.
 _NOISE_SD = 0.03
 # An ensemble can agree and still be wrong: its standard deviation is never taken to be outside of these.
@@ -181,9 +182,14 @@ class ResidualGP(ExactGP, GPyTorchModel):
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
         """(n, m): between the logarithms of the true sizes at rows ``a`` (n, d + 3) and ``b`` (m, d + 3)."""
+        return self.together(torch.cat([a, b]))[1][: len(a), len(a) :]
+
+    def together(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (n,) and covariance (n, n) of the logarithms of the true sizes at rows ``x`` (n, d + 3)."""
         with torch.no_grad():
-            whole = self.posterior(torch.cat([a, b])).distribution.covariance_matrix
-        return whole[: len(a), len(a) :]
+            posterior = self.posterior(x)
+        assert isinstance(posterior, GPyTorchPosterior)
+        return posterior.distribution.mean, posterior.distribution.covariance_matrix
 
 
 def fit(columns: Columns, x: Tensor, log_sizes: Tensor, counting: Tensor, next_counting: float) -> ResidualGP:

@@ -1,6 +1,6 @@
 """The space that a campaign searches: which chemicals, how much of each, which conditions, fixed or ranged.
 
-The field names are what a chemist writes under ``space:`` in a campaign's file. The proposer sees a cube: one coordinate
+The field names are what a chemist writes under ``space:`` in a campaign's file. The proposer sees a cube: a coordinate
 for each amount and condition that varies, and for a chemical that may be left out a place below the cube where it is.
 Leaves single checks to `checks`, choices of chemicals to `couplings`, arrays to `geometry`.
 """
@@ -213,23 +213,20 @@ class SearchSpace(Frozen):
         for coupling in self.couplings:
             if coupling.ratio is None or coupling.between is None:
                 continue
-            above, below = (
-                [i for i in self.members(name) if self._is_there(i, mask)] for name in coupling.ratio
-            )
+            above, below = ([i for i in self.members(name) if self._is_there(i, mask)] for name in coupling.ratio)
             if not above or not below:
                 continue
             low, high = coupling.between
-            least: dict[int | str, float] = {i: low for i in below} | {i: -1.0 for i in above}
-            most: dict[int | str, float] = {i: 1.0 for i in above} | {i: -high for i in below}
-            found += [(coupling.text, least, 0.0), (coupling.text, most, 0.0)]
+            found.append((coupling.text, {**dict.fromkeys(below, low), **dict.fromkeys(above, -1.0)}, 0.0))
+            found.append((coupling.text, {**dict.fromkeys(above, 1.0), **dict.fromkeys(below, -high)}, 0.0))
         for i, reagent in enumerate(self.reagents):
             if reagent.fill_to_ml is None:
                 continue
             text = f"{reagent.name} fills the vessel to {reagent.fill_to_ml:g} mL"
-            low, high = (0.0, None) if reagent.amount_mmol is None else _ends(reagent.amount_mmol)
-            found.append((text, {i: -1.0}, -low))
-            if high is not None:
-                found.append((text, {i: 1.0}, high))
+            bounds = reagent.amount_mmol
+            found.append((text, {i: -1.0}, 0.0 if bounds is None else -low_of(bounds)))
+            if bounds is not None:
+                found.append((text, {i: 1.0}, high_of(bounds)))
         if self.max_volume_ml is not None:
             every: dict[int | str, float] = {i: ml_per_mmol(r.name) for i, r in enumerate(self.reagents)}
             found.append((f"max_volume_ml {self.max_volume_ml:g}", every, self.max_volume_ml))
@@ -430,10 +427,6 @@ class SearchSpace(Frozen):
             place, message = faults[0]
             raise EmptySpaceError(message, place)
         return space
-
-
-def _ends(quantity: float | Range) -> tuple[float, float]:
-    return low_of(quantity), high_of(quantity)
 
 
 def _is_log(key: int | str, value: Range) -> bool:

@@ -42,7 +42,7 @@ def corrected_logit(
 
 
 def kernel(a: Array, b: Array, shared_sd: float, local_sd: float) -> Array:
-    """Covariance (n, m) of errors at ``a`` (n, d) and ``b`` (m, d): one part in common, one that fades with distance."""
+    """Covariance (n, m) of errors at ``a`` (n, d) and ``b`` (m, d): one in common, one that fades with distance."""
     squared = np.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
     length_squared = _REACH**2 * a.shape[1] / 6
     return np.asarray(shared_sd**2 + local_sd**2 * np.exp(-0.5 * squared / length_squared))

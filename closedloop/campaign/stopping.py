@@ -1,0 +1,138 @@
+"""When to stop: the campaign's own rules, hits that repeats confirm, and advice with its reason.
+
+Decides from records and an outlook; makes nothing and loads no model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from closedloop.propose import Outlook
+from closedloop.recipes import Recipe, Target
+from closedloop.recipes.fields import Frozen
+from closedloop.store import ExperimentRecord
+
+# A campaign whose next experiments have less than this chance between them should be looked at by a person.
+DOUBTFUL = 0.15
+# Fewer results than this say little about what the chemicals cannot do.
+_ENOUGH_RESULTS = 6
+# A factor of the chance of a hit that no candidate exceeds is what stands in the way.
+_IN_THE_WAY = 0.25
+
+
+class NoHope(Frozen):
+    """Give up when the chance that one of the next ``over`` experiments hits is below ``chance_below``."""
+
+    chance_below: Annotated[float, Field(gt=0, lt=1)]
+    over: Annotated[int, Field(ge=1, le=50)] = 8
+
+
+class StoppingRules(Frozen):
+    """``confirmed_by``: repeats that must hit as well before a hit counts."""
+
+    confirmed_by: Annotated[int, Field(ge=0, le=10)] = 0
+    no_hope: NoHope | None = None
+
+
+class Action(StrEnum):
+    """What a campaign is advised to do next."""
+
+    GO_ON = "go on"
+    STOP = "stop"
+    WIDEN = "widen the space"
+    CHANGE = "change the chemicals"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """An action and, in one sentence, why."""
+
+    action: Action
+    why: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often one recipe was made: ``hits`` and ``misses`` among what could be measured, and runs still ``open``."""
+
+    first: ExperimentRecord
+    hits: int
+    misses: int
+    open: int
+
+
+def tallies(records: Sequence[ExperimentRecord], target: Target) -> list[Tally]:
+    """One for each recipe that has hit, in the order of the first hits."""
+    runs: dict[Recipe, list[ExperimentRecord]] = {}
+    for record in records:
+        runs.setdefault(record.recipe, []).append(record)
+    found = []
+    for same in runs.values():
+        hits = [r for r in same if r.outcome is not None and target.is_met_by(r.outcome)]
+        if hits:
+            # Equipment and measurements that went wrong say nothing either way.
+            misses = [r for r in same if r not in hits and r.outcome is not None and r.outcome.success is not None]
+            still = [r for r in same if r.state.is_open and r not in hits]
+            found.append(Tally(hits[0], len(hits), len(misses), len(still)))
+    return sorted(found, key=lambda tally: tally.first.number)
+
+
+def confirmed(found: Sequence[Tally], rules: StoppingRules) -> list[Tally]:
+    """The recipes whose hits enough repeats bear out."""
+    return [t for t in found if t.hits > rules.confirmed_by and t.hits > t.misses]
+
+
+def repeats_due(found: Sequence[Tally], rules: StoppingRules) -> list[Tally]:
+    """The recipes to make again, once for each entry; none for one whose repeats missed as often as it hit."""
+    due: list[Tally] = []
+    for tally in found:
+        if tally.misses < tally.hits:
+            due += [tally] * max(0, rules.confirmed_by + 1 - tally.hits - tally.open)
+    return due
+
+
+def hopeless(outlook: Outlook, rules: StoppingRules) -> str | None:
+    """Why the rule ``no_hope`` ends the campaign, or ``None``."""
+    rule = rules.no_hope
+    if rule is None or not outlook.chances:
+        return None
+    chance = outlook.within(rule.over)
+    if chance >= rule.chance_below:
+        return None
+    return (
+        f"no hope: the chance that one of the next {rule.over} experiments hits is {100 * chance:.1f}%, "
+        f"below the campaign's {100 * rule.chance_below:g}%"
+    )
+
+
+def advise(outlook: Outlook, target: Target, results: int) -> Advice:
+    """What to do with a campaign that has not hit yet; ``results`` are the measured experiments behind the outlook."""
+    n = len(outlook.chances)
+    chance = outlook.within(n)
+    said = f"the chance that one of the next {n} experiments hits is {100 * chance:.0f}%"
+    if chance >= DOUBTFUL:
+        return Advice(Action.GO_ON, said)
+    low, high = target.band_nm
+    small, large = outlook.reach_nm
+    if high < small or low > large:
+        where = f"at {'least' if high < small else 'most'} {small if high < small else large:.2g} nm is expected in it"
+        ends = f"; widen {' and '.join(outlook.at_limits)}" if outlook.at_limits else ""
+        return Advice(Action.WIDEN, f"{said}: the target lies outside of what the space reaches, {where}{ends}")
+    factors = {
+        "success": outlook.best_success,
+        f"the shape {target.shape}": outlook.best_shape_chance,
+        "a spread that is small enough": outlook.best_spread_chance,
+    }
+    worst = min(factors, key=lambda name: factors[name])
+    if factors[worst] < _IN_THE_WAY and results >= _ENOUGH_RESULTS:
+        why = f"{said}: no recipe of these chemicals has more than a {100 * factors[worst]:.0f}% chance of {worst}"
+        return Advice(Action.CHANGE, why)
+    if results < _ENOUGH_RESULTS:
+        return Advice(Action.GO_ON, f"{said}, by a model that {results} results here have hardly corrected yet")
+    if outlook.at_limits:
+        ends = " and ".join(outlook.at_limits)
+        return Advice(Action.WIDEN, f"{said}: what comes nearest to the target has {ends}")
+    return Advice(Action.STOP, f"{said} after {results} results, and nothing in the space looks better")
