@@ -13,8 +13,9 @@ from sim.micrograph_scene import Scene
 Image = NDArray[np.float32]
 
 SMALLEST_AREA = 20  # px²: less of a particle is not labelled
-ROSE = 6.0  # least contrast over noise, averaged over its area, of a picture's typical particle (Rose 1948: 5)
+ROSE = 8.0  # least contrast over noise, averaged over its area, of a picture's typical particle (Rose 1948: 5)
 SLIVER = 0.06  # share of a particle: less of it, beside what covers it, is not labelled
+BURIED = 0.4  # of the usual light: what gets less is under precipitate
 LEAST_SEEN = 2.5  # the same for a single particle: among others of its kind less is enough
 LEAST_CONTRAST = 0.025  # of the grey scale
 
@@ -44,15 +45,20 @@ def intensity(scene: Scene, painted: Painted, ground: Image) -> tuple[Image, Ima
     return bare, full.astype(np.float32)
 
 
-def visible_labels(scene: Scene, painted: Painted, difference: Image) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def visible_labels(
+    scene: Scene, painted: Painted, bare: Image, full: Image
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Labels of what a person would outline, and the particle behind each label (n + 1,), -1 for the ground.
 
-    ``difference``: what the particles change, in grey (0 to 1), (H, W).
+    ``bare``, ``full``: light without and with the particles, in grey (0 to 1), (H, W).
 
     One label is one piece: of a particle that another cuts in two, each half is labelled, as people do it. Pieces that
     are too small or that noise hides are not labelled.
     """
-    owner = painted.labels
+    # What lies under a heap of precipitate cannot be outlined.
+    buried = scene.contrast == "bright field" and scene.film.heaps > 0
+    owner = np.where(bare < BURIED * scene.level, 0, painted.labels) if buried else painted.labels
+    difference = full - bare
     flat = owner.ravel()
     area = np.bincount(flat, minlength=len(painted.area) + 1)
     contrast = np.sqrt(np.bincount(flat, (difference * difference).ravel(), len(area)) / np.maximum(area, 1))

@@ -77,7 +77,7 @@ def render(
     scene, painted = made_legible(scene, painted)
     ground = draw_ground(scene.film, 0.5 * scene.diameter, frame, generator)
     bare, full = intensity(scene, painted, ground)
-    labels, origin = visible_labels(scene, painted, np.abs(full - bare))
+    labels, origin = visible_labels(scene, painted, bare, full)
     grey = develop(expose(focus(full, scene.camera), scene.camera, generator), scene.camera)
     before = np.bincount(labels.ravel(), minlength=len(origin))
     if scene.lettered:
