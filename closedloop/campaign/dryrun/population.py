@@ -24,6 +24,7 @@ _FEW = 0.5
 _MOVES = 2
 _STEP = 0.6
 _LEAST_STEP = 0.05
+_LEAST_DOUBT = 0.1
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,16 @@ class Priors:
 
 
 class Population:
-    """``mean`` (n,) is what is expected of each recipe before any result; ``word`` (n,) what another model says of it,
-    believed as far as the results bear it out."""
+    """``mean`` (n,) is what is expected of each recipe before any result; ``word`` (2, n) what another model says of
+    it, mean and standard deviation, believed as far as the results bear it out."""
 
     def __init__(
         self, space: Space, mean: Array, priors: Priors, rng: np.random.Generator, word: Array | None = None
     ) -> None:
         self._space, self._priors, self._rng = space, priors, rng
-        self._mean, self._word = mean, word
+        self._mean, self._word = mean, None if word is None else word[0]
+        # Where the other model is sure and is believed, there is less left to be wrong by.
+        self._doubt = None if word is None else np.clip(word[1] / priors.level, _LEAST_DOUBT, 1.0)
         c = space.conditions.shape[1]
         centre = [*[priors.length] * (c + 3), *[(0.0, 1.0)] * 3, priors.local, priors.noise, priors.trust]
         self._centre = np.array([median for median, _ in centre])
@@ -155,8 +158,19 @@ class Population:
         """(k, n)."""
         if self._word is None:
             return np.broadcast_to(self._mean, (len(theta), len(self._mean)))
-        trust = 1 / (1 + np.exp(-theta[:, self._at.trust]))[:, None]
+        trust = self._trust(theta)
         return np.asarray((1 - trust) * self._mean + trust * self._word)
+
+    def _trust(self, theta: Array) -> Array:
+        """How far the other model is believed, (k, 1)."""
+        return np.asarray(1 / (1 + np.exp(-theta[:, self._at.trust, None])))
+
+    def _scales(self, theta: Array, a: Places) -> Array:
+        """What is left to be wrong by, as a share of the prior's, (k, a)."""
+        if self._doubt is None:
+            return np.ones((len(theta), len(a)))
+        trust = self._trust(theta)
+        return np.asarray(1 - trust + trust * self._doubt[a])
 
     def _observed(self, theta: Array) -> Array:
         """Covariance of the results, (k, t, t)."""
@@ -171,12 +185,15 @@ class Population:
         x = self._space.conditions
         linear = self._priors.slope**2 * x[a] @ x[b].T + self._priors.level**2
         local = np.exp(2 * theta[:, self._at.local])[:, None, None]
-        return np.asarray(local * self._local(theta, a, b) + linear)
+        whole = local * self._local(theta, a, b) + linear
+        if self._doubt is None:
+            return np.asarray(whole)
+        return np.asarray(whole * self._scales(theta, a)[:, :, None] * self._scales(theta, b)[:, None, :])
 
     def _variances(self, theta: Array, a: Places) -> Array:
         """The kernel of each with itself, (k, a)."""
         linear = self._priors.slope**2 * (self._space.conditions[a] ** 2).sum(1) + self._priors.level**2
-        return np.asarray(np.exp(2 * theta[:, self._at.local])[:, None] + linear)
+        return np.asarray((np.exp(2 * theta[:, self._at.local])[:, None] + linear) * self._scales(theta, a) ** 2)
 
     def _local(self, theta: Array, a: Places, b: Places) -> Array:
         """Correlations (k, a, b): conditions with amounts, chemicals with sums, conditions with chemicals."""

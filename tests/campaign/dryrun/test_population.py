@@ -60,7 +60,7 @@ def test_another_models_word_is_believed_as_far_as_it_is_borne_out() -> None:
     truth = np.log(3.0) + 0.8 * np.sign(space.conditions[:, 0] * space.conditions[:, 1])
     errors = []
     for word in (truth, -truth):
-        population = _population(space, word=word)
+        population = _population(space, word=np.stack([word, np.full(40, 0.3)]))
         for place in range(10):
             population.learn(place, float(truth[place]))
         weights, mean, _ = population.predict(np.arange(10, 40))

@@ -43,7 +43,7 @@ class _Session:
         self._view = view
         self._rng = np.random.default_rng(seed)
         features = Features.of(view)
-        word = known.prior.log_value if known.prior is not None else None
+        word = np.stack([known.prior.log_value, known.prior.sd]) if known.prior is not None else None
         self._population = Population(space_of(features), rule_of_thumb(view, features), priors, self._rng, word)
         n = len(view)
         self._works = np.full(n, _WORKS) if known.prior is None else np.minimum(known.prior.success, _WORKS)
