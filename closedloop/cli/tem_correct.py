@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from closedloop.store import ExperimentRecord, Store
-    from closedloop.tem import Measurement
+    from closedloop.tem import Measurement, UnreadableScale
 
 
 def correct(
@@ -46,7 +46,6 @@ def correct(
 ) -> None:
     """Say what a person changed, derive the sizes again, and let them supersede what the segmenter had found."""
     from closedloop.tem.correction import changes_between, measure_labels, read_correction
-    from closedloop.tem.errors import UnreadableScale
     from closedloop.tem.reading import read_picture
     from closedloop.tem.training_folder import add_to_training, check_training_folder
 
@@ -60,7 +59,7 @@ def correct(
     grey = read_picture(image).grey
     read = read_correction(masks, (grey.shape[0], grey.shape[1]), split_pieces=split_pieces)
     notes = list(read.notes)
-    start = _begun_with(before, image, grey, scale)
+    start, doubt = _begun_with(before, image, grey, scale)
     changes = changes_between(start, read.labels)
 
     record: ExperimentRecord | None = None
@@ -71,13 +70,12 @@ def correct(
 
         corrected = correct_image(opened, experiment, image, read.labels, changes, nm_per_px=nm_per_px)
         record, new = corrected.record, corrected.measurement
+    elif doubt is None:
+        new = measure_labels(image, read.labels, scale)
+    elif keep_for_training is None:
+        raise doubt
     else:
-        try:
-            new = measure_labels(image, read.labels, scale)
-        except UnreadableScale as error:
-            if keep_for_training is None:
-                raise
-            notes.append(f"no sizes, for the scale is not known: {error}")
+        notes.append(f"no sizes, for the scale is not known: {doubt}")
     if new is not None and start.any():
         old = measure_labels(image, start, new.nm_per_px)
     kept = None
@@ -128,21 +126,24 @@ def _stated_scale(store: "Store", experiment: str, image: Path) -> float | None:
 
 def _begun_with(
     before: Path | None, image: Path, grey: "NDArray[np.float32]", nm_per_px: float | None
-) -> "NDArray[np.int32]":
-    """What the person had before them: the file they name, or what `tem measure` finds."""
+) -> "tuple[NDArray[np.int32], UnreadableScale | None]":
+    """What the person began with, the file they name or what `tem measure` finds; and a doubt about the scale."""
     import numpy as np
 
-    from closedloop.tem import NoParticles, Segmenter, UnreadableScale, measure_image
+    from closedloop.tem import NoParticles, Segmenter, UnreadableScale, measure_image, read_scale
     from closedloop.tem.correction import fitting_map
 
-    if before is not None:
-        return fitting_map(before, (grey.shape[0], grey.shape[1])).labels
     try:
-        return measure_image(image, nm_per_px).labels
+        if before is None:
+            return measure_image(image, nm_per_px).labels, None
+        labels = fitting_map(before, (grey.shape[0], grey.shape[1])).labels
+        if nm_per_px is None:
+            read_scale(image)
+        return labels, None
     except NoParticles:
-        return np.zeros(grey.shape, np.int32)
-    except UnreadableScale:
-        return Segmenter.load().segment(grey)
+        return np.zeros(grey.shape, np.int32), None
+    except UnreadableScale as doubt:
+        return Segmenter.load().segment(grey) if before is None else labels, doubt
 
 
 def _sizes(found: "Measurement | None") -> str:

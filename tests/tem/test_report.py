@@ -96,9 +96,13 @@ def test_the_page_needs_no_other_file(written: Path) -> None:
 
 
 def test_nothing_is_left_of_work_that_failed(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), draft_of(tmp_path / "out") as draft:
-        (draft / "half").write_text("half")
-        raise ZeroDivisionError
+    def work() -> None:
+        with draft_of(tmp_path / "out") as draft:
+            (draft / "half").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,140 @@
+"""``closedloop tem measure`` on one image, many and folders: contract, exit status, and nothing half-written."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from scipy.ndimage import gaussian_filter
+from typer.testing import CliRunner, Result
+
+from closedloop.cli.app import app, main
+from closedloop.cli.tem_measure import CannotWrite, NothingMeasured, ScaleOption
+from closedloop.tem import NotAnImage
+from closedloop.tem.folder import NoImages
+from closedloop.tem.report import CannotWriteReport
+
+runner = CliRunner()
+
+
+def _discs(path: Path, radius: float, seed: int = 0) -> Path:
+    """25 dark discs on a lattice, none at the edge."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[:250, :250]
+    inside = np.zeros((250, 250), bool)
+    for row in range(5):
+        for column in range(5):
+            y, x = 25 + 50 * row + rng.uniform(-4, 4), 25 + 50 * column + rng.uniform(-4, 4)
+            inside |= np.hypot(yy - y, xx - x) < radius
+    image = gaussian_filter(np.where(inside, 0.3, 0.7), 1) + rng.normal(0, 0.03, inside.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, np.clip(255 * image, 0, 255).astype(np.uint8))
+    return path
+
+
+def _measure(*arguments: str | Path) -> Result:
+    return runner.invoke(app, ["tem", "measure", *map(str, arguments)])
+
+
+def test_one_image_keeps_its_contract_with_and_without_a_page(tmp_path: Path) -> None:
+    image = _discs(tmp_path / "a.tif", 13)
+    alone = _measure(image, "--nm-per-px", "0.5", "--json")
+    assert alone.exit_code == 0, alone.output
+    content = json.loads(alone.stdout)
+    assert {"nm_per_px", "scale_source", "scale_confidence", "particles", "summary"} <= set(content)
+    assert content["summary"]["count"] == 25
+    assert content["summary"]["mean_diameter_nm"] == pytest.approx(13, rel=0.03)
+    paged = _measure(image, "--nm-per-px", "0.5", "--json", "--out", tmp_path / "out")
+    assert json.loads(paged.stdout) == content
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert len(np.unique(tifffile.imread(tmp_path / "out" / "masks" / "a.tif"))) == 26
+
+
+def test_images_named_together_are_pooled(tmp_path: Path) -> None:
+    images = [_discs(tmp_path / "a.tif", 11, 1), _discs(tmp_path / "b.tif", 15, 2)]
+    result = _measure(*images, "--nm-per-px", "1", "--json")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    sizes = [particle["equivalent_diameter_nm"] for image in content["images"] for particle in image["particles"]]
+    assert content["summary"]["count"] == 50
+    assert content["summary"]["mean_diameter_nm"] == pytest.approx(np.mean(sizes), rel=1e-4)
+    assert content["summary"]["std_diameter_nm"] == pytest.approx(np.std(sizes, ddof=1), rel=1e-4)
+    assert content["samples"][0]["summary"] == content["summary"]
+    assert [Path(image["image"]).name for image in content["images"]] == ["a.tif", "b.tif"]
+
+
+def test_a_folder_with_a_broken_image_is_measured_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    _discs(folder / "a.tif", 12)
+    (folder / "b.tif").write_text("no image")
+    _discs(folder / "second" / "c.tif", 12)
+    result = _measure(folder, "--nm-per-px", "1", "--out", folder / "out", "--json")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert [(image["sample"], "particles" in image) for image in content["images"]] == [
+        ("run", True), ("run", False), ("run/second", True),
+    ]  # fmt: skip
+    assert content["images"][1]["error"] == "NotAnImage"
+    assert content["images"][1]["waits_for_person"] is False
+    assert "NotAnImage: " in result.stderr
+    assert "1 of 3 images were not measured" in result.stderr
+    index = (folder / "out" / "index.html").read_text()
+    for name in ("run", "run_second"):
+        assert (folder / "out" / name / "report.html").is_file()
+        assert f'href="{name}/report.html"' in index
+    # The results lie inside the folder, and are no images of it.
+    again = _measure(folder, "--nm-per-px", "1", "--json", "--out", folder / "out")
+    assert isinstance(again.exception, CannotWriteReport)
+    assert [path.name for path in folder.iterdir() if "part" in path.name] == []
+
+
+def test_a_person_can_state_the_scale_of_one_image(tmp_path: Path) -> None:
+    images = [_discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)]
+    result = _measure(*images, "--scale", "a.tif=0.5", "--json")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert content["images"][0]["nm_per_px"] == 0.5
+    assert content["images"][0]["scale_source"] == "user"
+    assert content["images"][1]["waits_for_person"] is True
+    assert content["images"][1]["error"] == "UnreadableScale"
+    assert "mean_diameter_nm" not in content["images"][1]
+    assert "1 of them wait" in result.stderr
+    for option in ("c.tif=1", "a.tif", "a.tif=0", "a.tif=nan", "=1"):
+        assert isinstance(_measure(*images, "--scale", option).exception, ScaleOption)
+
+
+def test_where_nothing_was_measured_the_page_still_says_why(tmp_path: Path) -> None:
+    images = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    for image in images:
+        image.write_text("no image")
+    result = _measure(*images, "--out", tmp_path / "out", "--json")
+    assert isinstance(result.exception, NothingMeasured)
+    assert [image["error"] for image in json.loads(result.stdout)["images"]] == ["NotAnImage", "NotAnImage"]
+    assert "No particle was measured" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_what_cannot_be_done_is_refused_before_the_work(tmp_path: Path) -> None:
+    image = _discs(tmp_path / "a.tif", 12)
+    assert isinstance(_measure(image, image, "--masks", tmp_path / "m.tif").exception, CannotWrite)
+    assert isinstance(_measure(tmp_path / "none.tif", image).exception, NoImages)
+    (tmp_path / "empty").mkdir()
+    assert isinstance(_measure(tmp_path / "empty").exception, NoImages)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.tif").write_text("corrected by hand")
+    assert isinstance(_measure(image, "--nm-per-px", "1", "--out", tmp_path / "out").exception, CannotWriteReport)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "empty", "out"]
+
+
+def test_an_image_that_cannot_be_measured_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.tif").write_text("no image")
+    arguments = ["closedloop", "tem", "measure", str(tmp_path / "a.tif"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"{NotAnImage.__name__}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]

@@ -1,0 +1,98 @@
+"""Stated scales and corrected particles: appended, the last one holding, and never half."""
+
+from pathlib import Path
+
+import pytest
+
+from closedloop.recipes import Evidence, Method, Outcome, Recipe
+from closedloop.store import ArtefactError, Store, UnknownExperiment, UnknownImage
+from closedloop.store.artefacts import is_whole
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "field.tif"
+    path.write_bytes(b"an image")
+    return path
+
+
+def _labels(folder: Path, content: bytes) -> Path:
+    path = folder / "labels.tif"
+    path.write_bytes(content)
+    return path
+
+
+def _corrected(size_nm: float, store: Store) -> Outcome:
+    return Outcome(
+        success=True, size_nm=size_nm, evidence=Evidence(method=Method.TEM_CORRECTED, recorded_at=store.now())
+    )
+
+
+def test_of_several_stated_scales_the_last_one_holds(store: Store, recipe: Recipe, image: Path) -> None:
+    id = store.add_experiment("cdse", recipe).id
+    store.add_image(id, image)
+    assert store.image_records(id)[0].nm_per_px is None
+    store.add_image(id, image, 0.5)
+    store.add_image(id, image, 0.25)
+    store.add_image(id, image)  # says nothing new
+    (record,) = store.image_records(id)
+    assert record.nm_per_px == 0.25
+    assert (record.original, record.correction) == ("field.tif", None)
+
+
+def test_an_image_is_found_by_what_is_in_it(store: Store, recipe: Recipe, image: Path, tmp_path: Path) -> None:
+    id = store.add_experiment("cdse", recipe).id
+    kept = store.add_image(id, image)
+    renamed = tmp_path / "renamed.tif"
+    renamed.write_bytes(image.read_bytes())
+    assert store.find_image(id, renamed).path == kept == store.find_image(id, kept).path
+    renamed.write_bytes(b"saved anew")
+    with pytest.raises(UnknownImage, match=r"none of the images of cdse-0001 \(field.tif\)"):
+        store.find_image(id, renamed)
+    with pytest.raises(UnknownExperiment):
+        store.find_image("cdse-0009", image)
+    with pytest.raises(ArtefactError):
+        store.find_image(id, tmp_path / "none.tif")
+
+
+def test_a_correction_supersedes_and_keeps_what_was_before(
+    store: Store, recipe: Recipe, image: Path, tmp_path: Path
+) -> None:
+    id = store.add_experiment("cdse", recipe).id
+    store.add_image(id, image)
+    by_machine = Outcome(success=True, size_nm=4.0, evidence=Evidence(method=Method.TEM, recorded_at=store.now()))
+    store.add_outcome(id, by_machine)
+    sha256 = store.image_records(id)[0].sha256
+    first = store.add_correction(id, sha256, _labels(tmp_path, b"first"), _corrected(4.4, store), {"removed": 2}, 0.3)
+    second = store.add_correction(id, sha256, _labels(tmp_path, b"second"), _corrected(4.6, store), {"added": 1})
+    store.add_outcome(id, by_machine.model_copy(update={"size_nm": 3.0}))
+    assert store.experiment(id).outcome.size_nm == 4.6  # type: ignore[union-attr]
+    assert [outcome.size_nm for outcome in store.outcomes(id)] == [4.0, 4.4, 4.6, 3.0]
+    (record,) = store.image_records(id)
+    assert record.correction == second
+    assert record.nm_per_px == 0.3
+    assert second.changes == {"added": 1}
+    assert first.labels.read_bytes() == b"first"
+    assert is_whole(second.labels, second.sha256)
+
+
+def test_half_a_correction_is_none(
+    store: Store, recipe: Recipe, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = store.add_experiment("cdse", recipe).id
+    store.add_image(id, image)
+    sha256 = store.image_records(id)[0].sha256
+    with pytest.raises(UnknownImage):
+        store.add_correction(id, "0" * 64, _labels(tmp_path, b"x"), _corrected(4.4, store), {})
+    with pytest.raises(ArtefactError):
+        store.add_correction(id, sha256, tmp_path / "none.tif", _corrected(4.4, store), {})
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("closedloop.store.images.outcome_row", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.add_correction(id, sha256, _labels(tmp_path, b"x"), _corrected(4.4, store), {}, 0.5)
+    (record,) = store.image_records(id)
+    assert (record.correction, record.nm_per_px) == (None, None)
+    assert store.outcomes(id) == []
