@@ -95,6 +95,9 @@ def dryrun(
         "strategies": {strategy: merits(pool, runs, sources) for strategy, runs in study.runs.items()},
     }
     if out:
+        from closedloop.campaign.dryrun.page import page
+
+        _write(out / "index.html", page(study, content))
         _write(out / "dryrun.json", json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
     if as_json:
         print_json(content)

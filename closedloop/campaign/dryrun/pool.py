@@ -146,8 +146,12 @@ class Pool:
         told = [i for i in chosen if _told(data[i].outcome, goal) is not None]
         if len(told) < len(chosen):
             notes.append(f"{len(chosen) - len(told)} experiments are left out: nothing is known of what came out")
-        if not told:
-            raise NoSuchPool(f"{len(chosen)} experiments make {product!r}, but none tells {goal.quantity} or a failure")
+        if len(told) < len(chosen) and not any(_told(data[i].outcome, goal) for i in told):
+            known = sorted({name for i in chosen for name in _measured(data[i].outcome)} - set(settings))
+            raise NoSuchPool(
+                f"{len(chosen)} experiments make {product!r}, but none tells {goal.quantity}; they tell "
+                f"{', '.join(known) or 'nothing'}: choose with --observable"
+            )
         groups: dict[object, list[int]] = {}
         for i in told:
             groups.setdefault(_identity(data[i], settings), []).append(i)
@@ -222,6 +226,11 @@ def chemical(name: str) -> str:
 
 def value_of(outcome: Outcome, quantity: str) -> float | None:
     return outcome.size_nm if quantity == SIZE else outcome.observables.get(quantity)
+
+
+def _measured(outcome: Outcome) -> list[str]:
+    """The names of what is known."""
+    return [*([SIZE] if outcome.size_nm is not None else []), *outcome.observables]
 
 
 def _told(outcome: Outcome, goal: Goal) -> bool | None:

@@ -144,4 +144,3 @@ def _typical_one(distances: Array) -> Array:
     n = len(distances)
     mean = distances.sum() / max(n * (n - 1), 1)
     return np.asarray(distances / mean if mean > 1e-9 else distances)
-
