@@ -7,7 +7,7 @@ import numpy as np
 
 from closedloop.tem.dm_tags import Array, Tags, numbered, read_tags
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.formats import Stored, check_size, first_of, mapped
+from closedloop.tem.formats import Stored, check_size, first_of, pixels_at
 from closedloop.tem.pixel_size import StatedPixel, nm_per_unit, stated_pixel
 
 _TYPES = {1: "i2", 2: "f4", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 14: "u1", 39: "i8", 40: "u8"}
@@ -42,10 +42,10 @@ def read_dm(path: Path) -> Stored:
     planes = int(np.prod([max(1, side) for side in sides[2:]], dtype=object))
     notes = (*first_of(len(images), "images"), *first_of(planes, "planes"))
     if kind in _COLOUR_TYPES:
-        colours = mapped(path, "u1", data.offset, (height, width, 4))
+        colours = pixels_at(path, "u1", data.offset, (height, width, 4))
         return Stored(colours[..., 2::-1], pixel, notes)
-    pixels = mapped(path, order + _TYPES[kind], data.offset, (height, width))
-    if pixels.nbytes > data.count * data.item_bytes:
+    pixels = pixels_at(path, order + _TYPES[kind], data.offset, (height, width))
+    if pixels.nbytes > data.length * data.item_bytes:
         raise NotAnImage(f"it states {width} × {height} pixels but holds fewer; it is damaged")
     return Stored(pixels, pixel, notes)
 

@@ -24,7 +24,7 @@ class Array(NamedTuple):
 
     code: int
     offset: int
-    count: int
+    length: int
     item_bytes: int
 
 
@@ -96,8 +96,8 @@ class _Walk:
         elif code == _ARRAY and len(info) > 2:
             item = _struct_bytes(info[1:-1]) if info[1] == _STRUCT else struct.calcsize(_SIMPLE.get(info[1], "0s"))
             array = Array(info[1], self.at, info[-1], item)
-            self.at += array.count * item
-            self.tags[path] = self._text(array) if info[1] == 4 and array.count <= _LONGEST_TEXT else array
+            self.at += array.length * item
+            self.tags[path] = self._text(array) if info[1] == 4 and array.length <= _LONGEST_TEXT else array
         else:
             raise NotAnImage(f"it has a tag of the type {code}, which is not known; it is damaged")
         if self.at > len(self.content):
@@ -105,7 +105,7 @@ class _Walk:
 
     def _text(self, array: Array) -> str:
         """Short arrays of 16-bit numbers are DigitalMicrograph's texts."""
-        coded = bytes(self.content[array.offset : array.offset + 2 * array.count])
+        coded = bytes(self.content[array.offset : array.offset + 2 * array.length])
         return coded.decode("utf-16-le" if self.order == "<" else "utf-16-be", "replace")
 
 

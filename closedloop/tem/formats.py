@@ -46,8 +46,8 @@ _MRC_MAPS = (b"MAP ", b"MAP\0")
 class Stored(NamedTuple):
     """What a file holds, as it holds it.
 
-    pixels: (H, W), (H, W, 3) or (H, W, 4), possibly still on the disk (`numpy.memmap`).
-    pixel: what the file says a pixel measures; `None` where it says nothing. notes: what a person should know.
+    pixels: (H, W), (H, W, 3) or (H, W, 4). pixel: what the file says a pixel measures; `None` where it says nothing.
+    notes: what a person should know.
     """
 
     pixels: NDArray[Any]
@@ -96,17 +96,22 @@ def check_size(height: int, width: int, sizes_are: str = "it states") -> None:
         raise NotAnImage(f"{sizes_are} {width:,} × {height:,} pixels, more than {LARGEST_PIXELS:,}; cut it into parts")
 
 
-def mapped(path: Path, dtype: DTypeLike, offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Pixels as they lie in a file, read when they are needed.
+def pixels_at(path: Path, dtype: DTypeLike, offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Pixels that lie in a file as they are. Read and not mapped: a mapped file that another program cuts short
+    meanwhile takes the whole process with it.
 
     Raises `NotAnImage` where the file is too short for them.
     """
     kind = np.dtype(dtype)
-    end = offset + math.prod(shape) * kind.itemsize
+    count = math.prod(shape)
+    end = offset + count * kind.itemsize
     length = path.stat().st_size
     if offset < 0 or end > length:
         raise NotAnImage(f"it is cut short ({length:,} of {end:,} bytes); copy it again")
-    return np.memmap(path, kind, "r", offset, shape)
+    pixels = np.fromfile(path, kind, count, offset=offset)
+    if pixels.size < count:
+        raise NotAnImage("it became shorter while it was read; wait until it is written")
+    return pixels.reshape(shape)
 
 
 def first_of(count: int, what: str) -> tuple[str, ...]:

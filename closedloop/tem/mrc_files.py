@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.formats import Stored, check_size, first_of, mapped
+from closedloop.tem.formats import Stored, check_size, first_of, pixels_at
 from closedloop.tem.pixel_size import StatedPixel, stated_pixel
 
 _HEADER_BYTES = 1024
@@ -44,7 +44,7 @@ def read_mrc(path: Path) -> Stored:
     kind = np.dtype(order + _MODES[mode])
     if mode == 0 and words[38] == _IMOD_STAMP and not words[39] & _SIGNED_BYTES:
         kind = np.dtype("u1")
-    pixels = mapped(path, kind, _HEADER_BYTES + extended, (height, width))
+    pixels = pixels_at(path, kind, _HEADER_BYTES + extended, (height, width))
     pixel, doubt = _pixel(words, np.frombuffer(head, order + "f4"), fei)
     return Stored(pixels, pixel, (*first_of(sections, "sections"), *((doubt,) if doubt else ())))
 

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from closedloop.tem.errors import DiffractionPattern, NotAnImage
-from closedloop.tem.formats import Stored, check_size, first_of, mapped
+from closedloop.tem.formats import Stored, check_size, first_of, pixels_at
 from closedloop.tem.pixel_size import stated_pixel
 
 _IMAGES = 0x4122
@@ -45,7 +45,7 @@ def read_ser(path: Path) -> Stored:
         raise NotAnImage("it holds complex numbers, a Fourier transform; save the image itself")
     if kind not in _TYPES:
         raise NotAnImage(f"its pixels are of the type {kind}, which TIA does not have; copy it again")
-    pixels = mapped(path, _TYPES[kind], start + 50, (height, width))[::-1]
+    pixels = pixels_at(path, _TYPES[kind], start + 50, (height, width))[::-1]
     _check_mode(path)
     if min(abs(width_m), abs(height_m)) > 1:
         # No image has pixels of a metre; what is stored there for a diffraction pattern is 1/m.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.formats import LARGEST_PIXELS, Stored, check_inflation, check_size, first_of, mapped
+from closedloop.tem.formats import LARGEST_PIXELS, Stored, check_inflation, check_size, first_of, pixels_at
 from closedloop.tem.picture_files import decoded
 from closedloop.tem.tiff_pixel_size import pixel_of_tiff
 
@@ -77,7 +77,7 @@ def _check_segments(page: Any, length: int) -> None:
 def _by_tifffile(tiff: Any, page: Any, path: Path) -> NDArray[Any]:
     if page.is_memmappable:
         kind = np.dtype(page.dtype).newbyteorder(tiff.byteorder)
-        return mapped(path, kind, page.dataoffsets[0], page.shape)
+        return pixels_at(path, kind, page.dataoffsets[0], page.shape)
     if page.compression in _DEFLATED:
         expected = math.prod(page.chunks) * np.dtype(page.dtype).itemsize
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.formats import LARGEST_PIXELS, check_inflation, check_size, first_of, kind_of_file, mapped
+from closedloop.tem.formats import LARGEST_PIXELS, check_inflation, check_size, first_of, kind_of_file, pixels_at
 
 
 @pytest.mark.parametrize(
@@ -38,20 +38,20 @@ def test_sizes() -> None:
             check_size(height, width)
 
 
-def test_pixels_are_mapped_only_where_there_are_enough(tmp_path: Path) -> None:
+def test_pixels_are_read_only_where_there_are_enough(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(bytes(100))
-    assert mapped(tmp_path / "a", "<u2", 20, (8, 5)).shape == (8, 5)
+    assert pixels_at(tmp_path / "a", "<u2", 20, (8, 5)).shape == (8, 5)
     with pytest.raises(NotAnImage, match=r"100 of 102 bytes"):
-        mapped(tmp_path / "a", "<u2", 22, (8, 5))
+        pixels_at(tmp_path / "a", "<u2", 22, (8, 5))
     with pytest.raises(NotAnImage):
-        mapped(tmp_path / "a", "u1", -4, (8, 5))
+        pixels_at(tmp_path / "a", "u1", -4, (8, 5))
 
 
 def test_deflated_bytes_may_unpack_to_what_is_expected_and_no_more() -> None:
     image = np.random.default_rng(0).integers(0, 4, 2**20, np.uint8).tobytes()
     check_inflation(zlib.compress(image), len(image))
-    zeros = zlib.compress(bytes(2**27), 1)  # 128 MiB in half of one
-    check_inflation(zeros, 2**27)
+    zeros = zlib.compress(bytes(2**26), 1)
+    check_inflation(zeros, 2**26)
     with pytest.raises(NotAnImage, match="far more"):
         check_inflation(zeros, 2**20)
 
