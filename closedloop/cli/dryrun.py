@@ -37,6 +37,9 @@ def dryrun(
         list[str] | None,
         typer.Option(help="More literature to learn from, NAME or NAME=PATH; what is in the pool is held out."),
     ] = None,
+    literature_model: Annotated[
+        str, typer.Option(help="What learns from it for closedloop: extra-trees, transformer (minutes), ... or none.")
+    ] = "extra-trees",
     executor: Annotated[str, typer.Option(help="local:N processes of this machine, or dask:ADDRESS.")] = "local:1",
     out: Annotated[
         Path | None, typer.Option(help="Folder for dryrun.json, a page with plots, and finished runs to go on from.")
@@ -58,9 +61,11 @@ def dryrun(
     )
     from closedloop.campaign.dryrun.executors import executor_of
     from closedloop.campaign.dryrun.pool import SETTINGS, aim_of, quantity_of
+    from closedloop.campaign.dryrun.prior import NO_MODEL, check_model
 
     plan = Plan(check_strategies(strategies), seeds, budget, batch, all_hits)
     executor_of(executor)
+    check_model(literature_model)
     shelf = Shelf(out / "runs") if out else None
     name = data.partition("=")[0]
     quantity = observable or quantity_of(name)
@@ -76,7 +81,8 @@ def dryrun(
         f"held out of the literature: {remaining.same_source} experiments of these sources, {remaining.near_copies} "
         f"near copies; {len(remaining.experiments)} are left to learn from" + (" (cold start)" * remaining.is_cold)
     )
-    prior = prior_of(pool.view, remaining, _say, shelf.folder if shelf else None) if _learns(plan.strategies) else None
+    model = literature_model if "closedloop" in plan.strategies else NO_MODEL
+    prior = prior_of(pool.view, remaining, _say, shelf.folder if shelf else None, model)
     known = Known(remaining.experiments, prior)
     study = run_study(pool, known, plan, executor=executor, shelf=shelf, progress=_Line())
     sources = [experiments[members[0]].source for members in pool.members]
@@ -90,7 +96,7 @@ def dryrun(
             "sources": len(pool.sources),
             "notes": list(pool.notes),
         },
-        "literature": remaining.as_json() | {"cold_start": prior is None},
+        "literature": remaining.as_json() | {"model": model, "cold_start": prior is None},
         "plan": {"seeds": seeds, "budget": budget, "batch": batch, "all_hits": all_hits},
         "strategies": {strategy: merits(pool, runs, sources) for strategy, runs in study.runs.items()},
     }
@@ -111,10 +117,6 @@ def _experiments(named: str) -> list[Any]:
 
     name, _, path = named.partition("=")
     return load(name, path or None, negatives=False).experiments
-
-
-def _learns(strategies: tuple[str, ...]) -> bool:
-    return "closedloop" in strategies
 
 
 def _finite(band: tuple[float, float]) -> list[float | None]:

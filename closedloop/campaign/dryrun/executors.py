@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 from typing import Any, TypeVar
 
 from closedloop.campaign.dryrun.errors import ExecutorError
@@ -81,15 +82,14 @@ def _processes(count: int) -> Executor[Any, Any, Any]:
 
 def _dask(address: str) -> Executor[Any, Any, Any]:
     try:
-        from distributed import Client
-        from distributed import as_completed as as_done
+        distributed = import_module("distributed")
     except ImportError:
         raise ExecutorError(
             "dask: needs the package distributed, which is not installed; install it with pip install distributed, "
             "here and on the cluster"
         ) from None
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise ExecutorError(f"dask:{address}: no cluster answers there ({error}); check the address") from error
 
@@ -98,7 +98,7 @@ def _dask(address: str) -> Executor[Any, Any, Any]:
             sent = client.scatter(shared, broadcast=True, hash=False)
             # Seeded runs would be the same anyhow; not pure, so that Dask does not compare them by content.
             places = {client.submit(work, sent, job, pure=False): place for place, job in enumerate(jobs)}
-            for future in as_done(list(places)):
+            for future in distributed.as_completed(list(places)):
                 yield places[future], future.result()
 
     return run

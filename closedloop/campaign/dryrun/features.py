@@ -132,7 +132,7 @@ def _amounts(
             else:
                 mmol[row, place] += reagent.amount_mmol
             roles[place] = roles[place] or reagent.role or _usual_role(reagent.name)
-    for place in np.flatnonzero(unknown.any(0)):
+    for place in np.flatnonzero(unknown.any(0)).tolist():
         told = present[:, place] & ~unknown[:, place]
         mmol[unknown[:, place], place] = np.median(mmol[told, place]) if told.any() else 1.0
     return tuple(keys), mmol, present, tuple(roles)

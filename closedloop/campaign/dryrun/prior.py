@@ -1,58 +1,90 @@
-"""The literature's word on a pool: a synthesis model that was fitted without the pool, asked about all of its recipes.
+"""The literature's word on a pool: a model that was fitted without the pool, asked about all of its recipes.
 
-Fitted once for a pool and kept in a file under a hash of what it learned from; every seed shares it.
+Any model that `evaluate synthesis` compares can be asked. Extra-trees unless another is named: for products that were
+never seen it errs as much as the model that ships, and is fitted in seconds (docs/decisions/0074). What a model said is
+kept in a file under a hash of what it learned from and what it was asked; every seed shares it.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
-from scipy.special import expit
 
 from closedloop.campaign.dryrun.holdout import Literature
 from closedloop.campaign.dryrun.pool import SIZE, View
 from closedloop.campaign.dryrun.strategies import Prior
-from closedloop.recipes import Experiment
-from closedloop.synthesis import ModelFileError, SynthesisModel, TooFewExperiments
-from closedloop.synthesis.network import SHAPES
+from closedloop.synthesis import TooFewExperiments
+from closedloop.synthesis.baselines import MODELS, check_models
 
 Said = Callable[[str], None]
 
+DEFAULT_MODEL = "extra-trees"
+NO_MODEL = "none"
+# The interval that is two standard deviations wide under a normal law.
+_ONE_SD = 0.6827
+_LEAST_SD = 0.03
 
-def prior_of(view: View, literature: Literature, said: Said, shelf: Path | None = None) -> Prior | None:
-    """``None`` in a cold start, and where the goal is no size. ``shelf``: folder to keep the fitted model in."""
-    if literature.is_cold or view.goal.quantity != SIZE:
+
+def check_model(name: str) -> str:
+    """Raises `UnknownModel`."""
+    return name if name == NO_MODEL else check_models(name)[0]
+
+
+def prior_of(
+    view: View, literature: Literature, said: Said, shelf: Path | None = None, model: str = DEFAULT_MODEL
+) -> Prior | None:
+    """``None`` in a cold start, for the model "none", and where the goal is no size."""
+    if model == NO_MODEL or literature.is_cold or view.goal.quantity != SIZE:
         return None
+    path = shelf / f"literature-{model}-{_key(view, literature)}.npz" if shelf is not None else None
+    if path is not None and (kept := _read(path)) is not None:
+        return kept
+    said(f"fitting {model} on {len(literature.experiments)} experiments of the literature; once, for all seeds")
     try:
-        model = _model(literature.experiments, said, shelf)
-    except TooFewExperiments:
+        fitted = MODELS[model](literature.experiments, 0, None)
+    except TooFewExperiments as error:
+        said(f"no model of the literature: {error}")
         return None
-    arrays = model.predict_arrays(view.recipes)
+    predictions = fitted.predict(view.recipes)
+    ends = np.log([one.size_interval(_ONE_SD) for one in predictions])
     wanted = view.goal.shape
-    shape = np.ones(len(view)) if wanted is None else arrays.shape_probabilities[:, SHAPES.index(wanted)]
-    return Prior(
-        np.asarray(arrays.log_size_mean, dtype=np.float64),
-        np.asarray(arrays.log_size_sd, dtype=np.float64),
-        np.asarray(expit(arrays.success_logit), dtype=np.float64),
-        np.asarray(shape, dtype=np.float64),
+    shape = [1.0 if wanted is None else one.shape_probabilities[wanted] for one in predictions]
+    # Where nothing ever failed, no model can tell what does.
+    failures = any(one.outcome.is_negative_example for one in literature.experiments)
+    success = [one.success_probability if failures else 1.0 for one in predictions]
+    found = Prior(
+        np.log([one.size_nm for one in predictions]),
+        np.maximum((ends[:, 1] - ends[:, 0]) / 2, _LEAST_SD),
+        np.array(success, dtype=np.float64),
+        np.array(shape, dtype=np.float64),
     )
-
-
-def _model(experiments: Sequence[Experiment], said: Said, shelf: Path | None) -> SynthesisModel:
-    path = None
-    if shelf is not None:
-        digest = hashlib.sha256()
-        for one in experiments:
-            digest.update(one.model_dump_json().encode())
-        path = shelf / f"literature-{digest.hexdigest()[:24]}.safetensors"
-        if path.is_file():
-            try:
-                return SynthesisModel.load(path)
-            except ModelFileError:
-                said(f"{path.name} was written by another version, or is damaged; it is fitted again")
-    said(f"fitting the model on {len(experiments)} experiments of the literature; once, for all seeds")
-    model = SynthesisModel.fit(experiments, seed=0)
     if path is not None:
-        model.save(path)
-    return model
+        _write(path, found)
+    return found
+
+
+def _key(view: View, literature: Literature) -> str:
+    digest = hashlib.sha256(str(view.goal.shape).encode())
+    for recipe in view.recipes:
+        digest.update(recipe.model_dump_json().encode())
+    for one in literature.experiments:
+        digest.update(one.model_dump_json().encode())
+    return digest.hexdigest()[:24]
+
+
+def _read(path: Path) -> Prior | None:
+    """``None`` where the file is not there, or was cut short."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            return Prior(**found)
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile):
+        return None
+
+
+def _write(path: Path, prior: Prior) -> None:
+    draft = path.with_suffix(".part")
+    with draft.open("wb") as file:
+        np.savez(file, log_value=prior.log_value, sd=prior.sd, success=prior.success, shape=prior.shape)
+    draft.replace(path)

@@ -1,10 +1,9 @@
 """All strategies and seeds on one pool: which runs are there already, the rest handed out, each kept as it is done."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from closedloop.campaign.dryrun.errors import DryRunError
 from closedloop.campaign.dryrun.executors import DEFAULT, executor_of
@@ -100,9 +99,3 @@ def run_study(
 def _count(run: Run) -> str:
     count = run.experiments_to_hit
     return f"no hit in {len(run.steps)}" if count is None else f"hit at {count}"
-
-
-def best_other(medians: dict[str, float | None], own: str) -> float:
-    """The smallest median of the other strategies but random choice; endless where none ever hits."""
-    others = [value for name, value in medians.items() if name not in (own, "random")]
-    return min((math.inf if value is None else value for value in others), default=math.inf)
