@@ -55,7 +55,9 @@ def _velox_images(file: Any) -> list[Any]:
     found = []
     for name in _names(group):
         image = group.get(name)
-        if isinstance(image, h5py.Group) and isinstance(image.get("Data"), h5py.Dataset):
+        data = image.get("Data") if isinstance(image, h5py.Group) else None
+        # A link may lead into another file.
+        if isinstance(data, h5py.Dataset) and data.file.filename == file.filename:
             found.append(image)
     return found
 
@@ -120,6 +122,7 @@ def _velox_metadata(image: Any) -> dict[str, Any]:
         return {}
     if stored.shape[1] < 1 or stored.dtype != np.uint8:
         return {}
+    _check_pieces(stored)
     text = bytes(stored[:, 0]).partition(b"\0")[0]
     with contextlib.suppress(ValueError, RecursionError):
         content = json.loads(text.decode("utf-8", "replace"))
@@ -148,6 +151,7 @@ def _spacing(axis: Any) -> StatedPixel | None:
         return None
     text = unit[0].decode("utf-8", "replace") if isinstance(unit[0], bytes) else str(unit[0])
     nm_per_unit(text)  # refuses a reciprocal unit also where the numbers make no sense
+    _check_pieces(axis)
     length = axis.shape[0]
     step = (float(axis[length - 1]) - float(axis[0])) / (length - 1)
     return stated_pixel(step, step, text, "EMD dimensions")
@@ -162,15 +166,20 @@ def _check(data: Any, height: int, width: int, planes: int) -> None:
     check_size(height, width)
     if planes < 1:
         raise NotAnImage("it holds a series without frames")
+    if data.id.get_storage_size() == 0 and not data.is_virtual:
+        raise NotAnImage("its pixels were never written")
+    _check_pieces(data)
+
+
+def _check_pieces(data: Any) -> None:
+    """The same for any dataset: HDF5 unpacks a piece without a limit, and fetches from where it is told."""
     if data.is_virtual or data.external:
         raise NotAnImage("its pixels lie in another file; give one that holds them itself")
-    if data.id.get_storage_size() == 0:
-        raise NotAnImage("its pixels were never written")
     if data.chunks is None:
         return
     expected = math.prod(data.chunks) * data.dtype.itemsize
     if expected > 8 * LARGEST_PIXELS:
-        raise NotAnImage(f"it is stored in pieces of {data.chunks} pixels; it is damaged")
+        raise NotAnImage(f"it is stored in pieces of {data.chunks} values; it is damaged")
     for number in range(data.id.get_num_chunks()):
         piece = data.id.get_chunk_info(number)
         if piece.size * 1032 > expected + 2**26 and _is_deflated(data):

@@ -1,5 +1,6 @@
 """EMD of Berkeley and of Velox."""
 
+import zlib
 from pathlib import Path
 
 import h5py
@@ -99,3 +100,26 @@ def test_pixels_that_lie_elsewhere_or_nowhere(tmp_path: Path) -> None:
             group.create_dataset("data", (48, 64), "u1", **options)
         with pytest.raises(NotAnImage, match=says):
             read_picture(path)
+
+
+def test_a_link_into_another_file_is_not_followed(tmp_path: Path) -> None:
+    velox(tmp_path / "other.emd", [pattern()])
+    with h5py.File(tmp_path / "a.emd", "w") as file:
+        file["Data/Image/0"] = h5py.ExternalLink(str(tmp_path / "other.emd"), f"Data/Image/{0:032x}")
+    with pytest.raises(NotAnImage, match="without an image"):
+        read_picture(tmp_path / "a.emd")
+
+
+@pytest.mark.parametrize("what", ["Data", "Metadata"])
+def test_pieces_that_unpack_to_gigabytes_are_refused(tmp_path: Path, what: str) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(bytes(2**22)) + packer.flush(zlib.Z_FULL_FLUSH)
+    path = velox(tmp_path / "a.emd", [pattern()])
+    with h5py.File(path, "r+") as file:
+        group = next(iter(file["Data/Image"].values()))
+        shape = group[what].shape
+        del group[what]
+        group.create_dataset(what, shape, "u1", chunks=shape, compression="gzip")
+        group[what].id.write_direct_chunk((0,) * len(shape), b"\x78\xda" + block * 1000)
+    with pytest.raises(NotAnImage, match="far more"):
+        read_picture(path)
