@@ -93,6 +93,7 @@ class ChanceOfHit(AcquisitionFunction):
         fine = _alike(self.pending, self.pending, q.columns) + 1e-6 * torch.eye(m)
         self.size_root, self.fine_root = _root(size), _root(fine)
         normal = NormalQMCEngine(2 * m, seed=q.seed, inv_transform=True).draw(_WORLDS, dtype=torch.double)
+        assert normal is not None
         self.size_normal, self.fine_normal = normal[:, :m], normal[:, m:]
         sizes = mean + self.size_normal @ self.size_root.T
         well = self.fine_normal @ self.fine_root.T < _threshold(self.pending, q.columns)

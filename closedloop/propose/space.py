@@ -29,7 +29,8 @@ ABSENT = -0.5
 _BOUNDARY = ABSENT / 2
 # Choices of chemicals that are drawn for one sample, and those that are tried before a space is called empty.
 _CHOICES, _TRIED = 64, 256
-_FLIPS = 0.3
+# How often a step changes the chemicals, and among how many other choices.
+_FLIPS, _OTHERS = 0.3, 6
 
 
 class SearchSpace(Frozen):
@@ -369,13 +370,18 @@ class SearchSpace(Frozen):
         there = np.zeros((n, d), dtype=bool)
         there[:, columns] = ~absent[:, columns]
         found = np.where(there, np.maximum(start + step, 0.0), np.where(absent, ABSENT, start + step))
+        masks = self._masks(start)
         for row in np.flatnonzero(rng.random(n) < _FLIPS):
-            out, into = np.flatnonzero(there[row]), np.flatnonzero(absent[row])
-            which = rng.integers(3)
-            if len(out) and which != 1:
-                found[row, rng.choice(out)] = ABSENT
-            if len(into) and which != 0:
-                found[row, rng.choice(into)] = rng.random()
+            # One of a few allowed choices, sooner one that differs little: a chemical more or less, or one for another.
+            drawn = self.patterns.draw(_OTHERS, rng)
+            apart = (drawn != masks[row]).sum(axis=1)
+            if not apart.any():
+                continue
+            weight = np.where(apart > 0, 1.0 / np.maximum(apart, 1) ** 2, 0.0)
+            mask = drawn[rng.choice(len(drawn), p=weight / weight.sum())]
+            comes, goes = columns[mask & ~masks[row]], columns[~mask & masks[row]]
+            found[row, goes] = ABSENT
+            found[row, comes] = rng.random(len(comes))
         return np.asarray(found)
 
     def project(self, recipe: Recipe) -> Array | None:

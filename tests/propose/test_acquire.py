@@ -1,4 +1,4 @@
-"""The acquisition's values against the integral that they stand for."""
+"""The acquisition's values against the integrals and counts that they stand for."""
 
 import numpy as np
 import pytest
@@ -6,24 +6,86 @@ import torch
 from scipy.stats import norm
 
 from closedloop.propose import acquire
-from closedloop.propose.residual import Columns, ResidualGP, rows
+from closedloop.propose.residual import Columns, ResidualGP, fit, rows
 
-TARGET_NM, HALF_WIDTH_NM, LOGIT = 4.0, 0.2, 0.5
+BAND, LOGIT = (3.8, 4.2), 0.5
+NOTHING = torch.zeros(0, 5, dtype=torch.double)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_an_improvement_is_its_integral_whatever_the_seed(seed: int) -> None:
-    """Before any result the size is log-normal, so the expected improvement is an integral over the band."""
+def question(model: ResidualGP, pending: torch.Tensor = NOTHING, seed: int = 0) -> acquire.Question:
+    return acquire.Question(Columns(2), model, BAND, pending, seed)
+
+
+def at(places: list[list[float]], size_nm: float, sd: float = 0.3, logit: float = 8.0) -> torch.Tensor:
+    n = len(places)
+    return rows(np.array(places), np.full(n, np.log(size_nm)), np.full(n, sd), np.full(n, logit))
+
+
+def test_a_chance_is_its_integral_over_the_band() -> None:
+    """Before any result the size is log-normal with the model's variance and the measurement's."""
     log_size = np.log(np.linspace(2.5, 5.5, 40))
-    sd = np.full(40, 0.4)
-    candidates = rows(np.full((40, 2), 0.5), log_size, sd, np.full(40, LOGIT))
-    nothing = torch.zeros(0, candidates.shape[1], dtype=torch.double)
+    candidates = rows(np.full((40, 2), 0.5), log_size, np.full(40, 0.4), np.full(40, LOGIT))
     model = ResidualGP(Columns(2)).eval()
-    question = acquire.Question(
-        Columns(2), model, TARGET_NM, HALF_WIDTH_NM, nothing, nothing, only_failures=False, seed=seed
-    )
-    sizes = np.linspace(TARGET_NM - HALF_WIDTH_NM, TARGET_NM + HALF_WIDTH_NM, 1001)
-    density = norm.pdf(np.log(sizes)[:, None], log_size, sd) / sizes[:, None]
-    gain = HALF_WIDTH_NM - np.abs(sizes - TARGET_NM)
-    expected = np.trapezoid(gain[:, None] * density, sizes, axis=0) / (1 + np.exp(-LOGIT))
-    assert np.exp(acquire.values(question, candidates)) == pytest.approx(expected, rel=0.06)
+    sizes = np.linspace(*BAND, 1001)
+    density = norm.pdf(np.log(sizes)[:, None], log_size, np.hypot(0.4, 0.03)) / sizes[:, None]
+    expected = np.trapezoid(density, sizes, axis=0) / (1 + np.exp(-LOGIT))
+    assert acquire.values(question(model), candidates) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_counting_noise_of_a_small_sample_lowers_the_chance() -> None:
+    candidates = at([[0.5, 0.5]], 4.0, sd=0.06)
+    sharp, blurred = (ResidualGP(Columns(2), next_counting=c).eval() for c in (0.0, 0.1**2))
+    chances = [float(acquire.values(question(model), candidates)[0]) for model in (sharp, blurred)]
+    for chance, sd in zip(chances, (np.hypot(0.06, 0.03), np.sqrt(0.06**2 + 0.03**2 + 0.1**2)), strict=True):
+        assert chance == pytest.approx(norm.cdf(np.log(4.2 / 4) / sd) - norm.cdf(np.log(3.8 / 4) / sd), rel=0.01)
+
+
+def test_what_is_under_way_is_not_made_again_but_elsewhere() -> None:
+    """A neighbour of a pending recipe hits mostly where the pending one does; a recipe of another size hits where this
+    lab's sizes are not the model's."""
+    model = ResidualGP(Columns(2)).eval()
+    pending = at([[0.5, 0.5]], 4.0)
+    both = torch.cat([at([[0.5, 0.5]], 4.0), at([[0.5, 0.52]], 3.2)])
+    before = acquire.values(question(model), both)
+    after = acquire.values(question(model, pending), both)
+    assert before[0] > before[1]
+    assert after[1] > after[0]
+    assert np.all(after <= before + 1e-9)
+
+
+def test_cumulative_chances_know_that_neighbours_hit_together() -> None:
+    """Eight independent chances of p would make 1 - (1 - p)^8; eight near-copies make much less."""
+    model = ResidualGP(Columns(2)).eval()
+    copies = at([[0.5, 0.5 + 1e-3 * i] for i in range(8)], 4.0)
+    alone = float(acquire.values(question(model), copies)[0])
+    reached = acquire.cumulative(question(model), copies, 8)
+    assert reached[0] == pytest.approx(alone, abs=1e-6)
+    assert reached == sorted(reached)
+    assert alone < reached[-1] < 0.7 * (1 - (1 - alone) ** 8)
+
+
+def test_the_gain_of_a_result_is_what_refitting_finds() -> None:
+    """By how much the best chance rises on average over the results of one recipe: lookahead against doing it."""
+    columns = Columns(2)
+    model = ResidualGP(columns).eval()
+    looked, among = at([[0.5, 0.5]], 3.0), at([[0.5, 0.5], [0.45, 0.5], [0.1, 0.9]], 3.6)
+    with torch.no_grad():
+        said = float(acquire.NextChance(question(model), among)(looked.unsqueeze(-2))[0])
+    now = acquire.values(question(model), among).max()
+    mean, variance = model.true_moments(looked)
+    after = []
+    for share in (np.arange(60) + 0.5) / 60:
+        y = mean + torch.special.ndtri(torch.tensor(share)) * (variance + model.noise).sqrt()
+        told = ResidualGP(columns, looked, y, torch.zeros(1, dtype=torch.double)).eval()
+        after.append(acquire.values(question(told), among).max())
+    assert said == pytest.approx(np.mean(after) - now, abs=0.01)
+    assert said > 0.02
+
+
+def test_a_noisy_measurement_moves_the_process_less() -> None:
+    x, y = at([[0.5, 0.5]], 4.0), torch.log(torch.tensor([5.0], dtype=torch.double))
+    moved = []
+    for counting in (0.0, 0.3**2):
+        model = fit(Columns(2), x, y, torch.full((1,), counting, dtype=torch.double), counting)
+        moved.append(float(model.true_moments(x)[0]))
+    assert np.log(4.0) < moved[1] < moved[0] < np.log(5.01)

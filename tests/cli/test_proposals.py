@@ -1,0 +1,151 @@
+"""The proposal card, and the decisions that a person may take: in text, in JSON, and refused by name."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from closedloop.campaign import Campaign
+from closedloop.campaign.card import boiling
+from closedloop.campaign.definition import find_campaign
+from closedloop.campaign.precedents import differences
+from closedloop.cli.app import main
+from closedloop.recipes import Reagent, Recipe
+from closedloop.store import State, Store
+
+
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two proposals of the shipped model."""
+    folder = tmp_path_factory.mktemp("proposals")
+    (folder / "campaign.yaml").write_text(find_campaign("cdse")[1] + "approval: ask\n")
+    Campaign.open(folder / "campaign.yaml", store=f"sqlite:///{folder}/lab.db").propose(2)
+    return folder
+
+
+@pytest.fixture
+def url(proposed: Path, tmp_path: Path) -> str:
+    (tmp_path / "lab.db").write_bytes((proposed / "lab.db").read_bytes())
+    return f"sqlite:///{tmp_path}/lab.db"
+
+
+def run(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["closedloop", "proposals", *arguments, "--store", url])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    return int(ended.value.code or 0), shown.out, shown.err
+
+
+class TestCommands:
+    def test_the_card_has_all_that_a_person_needs(
+        self, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        status, out, _ = run(url, capsys, monkeypatch, "show", "cdse-0001", "--json")
+        assert status == 0
+        card = json.loads(out)
+        low, high = card["size_interval_nm"]
+        assert low < card["predicted_size_nm"] < high
+        assert card["relative_spread_interval"][0] < card["relative_spread"] < card["relative_spread_interval"][1]
+        assert sum(card["shape_probabilities"].values()) == pytest.approx(1)
+        assert 0 < card["chance_of_hit"] <= card["success_probability"] <= 1
+        assert len(card["precedents"]) == 3
+        for precedent in card["precedents"]:
+            assert precedent["source"]
+            assert precedent["differences"]
+        assert card["acquisition"]["motive"] in ("exploitation", "exploration")
+        assert card["outlook"]["advice"]
+        _, text, _ = run(url, capsys, monkeypatch, "show", "cdse-0001")
+        for said in (f"{card['predicted_size_nm']:.2f} nm", card["precedents"][0]["source"], "chance of a hit", "mL"):
+            assert said in text
+        for warning in card["warnings"]:
+            assert warning in text
+
+    def test_an_edited_recipe_is_scored_again_and_goes_on_under_a_new_id(
+        self, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = json.loads(run(url, capsys, monkeypatch, "show", "cdse-0001", "--json")[1])
+        arguments = ("edit", "cdse-0001", "--set", "OA=2.1", "--set", "reaction_temperature_c=200", "--set", "CdO=0.2")
+        status, out, _ = run(url, capsys, monkeypatch, *arguments, "--json")
+        assert status == 0
+        card = json.loads(out)
+        assert card["id"] == "cdse-0003"
+        assert {r["name"]: r["amount_mmol"] for r in card["recipe"]["reagents"]}["oleic acid"] == 2.1
+        assert card["recipe"]["reaction_temperature_c"] == 200
+        assert card["predicted_size_nm"] != before["predicted_size_nm"]
+        store = Store.open(url)
+        assert store.experiment("cdse-0001").state is State.FAILED
+        assert "goes on as cdse-0003" in store.experiment("cdse-0001").note
+        listed = json.loads(run(url, capsys, monkeypatch, "list", "--json")[1])
+        assert [each["id"] for each in listed] == ["cdse-0002", "cdse-0003"]
+
+    @pytest.mark.parametrize(
+        ("settings", "name", "words"),
+        [
+            (["oleic acid=20"], "RecipeBreaksLimits", "oleic acid (flask) 20 mmol is outside the campaign's 1.6 to 8"),
+            (["reaction_temperature_c=400"], "RecipeBreaksLimits", "above the limit of 320"),
+            (["CdO=0.6", "OA=1.7"], "RecipeBreaksLimits", "'oleic acid >= 4 * cadmium oxide' is broken"),
+            (["heating_rate_c_per_min=12"], "RecipeBreaksLimits", "fixed 10"),
+            (["oleic acid"], "EditNotReadable", "not NAME=VALUE"),
+            (["oleic acid=much"], "EditNotReadable", "not a number"),
+            (["oleic acid=nan"], "EditNotReadable", "not an amount"),
+            (["lead oxide=1"], "EditNotReadable", "not in this campaign's space"),
+            (["frobnitz=1"], "EditNotReadable", "neither a chemical nor a condition"),
+            (["CdO=0.3", "cadmium oxide=0.4"], "EditNotReadable", "twice"),
+        ],
+    )
+    def test_an_edit_outside_the_limits_is_refused_by_name_and_changes_nothing(
+        self,
+        settings: list[str],
+        name: str,
+        words: str,
+        url: str,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        options = [part for setting in settings for part in ("--set", setting)]
+        status, out, err = run(url, capsys, monkeypatch, "edit", "cdse-0001", *options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"{name}: ")
+        assert words in err
+        assert [record.state for record in Store.open(url).experiments()] == [State.PROPOSED] * 2
+
+    def test_approved_ones_can_no_longer_be_edited_and_a_veto_keeps_its_reason(
+        self, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        approved = json.loads(run(url, capsys, monkeypatch, "approve", "cdse-0001", "--json")[1])
+        assert approved["status"] == "approved"
+        status, _, err = run(url, capsys, monkeypatch, "edit", "cdse-0001", "--set", "OA=3")
+        assert (status, err.split(":")[0]) == (2, "NotProposed")
+        vetoed = json.loads(run(url, capsys, monkeypatch, "veto", "cdse-0002", "--why", "no TOP", "--json")[1])
+        assert vetoed["failure_cause"] == "abandoned"
+        assert "no TOP" in vetoed["note"]
+
+
+def test_a_liquid_that_would_boil_is_named() -> None:
+    recipe = Recipe(
+        product="CdSe",
+        reagents=(Reagent(name="toluene", amount_mmol=10), Reagent(name="1-octadecene", amount_mmol=40)),
+        injection_temperature_c=100,
+        reaction_temperature_c=240,
+    )
+    assert boiling(recipe) == ["240 °C is above the boiling point of toluene (110.6 °C at 1 atm)"]
+    near = recipe.model_copy(update={"reaction_temperature_c": 305.0})
+    assert "near the boiling point of 1-octadecene" in boiling(near)[1]
+
+
+def test_differences_are_told_at_one_scale() -> None:
+    def made(factor: float, acid: float, **conditions: float) -> Recipe:
+        amounts = {"cadmium oxide": 0.1 * factor, "oleic acid": acid * factor, "selenium": 0.4 * factor}
+        reagents = tuple(Reagent(name=name, amount_mmol=amount) for name, amount in amounts.items())
+        return Recipe.model_validate({"product": "CdSe", "reagents": reagents} | conditions)
+
+    said = differences(
+        made(3, 2, reaction_temperature_c=250, reaction_time_min=5),
+        made(1, 1, reaction_temperature_c=270, reaction_time_min=5.1),
+    )
+    assert said == ["3 times the scale", "2 times the oleic acid", "kept 20 °C cooler"]
+    assert differences(made(1, 1), made(1, 1)) == []

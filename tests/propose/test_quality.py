@@ -1,0 +1,69 @@
+"""All that makes a hit but the mean size: what the model says, and what this lab saw."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from closedloop.propose.quality import Judge
+from closedloop.recipes import Outcome, Shape, Target
+
+HERE, FAR = np.array([[0.5, 0.5]]), np.array([[0.0, 1.0]])
+ASKING = Target(product="X", size_nm=4, shape=Shape.CUBE, min_shape_fraction=0.7, max_relative_spread=0.12)
+
+
+@dataclass
+class Said:
+    log_size_mean: np.ndarray
+    log_size_sd: np.ndarray
+    success_logit: np.ndarray
+    shape_probabilities: np.ndarray
+    relative_spread: np.ndarray
+
+
+def said(cube: float | None, spread: float, n: int = 1) -> Said:
+    others = (1 - (cube or 1 / 11)) / 10
+    shapes = np.full((n, 11), others)
+    shapes[:, list(Shape).index(Shape.CUBE)] = cube or 1 / 11
+    return Said(np.zeros(n), np.ones(n), np.full(n, 2.0), shapes, np.full(n, spread))
+
+
+def judge(*outcomes: Outcome, target: Target = ASKING, **model: float | None) -> Judge:
+    arrays = said(n=len(outcomes), **({"cube": 0.6, "spread": 0.1} | model)) if outcomes else None
+    return Judge(target, np.repeat(HERE, len(outcomes), axis=0), arrays, outcomes)
+
+
+def test_a_target_that_asks_for_size_alone_asks_nothing_here() -> None:
+    quality = judge(target=Target(product="X", size_nm=4)).of(HERE, said(0.01, 0.9))
+    assert quality.shape[0] == quality.spread[0] == 1
+    assert quality.chance[0] == pytest.approx(1 / (1 + np.exp(-2.0)))
+
+
+def test_likelier_shapes_and_larger_fractions() -> None:
+    chances = [judge().of(HERE, said(p, 0.1)).shape[0] for p in (0.1, 0.5, 0.95)]
+    assert chances == sorted(chances)
+    assert chances[0] < 0.1 < 0.85 < chances[2]
+    lenient = Judge(ASKING.model_copy(update={"min_shape_fraction": 0.0}), HERE[:0], None, [])
+    assert lenient.of(HERE, said(0.6, 0.1)).shape[0] > judge().of(HERE, said(0.6, 0.1)).shape[0]
+
+
+def test_a_model_that_never_saw_a_shape_leaves_even_odds_and_results_decide() -> None:
+    assert judge().of(HERE, said(None, 0.1)).shape[0] == pytest.approx(0.5)
+    cube = Outcome(success=True, shape=Shape.CUBE, shape_fractions={Shape.CUBE: 0.9})
+    sphere = Outcome(success=True, shape=Shape.SPHERE)
+    mixed = Outcome(success=True, shape=Shape.CUBE, shape_fractions={Shape.CUBE: 0.6})
+    for outcome, expected in ((cube, True), (sphere, False), (mixed, False)):
+        seen = judge(outcome, cube=None)
+        assert bool(seen.of(HERE, said(None, 0.1)).shape[0] > 0.5) is expected
+        assert abs(seen.of(HERE, said(None, 0.1)).shape[0] - 0.5) > abs(seen.of(FAR, said(None, 0.1)).shape[0] - 0.5)
+
+
+def test_the_spread_is_the_models_or_the_usual_one_and_then_this_labs() -> None:
+    assert judge().of(HERE, said(0.6, 0.06)).spread[0] > 0.9
+    assert judge().of(HERE, said(0.6, 0.25)).spread[0] < 0.1
+    assert judge().of(HERE, said(0.6, np.nan)).spread[0] == pytest.approx(0.5, abs=0.02)
+    wide = [Outcome(success=True, size_nm=4, size_std_nm=1.0)] * 4
+    corrected = judge(*wide).of(HERE, said(0.6, 0.1))
+    assert np.exp(corrected.log_spread[0]) == pytest.approx(0.25, rel=0.25)
+    assert corrected.spread[0] < 0.05
+    assert corrected.log_spread_sd[0] < judge().of(HERE, said(0.6, 0.1)).log_spread_sd[0]
