@@ -1,7 +1,9 @@
 """Amounts that a recipe's chemicals would usually have for a wished size and shape, before any search.
 
-Two voices: the network, which was trained to fill in masked amounts, and the precedents that are most like the recipe
-as far as it is known. Among siblings the latter knows better, for new mixtures the former.
+Precedents tell what is usual: those that use the chemical, weighed by how many chemicals they share with the recipe, by
+amounts that are known, conditions, product, size and shape. The further the nearest of them is, the more the network
+has to say, which was trained to fill in masked amounts; where no precedent uses the chemical, it alone
+(docs/decisions/0029).
 """
 
 from dataclasses import dataclass
@@ -19,18 +21,20 @@ from closedloop.synthesis.training import shared, to_tokens
 if TYPE_CHECKING:
     from closedloop.synthesis.model import SynthesisModel
 
-# How much each group of inputs counts in the distance to a precedent, in units of its median distance squared.
-_GROUPS = {"amounts": 8.0, "mixture": 2.0, "product": 4.0, "conditions": 2.0}
-# A ln(size) apart by this counts like one unit; so does another shape.
-_LOG_SIZE = 0.5
-_OTHER_SHAPE = 0.6
-_BANDWIDTH = 0.15
+# What counts in the distance to a precedent, each from 0: the share of chemicals that only one of the two has, another
+# product, the four conditions (in scales of the training set), ln(size) (in nm), another shape, and the mean difference
+# of ln(mmol) over the other chemicals whose amounts are known. Chosen on recipes outside the paper's benchmark.
+_CHEMICALS, _OTHER_PRODUCT, _LOG_SIZE, _OTHER_SHAPE, _AMOUNTS = 4.0, 0.3, 0.1, 0.2, 8.0
+_CONDITIONS = np.array([0.05, 0.15, 0.5, 0.15])
+_MOST_APART = {"conditions": 3.0, "size": 2.0, "amounts": 3.0}
+_BANDWIDTH = 0.06
+# At this distance of the nearest precedent, precedents and network count alike.
+_FAR = 2.0
 # How far from the training amounts (in their standard deviations) the network may go, and upwards for a chemical that
 # is new.
 _REACH = 3.0
 _NEW_REACH = 2.0
 _LEAST_SD, _MOST_SD = 0.05, 1.0
-_PRECEDENTS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,13 @@ def usual_amounts(model: "SynthesisModel", arrays: Arrays, target: Target) -> Us
     shape = NO_SHAPE if target.shape is None else SHAPES.index(target.shape)
     least, most = _range(model, arrays)
     network = np.clip(_by_network(model, arrays, size, shape), least, most)
-    precedents, spread = _by_precedents(model, arrays, size, shape)
-    found = np.isfinite(precedents)
-    share = np.where(found, _PRECEDENTS_SHARE, 0.0)
-    mixed = share * np.where(found, precedents, 0.0) + (1 - share) * network
-    between = np.where(found, (precedents - network) / 2, _MOST_SD)
-    sd = np.clip(np.sqrt(np.where(found, spread, 0.0) ** 2 + between**2), _LEAST_SD, _MOST_SD)
+    precedents = _by_precedents(model, arrays, target, shape)
+    found = np.isfinite(precedents.log_mmol)
+    said = np.where(found, precedents.log_mmol, network)
+    of_network = np.where(found, np.minimum(precedents.nearest / _FAR, 1.0) / 2, 1.0)
+    mixed = of_network * network + (1 - of_network) * said
+    doubt = np.hypot(precedents.spread, of_network * (said - network))
+    sd = np.clip(np.where(found, doubt, _MOST_SD), _LEAST_SD, _MOST_SD)
     return Usual(np.where(masked, mixed, arrays.log_amount[0]), np.where(masked, sd, 0.0), least, most)
 
 
@@ -67,8 +72,7 @@ def _range(model: "SynthesisModel", arrays: Arrays) -> tuple[np.ndarray, np.ndar
     for token, identity in enumerate(arrays.identity[0]):
         used = levels[:, identity - 1][levels[:, identity - 1] > 0] if identity > 0 else np.empty(0)
         if len(used):
-            ends = np.expm1([used.min(), used.max()]) / AMOUNT_SLOPE
-            least[token], most[token] = np.log(np.maximum(ends, LEAST_AMOUNT_MMOL))
+            least[token], most[token] = _log_mmol(np.array([used.min(), used.max()]))
         else:
             least[token] = words.amount_centre - _REACH * words.amount_scale
             most[token] = words.amount_centre + _NEW_REACH * words.amount_scale
@@ -87,51 +91,74 @@ def _by_network(model: "SynthesisModel", arrays: Arrays, size: float, shape: int
     return amounts
 
 
-def _by_precedents(model: "SynthesisModel", arrays: Arrays, size: float, shape: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted median of ln(mmol) among the precedents that use the chemical, and its weighted deviation, (r,) each;
-    NaN where no precedent does."""
-    parts = model.learned.parts
-    known = {name: value.numpy() for name, value in parts.precedents.features.items()}
-    asked = group_features(arrays, parts.vocabulary)
-    masked = np.flatnonzero((arrays.state[0] == MASKED) & (arrays.chemical[0] > 0))
-    columns = np.unique(arrays.identity[0, masked] - 1)
-    columns = columns[columns >= 0]
-    # What is not known of the recipe must not count against a precedent: there, presence alone is compared.
-    amounts = known["amounts"].copy()
-    typical = np.log1p(AMOUNT_SLOPE)
-    moved = (typical - amounts[:, columns]) * (amounts[:, columns] > 0)
-    total = known["amounts"].sum(1, keepdims=True)
-    vectors = model.vocabulary.vectors[columns].astype(float)
-    mixture = (known["mixture"] * total + moved @ vectors) / np.maximum(total + moved.sum(1, keepdims=True), 1e-9)
-    amounts[:, columns] += moved
-    distance = np.zeros(len(amounts))
-    for name, rows in (known | {"amounts": amounts, "mixture": mixture}).items():
-        distance += _GROUPS[name] * ((rows - asked[name][0]) ** 2).sum(1) / _typical_square(rows)
-    distance += (model.scale.scale * (parts.precedents.values.numpy() - size) / _LOG_SIZE) ** 2
-    if shape != NO_SHAPE:
-        distance += _OTHER_SHAPE * (parts.precedent_shapes != shape)
-    said, spread = np.full((2, arrays.state.shape[1]), np.nan)
-    for token in masked:
+@dataclass(frozen=True)
+class _Precedents:
+    """Of each token of one recipe, (r,): weighted median of ln(mmol) among the precedents that use the chemical, their
+    weighted deviation from it, and the distance of the nearest; NaN where no precedent does."""
+
+    log_mmol: np.ndarray
+    spread: np.ndarray
+    nearest: np.ndarray
+
+
+def _by_precedents(model: "SynthesisModel", arrays: Arrays, target: Target, shape: int) -> _Precedents:
+    levels = model.learned.parts.precedents.features["amounts"].numpy()
+    listed = arrays.chemical[0] > 0
+    masked = listed & (arrays.state[0] == MASKED)
+    apart = _apart(model, arrays, target, shape, levels, listed)
+    apart += _AMOUNTS * _amounts_apart(arrays, levels, listed & ~masked)
+    found = np.full((3, len(listed)), np.nan)
+    for token in np.flatnonzero(masked):
         column = arrays.identity[0, token] - 1
-        users = np.flatnonzero(known["amounts"][:, column] > 0) if column >= 0 else np.empty(0, dtype=np.int64)
+        users = np.flatnonzero(levels[:, column] > 0) if column >= 0 else np.empty(0, dtype=np.int64)
         if not len(users):
             continue
-        near = distance[users]
+        near = apart[users]
         weight = np.exp(-(near - near.min()) / _BANDWIDTH)
-        logs = np.log(np.maximum(np.expm1(known["amounts"][users, column]) / AMOUNT_SLOPE, LEAST_AMOUNT_MMOL))
         # A chemical in both vessels has one entry among the precedents: its amount is shared out evenly.
-        logs = logs - np.log((arrays.identity[0] == column + 1).sum())
+        logs = _log_mmol(levels[users, column]) - np.log((arrays.identity[0] == column + 1).sum())
         order = np.argsort(logs, kind="stable")
         reached = np.cumsum(weight[order])
         middle = logs[order][np.searchsorted(reached, reached[-1] / 2)]
-        said[token] = middle
-        spread[token] = np.sqrt((weight * (logs - middle) ** 2).sum() / weight.sum())
-    return said, spread
+        found[:, token] = middle, np.sqrt((weight * (logs - middle) ** 2).sum() / weight.sum()), near.min()
+    return _Precedents(*found)
 
 
-def _typical_square(rows: np.ndarray) -> float:
-    """Median squared distance between rows (n, d); 1 where they are alike."""
-    some = rows[:: max(1, len(rows) // 200)]
-    squares = (some**2).sum(1)[:, None] + (some**2).sum(1) - 2 * some @ some.T
-    typical = float(np.median(squares))
-    return typical if typical > 1e-9 else 1.0
+def _apart(
+    model: "SynthesisModel", arrays: Arrays, target: Target, shape: int, levels: np.ndarray, listed: np.ndarray
+) -> np.ndarray:
+    """Distance to each precedent but for amounts, (n,); ``levels`` (n, c) are the precedents' amounts by chemical."""
+    parts, scale = model.learned.parts, model.scale
+    own = np.unique(arrays.identity[0, listed])
+    shared_ones = (levels[:, own[own > 0] - 1] > 0).sum(1)
+    apart: np.ndarray = _CHEMICALS * (1 - shared_ones / np.maximum((levels > 0).sum(1) + len(own) - shared_ones, 1))
+    apart += _OTHER_PRODUCT * np.array([one.product != target.product for one in model.learned.origins])
+    # The first half of the columns are the conditions, the second half tells which are unknown.
+    conditions = parts.precedents.features["conditions"].numpy()[:, : len(_CONDITIONS)]
+    asked = group_features(arrays, parts.vocabulary)["conditions"][0, : len(_CONDITIONS)]
+    apart += np.minimum(np.abs(conditions - asked), _MOST_APART["conditions"]) @ _CONDITIONS
+    sizes = scale.centre + scale.scale * parts.precedents.values.numpy()
+    apart += _LOG_SIZE * np.minimum(np.abs(sizes - np.log(target.size_nm)), _MOST_APART["size"])
+    if shape != NO_SHAPE:
+        apart += _OTHER_SHAPE * (parts.precedent_shapes != shape)
+    return apart
+
+
+def _amounts_apart(arrays: Arrays, levels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Mean difference of ln(mmol) to each precedent over the reagents with a ``known`` amount, (n,); one that a
+    precedent does not use counts as the most."""
+    columns = np.unique(arrays.identity[0, known]) - 1
+    columns = columns[columns >= 0]
+    if not len(columns):
+        return np.zeros(len(levels))
+    mmol = np.array([np.exp(arrays.log_amount[0, known & (arrays.identity[0] == c + 1)]).sum() for c in columns])
+    others = levels[:, columns]
+    differ = np.minimum(np.abs(_log_mmol(others) - np.log(mmol)), _MOST_APART["amounts"])
+    mean: np.ndarray = np.where(others > 0, differ, _MOST_APART["amounts"]).mean(1)
+    return mean
+
+
+def _log_mmol(levels: np.ndarray) -> np.ndarray:
+    """ln(mmol) of amounts as the precedents hold them."""
+    logs: np.ndarray = np.log(np.maximum(np.expm1(levels) / AMOUNT_SLOPE, LEAST_AMOUNT_MMOL))
+    return logs

@@ -1,5 +1,5 @@
-"""Design in reverse: from the amounts that are usual for a wished size and shape (`amounts`), a search on the model
-itself moves them, no more than it must, until the model's own prediction meets the target."""
+"""Design in reverse: amounts that are usual for a wished size and shape (`amounts`) stand where the model predicts that
+they meet the target; else a search on the model itself moves them, no more than it must, until they do."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -23,6 +23,13 @@ _CANDIDATES = 160
 _KEPT = 24
 # What a move of one usual deviation of every amount costs, in tolerances squared.
 _PULL = 0.5
+# What it costs to move as much (mmol) as all designed amounts together: a little ligand is moved rather than much
+# solvent, for another volume is another experiment.
+_MOVED = 60.0
+# The usual amounts stand as they are if the model misses the size by no more than this (in tolerances) with them.
+_ROOM = 0.5
+# Chance of success that they must have.
+_LIKELY = 0.5
 # How far (in ln mmol) a design may go beyond the amounts that the chemical was used in.
 _BEYOND = 0.4
 # Two designs are distinct if their amounts differ by this many usual deviations (root mean square).
@@ -49,27 +56,55 @@ def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int,
     highest = np.minimum(highest, np.maximum(most, usual) + _BEYOND)
     lowest = np.minimum(np.minimum(least, usual) - _BEYOND, highest)
     first = np.clip(usual, lowest, highest)
-    rng = np.random.default_rng(seed)
-    centre, step = first, np.maximum(sd, _FIRST_STEP)
-    tried, costs = [first[None]], [_cost(model, target, [_with(recipe, first, wanted, ceiling)])]
-    for _ in range(_ROUNDS):
-        drawn = np.clip(centre + step * rng.standard_normal((_CANDIDATES, len(first))), lowest, highest)
-        cost = _cost(model, target, [_with(recipe, row, wanted, ceiling) for row in drawn])
-        cost = cost + _PULL * (((drawn - first) / sd) ** 2).mean(1)
-        tried.append(drawn)
-        costs.append(cost)
-        kept = drawn[np.argsort(cost, kind="stable")[:_KEPT]]
-        centre, step = kept.mean(0), kept.std(0) + 0.05 * sd
-    everything, cost = np.concatenate(tried), np.concatenate(costs)
-    chosen: list[np.ndarray] = []
-    for i in np.argsort(cost, kind="stable"):
-        if len(chosen) == count:
-            break
-        if all(np.sqrt((((everything[i] - other) / sd) ** 2).mean()) >= _DISTINCT for other in chosen):
-            chosen.append(everything[i])
+    made_first = _with(recipe, first, wanted, ceiling)
+    stands = _stands(model, target, made_first)
+    if stands and count == 1:
+        chosen = [first]
+    else:
+        tried, costs = [first[None]], [_cost(model, target, [made_first])]
+        rng = np.random.default_rng(seed)
+        centre, step = first, np.maximum(sd, _FIRST_STEP)
+        for _ in range(_ROUNDS):
+            drawn = centre + step * rng.standard_normal((_CANDIDATES, len(first)))
+            # Half of the candidates leave some amounts as usual, so that the search need not move what hardly matters.
+            stay = rng.random(drawn.shape) < np.where(np.arange(_CANDIDATES) % 2, 0.6, 0.0)[:, None]
+            drawn = np.clip(np.where(stay, first, drawn), lowest, highest)
+            cost = _cost(model, target, [_with(recipe, row, wanted, ceiling) for row in drawn])
+            cost = cost + _PULL * (((drawn - first) / sd) ** 2).mean(1)
+            cost = cost + _MOVED * np.abs(np.exp(drawn) - np.exp(first)).sum(1) / np.exp(first).sum()
+            tried.append(drawn)
+            costs.append(cost)
+            kept = drawn[np.argsort(cost, kind="stable")[:_KEPT]]
+            centre, step = kept.mean(0), kept.std(0) + 0.05 * sd
+        chosen = _distinct(np.concatenate(tried), np.concatenate(costs), sd, count, [first] if stands else [])
     made = [_with(recipe, row, wanted, ceiling) for row in chosen]
     low, high = target.band_nm
     return [Design(one, said, low <= said.size_nm <= high) for one, said in zip(made, model.predict(made), strict=True)]
+
+
+def _distinct(
+    tried: np.ndarray, costs: np.ndarray, sd: np.ndarray, count: int, chosen: list[np.ndarray]
+) -> list[np.ndarray]:
+    """``chosen`` and the cheapest of ``tried`` (m, w) that differ from all before them, up to ``count``."""
+    for i in np.argsort(costs, kind="stable"):
+        if len(chosen) == count:
+            break
+        if all(np.sqrt((((tried[i] - other) / sd) ** 2).mean()) >= _DISTINCT for other in chosen):
+            chosen = [*chosen, tried[i]]
+    return chosen
+
+
+def _stands(model: "SynthesisModel", target: Target, made: Recipe) -> bool:
+    """Whether the model predicts that the recipe meets the target as it is: size with room, success, shape, spread."""
+    (said,) = model.predict([made])
+    missed = abs(np.log(said.size_nm / target.size_nm)) * target.size_nm / target.half_width_nm
+    shaped = target.shape is None or said.shape_probabilities[target.shape] >= max(said.shape_probabilities.values())
+    narrow = (
+        target.max_relative_spread is None
+        or said.relative_spread is None
+        or said.relative_spread <= target.max_relative_spread
+    )
+    return bool(missed <= _ROOM and said.success_probability >= _LIKELY and shaped and narrow)
 
 
 def _check(recipe: Recipe, target: Target) -> None:
@@ -134,8 +169,8 @@ def _cost(model: "SynthesisModel", target: Target, recipes: list[Recipe]) -> np.
     said = model.predict_arrays(recipes)
     tolerance = target.half_width_nm / target.size_nm
     missed = np.abs(said.log_size_mean - np.log(target.size_nm)) / tolerance
-    # Half the tolerance is room to stay where amounts are usual; beyond it each step costs.
-    cost = 4 * np.maximum(missed - 0.5, 0) ** 2 + np.logaddexp(0, -said.success_logit)
+    # There is room to stay where amounts are usual; beyond it each step costs.
+    cost = 4 * np.maximum(missed - _ROOM, 0) ** 2 + np.logaddexp(0, -said.success_logit)
     if target.shape is not None:
         cost = cost - np.log(said.shape_probabilities[:, SHAPES.index(target.shape)] + 1e-3)
     if target.max_relative_spread is not None:
