@@ -102,9 +102,9 @@ def test_a_damaged_count_of_tags_does_not_keep_the_reader_busy(tmp_path: Path, v
         + struct.pack(">I", 1)
         + b"\1\0"
         + struct.pack(wide, 2**31)
-        + (b"\x14\0\0" + bytes(8 if version == 4 else 0) + b"\1\0" + bytes(struct.calcsize(wide))) * 400_000
+        + (b"\x14\0\0" + bytes(8 if version == 4 else 0) + b"\1\0" + bytes(struct.calcsize(wide))) * 210_000
     )
     start = time.process_time()
-    with pytest.raises(NotAnImage, match="tags"):
+    with pytest.raises(NotAnImage, match="more than 200,000 tags"):
         read_picture(path)
     assert time.process_time() - start < 5

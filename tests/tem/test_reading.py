@@ -23,6 +23,7 @@ def test_eight_bits_keep_black_and_white_in_place(tmp_path: Path) -> None:
         grey = read_picture(tmp_path / name).grey
         assert grey.dtype == np.float32
         assert grey[0, 100] == pytest.approx(100 / 255)
+    assert to_grey(np.full((20, 20), 255, np.uint8)).min() == 1
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32, np.float64])
