@@ -80,6 +80,17 @@ class Ignorant(Literature):
         return Numbers(np.full(n, np.log(4.0)), np.full(n, 0.5), np.zeros(n))
 
 
+class Flat:
+    """A model for any space: one size for everything, not sure of it, and no designs of its own."""
+
+    def predict_arrays(self, recipes: Sequence[Recipe]) -> Numbers:
+        n = len(recipes)
+        return Numbers(np.full(n, np.log(4.0)), np.full(n, 0.5), np.zeros(n))
+
+    def design_amounts(self, recipe: Recipe, target: Target) -> Recipe:
+        return recipe
+
+
 def true_size_nm(recipe: Recipe) -> float:
     u = _unit([recipe])[0] - 0.5
     bump = 0.15 * np.exp(-8 * ((u[4] - 0.2) ** 2 + (u[2] + 0.2) ** 2))

@@ -80,6 +80,76 @@ def test_all_faults_come_at_once() -> None:
     assert len(faults) == 3
 
 
+def test_faults_behind_other_faults_are_found_too() -> None:
+    """A negative amount must not hide a constraint on a chemical that is not there, nor what the product lacks."""
+    text = (
+        GOOD.replace("amount_mmol: 4,", "amount_mmol: -4,")
+        .replace("[oleic acid >= 4 * CdO]", "[oleic acid >= 4 * zinc oxide]")
+        .replace("    - {name: Se, amount_mmol: [0.1, 1.0], vessel: syringe}\n", "")
+        .replace("  size_nm: 4.0", "  size_nm: 4.0\n  max_relative_spread: 0.001\n  min_shape_fraction: 0.5")
+    )
+    faults = _faults(text + "stop: {no_hope: {chance_below: 2}}\n")
+    for line, words in (
+        (5, "as uniform as 0.001"),
+        (6, "name it under shape"),
+        (8, "brings Se"),
+        (10, "negative"),
+        (13, "'zinc oxide' is not in this space"),
+        (14, "less than 1"),
+    ):
+        assert any(f"line {line}:" in fault and words in fault for fault in faults), (line, words, faults)
+    assert len(faults) == 6
+    assert [int(fault.split(":")[0].removeprefix("line ")) for fault in faults] == [5, 6, 8, 10, 13, 14]
+
+
+SHELF = """\
+name: shelf
+target: {product: CdSe, size_nm: 4.0, limits: {max_heating_rate_c_per_min: 20}}
+space:
+  reagents:
+    - {name: CdO, max_mmol: 1, vessel: flask}
+    - {name: cadmium stearate, max_mmol: 1, vessel: flask}
+    - {name: OA, max_mmol: 8, role: ligand, vessel: flask}
+    - {name: ODE, fill_to_ml: 10, vessel: flask}
+    - {name: Se, amount_mmol: [0.1, 1.0], vessel: syringe}
+  heating_rate_c_per_min: [5, 30]
+  reaction_time_min: 10
+  couplings:
+    - {at_most: 1, of: [CdO, cadmium stearate]}
+    - {ratio: [OA, CdO], between: [2, 12]}
+"""
+
+
+def test_a_stock_list_is_searched_and_always_makes_the_product() -> None:
+    """No rule of the file asks for cadmium, but CdSe does."""
+    space = parse_campaign(SHELF, "shelf.yaml").search_space
+    recipes = space.sample(64, seed=0)
+    for recipe in recipes:
+        amounts = {reagent.name: reagent.amount_mmol or 0 for reagent in recipe.reagents}
+        assert ("cadmium oxide" in amounts) != ("cadmium stearate" in amounts)
+        if {"oleic acid", "cadmium oxide"} <= set(amounts):
+            assert 2 - 1e-9 <= amounts["oleic acid"] / amounts["cadmium oxide"] <= 12 + 1e-9
+        assert 5 <= (recipe.heating_rate_c_per_min or 0) <= 20
+    assert len({frozenset(reagent.name for reagent in recipe.reagents) for recipe in recipes}) == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("{at_most: 1, of: [CdO,", "{at_most: 1, of: [lead oxide,", 13, "'lead oxide' is not in this space"),
+        ("{at_most: 1,", "{at_most: -1,", 13, "cannot be negative"),
+        ("between: [2, 12]", "between: [12, 2]", 14, "must rise"),
+        ("max_mmol: 8", "max_mmol: none", 7, "not a largest amount"),
+        ("fill_to_ml: 10", "fill_to_ml: 10, optional: true", 8, "always there"),
+        ("max_heating_rate_c_per_min: 20", "max_heating_rate_c_per_min: 2", 2, "heating rate"),
+        ("size_nm: 4.0,", "size_nm: 4.0, tolerance_nm: 0.001,", 2, "no measurement"),
+    ],
+)
+def test_faults_of_a_stock_list_are_named(old: str, new: str, line: int, words: str) -> None:
+    faults = _faults(SHELF.replace(old, new))
+    assert any(f"line {line}:" in fault and words in fault for fault in faults), faults
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "name: [unclosed", "\x00"])
 def test_what_is_no_campaign_is_refused_by_name(text: str) -> None:
     assert len(_faults(text)) == 1

@@ -1,6 +1,7 @@
 """The proposal card, and the decisions that a person may take: in text, in JSON, and refused by name."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def proposed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def url(proposed: Path, tmp_path: Path) -> str:
-    (tmp_path / "lab.db").write_bytes((proposed / "lab.db").read_bytes())
-    return f"sqlite:///{tmp_path}/lab.db"
+    # The whole folder: what was written last may still lie in the database's log.
+    shutil.copytree(proposed, tmp_path / "copy")
+    return f"sqlite:///{tmp_path}/copy/lab.db"
 
 
 def run(
