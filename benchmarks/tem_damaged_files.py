@@ -1,7 +1,7 @@
 """What becomes of 1,000 damaged, hostile or wrong files: each must end in a named error or a valid measurement.
 
 ``python benchmarks/tem_damaged_files.py [--count 1000] [--measure 100] [--seed 0] [--seconds 10]``: every file is read,
-every n-th of them, `--measure` in all, also measured, in a worker process that is watched: its time on the processor
+`--measure` of them, evenly spaced, are also measured, in a worker process that is watched: its time on the processor
 (and on the clock, three times as long, for what waits), its memory, its stderr, whether it dies. Ends with 1 where any
 file broke a rule.
 """
@@ -35,19 +35,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     print(conditions(options.seed))
-    every = max(1, options.count // options.measure) if options.measure else options.count + 1
-    # Coprime to the number of damages, so that the sample has them all.
+    measured = set(np.linspace(0, options.count - 1, options.measure).round().astype(int).tolist())
     outcomes: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     broken: list[str] = []
     slowest, largest = (0.0, ""), (0.0, "")
     with tempfile.TemporaryDirectory() as place:
         worker = Worker(options.seconds)
         for number, file in enumerate(damaged_files(options.count, Path(place), options.seed)):
-            for task in (
-                ("read", "measure")
-                if every <= options.count and number % every == number // every % every
-                else ("read",)
-            ):
+            for task in ("read", "measure") if number in measured else ("read",):
                 report = worker.run(task, file)
                 name = f"{task} {file.path.name} ({file.damage}, {file.kind})"
                 outcomes[f"{task}: {file.damage}"][report["outcome"]] += 1
