@@ -1,8 +1,8 @@
 """Caliper diameters, area and perimeter of many convex hulls at once, from the centres of their border pixels.
 
-A hull through pixel centres is half a pixel too small all round along the grid and √2/4 px along its diagonals, so
-every width grows by max(|cos θ|, |sin θ|): the border then runs midway between the last pixel inside and the first one
-outside.
+A hull through pixel centres is too small: the true border lies beyond the outermost centres, by up to the distance to
+the next row of centres along it. That is 1 px along the grid and almost nothing along a long oblique edge,
+gcd(dx, dy)/length for an edge (dx, dy), and on average half of it on each side.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_BEYOND_CORNER = (
+    0.5  # px that a disc of some tens of px reaches beyond its centres in any direction, both sides together
+)
 _AT_ONCE = 256  # hulls whose pairs of corners are in memory together
 
 
@@ -21,7 +24,8 @@ class Calipers:
     """Per hull, (n,) in px or px².
 
     feret_max and feret_min are the largest and smallest distance between two parallel tangents (ISO 13322-1),
-    feret_max90 that of the tangents parallel to the line of the largest. rectangle: area of the tightest rectangle.
+    feret_max90 that of the tangents parallel to the line of the largest. area: the pixels in the hull; rectangle: area
+    of the tightest rectangle.
     """
 
     area: Array
@@ -39,53 +43,56 @@ def calipers(hulls: Sequence[NDArray[np.int32]]) -> Calipers:
 
 
 def _calipers(hulls: Sequence[NDArray[np.int32]]) -> Calipers:
-    corners = _padded(hulls)
-    edges = np.roll(corners, -1, axis=1) - corners
-    lengths = np.hypot(edges[..., 0], edges[..., 1])
-    after = np.roll(corners, -1, axis=1)
-    twice = np.abs((corners[..., 0] * after[..., 1] - corners[..., 1] * after[..., 0]).sum(axis=1))
-    # The hull moved out by a diamond of half a pixel (Steiner's formula for two convex bodies).
-    area = twice / 2 + np.abs(edges).max(axis=2).sum(axis=1) / 2 + 0.5
+    x, y = _padded(hulls)
+    next_x, next_y = np.roll(x, -1, axis=1), np.roll(y, -1, axis=1)
+    edge_x, edge_y = next_x - x, next_y - y
+    lengths = np.sqrt(edge_x**2 + edge_y**2)
+    steps = np.gcd(edge_x.astype(np.int64), edge_y.astype(np.int64))  # from centre to centre along an edge
+    twice = np.abs((x * next_y - y * next_x).sum(axis=1))
+    # Pick's theorem: as many pixel centres lie in the hull or on it.
+    area = twice / 2 + steps.sum(axis=1) / 2 + 1
     # A line that is moved out by half a pixel everywhere grows by 2π · 1/2.
     perimeter = lengths.sum(axis=1) + np.pi
 
-    # Repeated corners have no direction; that of the rows is as good as any.
-    along = np.where(lengths[..., None] > 0, edges, [1.0, 0.0]) / np.where(lengths > 0, lengths, 1.0)[..., None]
-    height = _extents(corners, np.stack([-along[..., 1], along[..., 0]], axis=2))
-    rectangle = height * _extents(corners, along)
+    # The tightest strip and the tightest rectangle lie along an edge. Repeated corners have no direction; that of the
+    # rows is as good as any.
+    safe = np.where(lengths > 0, lengths, 1.0)
+    along_x, along_y = np.where(lengths > 0, edge_x, 1.0) / safe, edge_y / safe
+    beyond = np.where(lengths > 0, steps, 1) / safe
+    height = _extents(x, y, -along_y, along_x) + beyond
+    rectangle = height * (_extents(x, y, along_x, along_y) + beyond)
 
-    pairs = (corners[:, :, None] - corners[:, None]).reshape(len(corners), -1, 2)
-    far = np.hypot(pairs[..., 0], pairs[..., 1])
-    reach = far + _moved_out(pairs / np.where(far > 0, far, 1.0)[..., None])
-    farthest = reach.argmax(axis=1)[:, None]
-    span = np.take_along_axis(pairs, farthest[..., None], axis=1)[:, 0]
-    across = np.stack([-span[:, 1], span[:, 0]], axis=1) / np.maximum(np.hypot(*span.T), 1e-12)[:, None]
-    across[(span == 0).all(axis=1)] = (0.0, 1.0)
+    rows = np.arange(len(x))
+    apart_x = (x[:, :, None] - x[:, None]).reshape(len(x), -1)
+    apart_y = (y[:, :, None] - y[:, None]).reshape(len(x), -1)
+    farthest = (apart_x**2 + apart_y**2).argmax(axis=1)
+    span_x, span_y = apart_x[rows, farthest], apart_y[rows, farthest]
+    span = np.sqrt(span_x**2 + span_y**2)
+    beyond_span = np.gcd(span_x.astype(np.int64), span_y.astype(np.int64)) / np.maximum(span, 1.0)
+    beyond_span = np.maximum(np.where(span > 0, beyond_span, 1.0), _BEYOND_CORNER)
+    # A single pixel has no line either.
+    span_x, span_y = np.where(span > 0, span_x, 1.0) / np.maximum(span, 1.0), span_y / np.maximum(span, 1.0)
     return Calipers(
         area=area,
         perimeter=perimeter,
-        feret_max=np.maximum(reach.max(axis=1), 1.0),
+        feret_max=span + beyond_span,
         feret_min=height.min(axis=1),
-        feret_max90=_extents(corners, across[:, None, :])[:, 0],
+        feret_max90=_extents(x, y, -span_y[:, None], span_x[:, None])[:, 0] + beyond_span,
         rectangle=rectangle.min(axis=1),
     )
 
 
-def _extents(corners: Array, directions: Array) -> Array:
-    """Width of each hull, corners (n, k, 2), along each of its own unit directions (n, m, 2): (n, m)."""
-    at = directions @ corners.transpose(0, 2, 1)
-    return np.asarray(at.max(axis=2) - at.min(axis=2) + _moved_out(directions))
+def _extents(x: Array, y: Array, direction_x: Array, direction_y: Array) -> Array:
+    """Width of each hull, corners x and y (n, k), along each of its own unit directions (n, m): (n, m)."""
+    at = direction_x[:, :, None] * x[:, None] + direction_y[:, :, None] * y[:, None]
+    return np.asarray(at.max(axis=2) - at.min(axis=2))
 
 
-def _moved_out(directions: Array) -> Array:
-    """What a width along unit directions (..., 2) gains between pixel centres and the border, in px."""
-    return np.asarray(np.abs(directions).max(axis=-1))
-
-
-def _padded(hulls: Sequence[NDArray[np.int32]]) -> Array:
-    """(n, most corners, 2); the last corner is repeated where a hull has fewer. Each starts at its own origin."""
-    corners = np.zeros((len(hulls), max(map(len, hulls)), 2))
-    for row, hull in zip(corners, hulls, strict=True):
-        row[: len(hull)] = hull - hull[0]
-        row[len(hull) :] = row[len(hull) - 1]
-    return corners
+def _padded(hulls: Sequence[NDArray[np.int32]]) -> tuple[Array, Array]:
+    """x and y, (n, most corners); the last corner is repeated where a hull has fewer. Each starts at its own origin."""
+    sizes = np.array([len(hull) for hull in hulls])
+    flat = np.concatenate(hulls).astype(np.float64)
+    last = sizes - 1
+    at = (np.cumsum(sizes) - sizes)[:, None] + np.minimum(np.arange(sizes.max()), last[:, None])
+    corners = flat[at] - flat[at[:, :1]]
+    return corners[..., 0], corners[..., 1]

@@ -1,11 +1,12 @@
-"""Each particle's size and shape descriptors from a label image, in pixels.
+"""Each particle's size, shape and descriptors from a label image, in pixels.
 
-Definitions: circularity 4π·area / perimeter², solidity area / area of the convex hull, convexity perimeter of the hull
-/ perimeter, eccentricity and aspect ratio of the ellipse with the same second moments. The perimeter is that of
-the chain of border pixels, averaged along itself: a count of steps would make a disc's outline a twentieth too long.
+Outlines are followed by `outline_contours`, measured by `feret` and `outline_features`, named by `outline_classes`;
+here they come together with the grey values, the frame's edge and the doubts. Sizes in nm belong to `measurement`.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,16 +15,25 @@ from scipy.ndimage import find_objects
 
 from closedloop.recipes import Shape
 from closedloop.tem import _filters as filters
+from closedloop.tem.doubts import CONCAVE, doubts
 from closedloop.tem.edge_bias import edge_weights
 from closedloop.tem.feret import calipers
-from closedloop.tem.shapes import classify
+from closedloop.tem.outline_classes import classify
+from closedloop.tem.outline_contours import trace
+from closedloop.tem.outline_features import descriptors
 
 _SMOOTHING = 1.5  # Gaussian, px: single pixels are mostly noise
+_NEXT, _RING = 1, 4  # px around a particle: blurred by its own edge; the ground to compare with
+_ROWS = 1024  # of the image that are looked at together
+_LEAST_RING = 5  # pixels of ground without which nothing can be compared
 
 
 @dataclass(frozen=True)
 class ParticleShape:
-    """One particle in pixels; `confidence` is how clearly its outline stands out, 0 to 1."""
+    """One particle in pixels; see `Particle` for what the fields mean.
+
+    confidence: how clearly the outline stands out, 0 to 1. row_px, column_px: centre of the bounding box.
+    """
 
     label: int
     area_px: int
@@ -36,14 +46,14 @@ class ParticleShape:
     shape: Shape
     confidence: float
     touches_edge: bool
-    feret_max_px: float = 0.0
-    feret_min_px: float = 0.0
-    feret_max90_px: float = 0.0
-    shape_confidence: float = 1.0
-    doubts: tuple[str, ...] = ()
-    edge_weight: float = 0.0
-    row_px: float = 0.0
-    column_px: float = 0.0
+    feret_max_px: float
+    feret_min_px: float
+    feret_max90_px: float
+    shape_confidence: float
+    doubts: tuple[str, ...]
+    edge_weight: float
+    row_px: float
+    column_px: float
 
     @property
     def equivalent_diameter_px(self) -> float:
@@ -57,119 +67,111 @@ def describe_particles(
 
     A particle that the scale bar or its label (`ignore`) covers in part counts as touching the edge.
     """
-    height, width = labels.shape
-    found: list[ParticleShape] = []
-    hulls: list[NDArray[np.int32]] = []
-    boxes = []
-    smooth = filters.blurred(grey, _SMOOTHING)
-    hidden = None if ignore is None else cv2.dilate(ignore.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    for index, box in enumerate(find_objects(labels)):
-        if not box:  # a number that no particle has
-            continue
-        rows, columns = box
-        mask = labels[box] == index + 1
-        edge = rows.start == 0 or columns.start == 0 or rows.stop == height or columns.stop == width
-        if hidden is not None and not edge:
-            edge = bool(hidden[box][mask].any())
-        around = (
-            slice(max(0, rows.start - 4), min(height, rows.stop + 4)),
-            slice(max(0, columns.start - 4), min(width, columns.stop + 4)),
-        )
-        clear = _clearness(labels[around], index + 1, smooth[around])
-        found.append(_describe(index + 1, mask, clear, edge))
-        hulls.append(np.asarray(cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32)), np.int32).reshape(-1, 2))
-        boxes.append(box)
+    found = [(index + 1, box) for index, box in enumerate(find_objects(labels)) if box is not None]
     if not found:
         return []
-    sizes = np.array([[rows.stop - rows.start, columns.stop - columns.start] for rows, columns in boxes])
-    weights = edge_weights(sizes[:, 1], sizes[:, 0], (height, width), ignore)
-    feret = calipers(hulls)
-    return [
-        replace(
-            each,
-            feret_max_px=float(feret.feret_max[i]),
-            feret_min_px=float(feret.feret_min[i]),
-            feret_max90_px=float(feret.feret_max90[i]),
-            edge_weight=0.0 if each.touches_edge else float(weights[i]),
-            row_px=(boxes[i][0].start + boxes[i][0].stop - 1) / 2,
-            column_px=(boxes[i][1].start + boxes[i][1].stop - 1) / 2,
+    outlines = trace(labels[box] == label for label, box in found)
+    feret = calipers(outlines.hulls)
+    plain = descriptors(outlines, feret)
+    shapes, sure = classify(outlines, feret)
+    numbers = np.array([label for label, _ in found])
+    clear = clearness(labels, grey)[numbers]
+    boxes = np.array([[rows.start, rows.stop, columns.start, columns.stop] for _, (rows, columns) in found])
+    edge = _touching(labels, boxes, numbers, ignore)
+    frame = (labels.shape[0], labels.shape[1])
+    weights = edge_weights(boxes[:, 3] - boxes[:, 2], boxes[:, 1] - boxes[:, 0], frame, ignore)
+    # A star may have notches; anything else is the more doubtful the more ragged it is.
+    notched = np.array([shape in CONCAVE for shape in shapes])
+    confidence = np.clip(clear * np.where(notched, 1.0, np.minimum(1.0, plain.solidity / 0.9)), 0, 1)
+    reasons = [
+        doubts(
+            area_px=int(outlines.area[i]),
+            parts=int(outlines.parts[i]),
+            circularity=float(plain.circularity[i]),
+            solidity=float(plain.solidity[i]),
+            convexity=float(plain.convexity[i]),
+            eccentricity=float(plain.eccentricity[i]),
+            aspect_ratio=float(plain.aspect_ratio[i]),
+            shape=shape,
+            clear=float(clear[i]),
         )
-        for i, each in enumerate(found)
+        for i, shape in enumerate(shapes)
     ]
+    # In the order of the fields.
+    columns: list[Sequence[Any]] = [
+        numbers.tolist(),
+        outlines.area.tolist(),
+        outlines.perimeter.tolist(),
+        plain.circularity.tolist(),
+        plain.solidity.tolist(),
+        plain.convexity.tolist(),
+        plain.eccentricity.tolist(),
+        plain.aspect_ratio.tolist(),
+        shapes,
+        confidence.tolist(),
+        edge.tolist(),
+        feret.feret_max.tolist(),
+        feret.feret_min.tolist(),
+        feret.feret_max90.tolist(),
+        sure.tolist(),
+        reasons,
+        np.where(edge, 0.0, weights).tolist(),
+        ((boxes[:, 0] + boxes[:, 1] - 1) / 2).tolist(),
+        ((boxes[:, 2] + boxes[:, 3] - 1) / 2).tolist(),
+    ]
+    return [ParticleShape(*values) for values in zip(*columns, strict=True)]
 
 
-def _describe(label: int, mask: NDArray[np.bool_], clearness: float, touches_edge: bool) -> ParticleShape:
-    area = int(mask.sum())
-    perimeter = perimeter_px(mask)
-    hull_area, hull_perimeter, sides = _hull(mask)
-    major, minor = _axes(mask)
-    circularity = min(1.0, 4 * np.pi * area / perimeter**2)
-    solidity = min(1.0, area / hull_area)
-    aspect_ratio = major / minor
-    return ParticleShape(
-        label=label,
-        area_px=area,
-        perimeter_px=perimeter,
-        circularity=float(circularity),
-        solidity=float(solidity),
-        convexity=float(min(1.0, hull_perimeter / perimeter)),
-        eccentricity=float(np.sqrt(max(0.0, 1 - (minor / major) ** 2))),
-        aspect_ratio=float(aspect_ratio),
-        shape=classify(solidity=solidity, aspect_ratio=aspect_ratio, area=area, rectangle_fill=sides),
-        # A ragged outline is as doubtful as a faint one.
-        confidence=float(np.clip(clearness * min(1.0, solidity / 0.9), 0, 1)),
-        touches_edge=touches_edge,
-    )
+def clearness(labels: NDArray[np.int32], grey: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How far the grey inside each label is from the ground around it, in that ground's spread: 0 not at all, towards
+    1 entirely; (largest label + 1,). The ground is what lies 2 to 4 px outside and belongs to no particle.
+
+    Where neighbours leave no ground, 0.5: nothing is known.
+    """
+    sums = np.zeros((5, int(labels.max()) + 1))  # pixels and grey inside; pixels, grey and its square around
+    margin = 2 * _RING
+    for first in range(0, labels.shape[0], _ROWS):
+        last = min(first + _ROWS, labels.shape[0])
+        rows = slice(max(0, first - margin), min(labels.shape[0], last + margin))
+        own = slice(first - rows.start, last - rows.start)
+        _add_sums(sums, labels[rows], filters.blurred(np.asarray(grey[rows], np.float32), _SMOOTHING), own)
+    inside, grey_inside, around, grey_around, squares = sums
+    level = grey_around / np.maximum(around, 1)
+    spread = np.sqrt(np.maximum(squares / np.maximum(around, 1) - level**2, 0))
+    step = np.abs(grey_inside / np.maximum(inside, 1) - level)
+    return np.where(around < _LEAST_RING, 0.5, 1 - np.exp(-step / (3 * spread + 1e-6)))
 
 
-def perimeter_px(mask: NDArray[np.bool_]) -> float:
-    """Perimeter in pixels of the outer outline of a mask (h, w), half a pixel outside of its border pixels' centres."""
-    contours, _ = cv2.findContours(_padded(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    points = max(contours, key=len).reshape(-1, 2).astype(np.float64)
-    reach = 2 if len(points) >= 40 else 1
-    if len(points) > 4:
-        points = np.mean([np.roll(points, shift, axis=0) for shift in range(-reach, reach + 1)], axis=0)
-    steps = points - np.roll(points, 1, axis=0)
-    # A closed convex line that is moved out by half a pixel everywhere grows by 2π · 1/2.
-    return float(np.hypot(steps[:, 0], steps[:, 1]).sum() + np.pi)
+def _add_sums(sums: NDArray[np.float64], labels: NDArray[np.int32], smooth: NDArray[np.float32], rows: slice) -> None:
+    """Add what the rows of a strip (h, W) hold to sums (5, labels), in place."""
+    count = sums.shape[1]
+    # Exact up to 2²⁴ labels. A pixel of ground near two particles is ground to both.
+    numbers = labels.astype(np.float32)
+    highest = cv2.dilate(numbers, np.ones((2 * _RING + 1,) * 2, np.uint8))
+    lowest = cv2.erode(np.where(labels > 0, numbers, np.float32(count)), np.ones((2 * _RING + 1,) * 2, np.uint8))
+    next_to = cv2.dilate(numbers, np.ones((2 * _NEXT + 1,) * 2, np.uint8)) > 0
+    ring = ~next_to[rows] & (highest[rows] > 0)
+    values = smooth[rows]
+    here = labels[rows]
+    taken = here > 0
+    sums[0] += np.bincount(here[taken], minlength=count)
+    sums[1] += np.bincount(here[taken], values[taken], count)
+    near, far = highest[rows][ring].astype(np.int64), lowest[rows][ring].astype(np.int64)
+    ground = values[ring].astype(np.float64)
+    other = near != far
+    owner, ground = np.concatenate([near, far[other]]), np.concatenate([ground, ground[other]])
+    sums[2] += np.bincount(owner, minlength=count)
+    sums[3] += np.bincount(owner, ground, count)
+    sums[4] += np.bincount(owner, ground**2, count)
 
 
-def _padded(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    padded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
-    padded[1:-1, 1:-1] = mask
-    return padded
-
-
-def _hull(mask: NDArray[np.bool_]) -> tuple[float, float, NDArray[np.float64]]:
-    """Area and perimeter of the hull of the pixels as squares, and its fill of the tightest rectangle and triangle."""
-    contours, _ = cv2.findContours(_padded(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    points = np.concatenate(contours).reshape(-1, 2).astype(np.float32)
-    corners = np.concatenate([points + shift for shift in ((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))])
-    hull = cv2.convexHull(corners.astype(np.float32))
-    area, perimeter = float(cv2.contourArea(hull)), float(cv2.arcLength(hull, True))
-    (_, (rectangle_width, rectangle_height), _) = cv2.minAreaRect(hull)
-    triangle_area, _ = cv2.minEnclosingTriangle(hull)
-    (_, radius) = cv2.minEnclosingCircle(hull)
-    fills = np.array(
-        [area / max(rectangle_width * rectangle_height, 1), area / max(triangle_area, 1), area / (np.pi * radius**2)]
-    )
-    return max(area, float(mask.sum())), perimeter, fills
-
-
-def _axes(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Major and minor axis in pixels of the ellipse of the same second moments (a pixel is a square, not a point)."""
-    y, x = np.nonzero(mask)
-    covariance = np.cov(np.stack([y, x]), bias=True) + np.eye(2) / 12
-    small, large = np.linalg.eigvalsh(covariance)
-    return float(4 * np.sqrt(large)), float(4 * np.sqrt(max(small, 1e-9)))
-
-
-def _clearness(labels: NDArray[np.int32], label: int, smooth: NDArray[np.float32]) -> float:
-    """How far the grey inside is from the ring around it, in the ring's spread: 0 not at all, towards 1 entirely."""
-    own = (labels == label).astype(np.uint8)
-    ring = (cv2.dilate(own, np.ones((9, 9), np.uint8)) > 0) & (labels == 0)
-    ring &= cv2.dilate(own, np.ones((3, 3), np.uint8)) == 0
-    if ring.sum() < 5:
-        return 0.5
-    step = abs(float(smooth[own > 0].mean()) - float(smooth[ring].mean()))
-    return float(1 - np.exp(-step / (3 * float(smooth[ring].std()) + 1e-6)))
+def _touching(
+    labels: NDArray[np.int32], boxes: NDArray[np.int64], numbers: NDArray[np.int64], ignore: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """Which particles, (n,), reach the frame or what hides the picture; boxes (n, 4) as top, bottom, left, right."""
+    height, width = labels.shape
+    edge = (boxes[:, 0] == 0) | (boxes[:, 1] == height) | (boxes[:, 2] == 0) | (boxes[:, 3] == width)
+    if ignore is None or not ignore.any():
+        return np.asarray(edge)
+    hidden = cv2.dilate(ignore.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(edge | np.isin(numbers, labels[hidden]))

@@ -150,3 +150,61 @@ def test_evaluate_segmenter(rendered, tmp_path: Path, capsys: pytest.CaptureFixt
     assert set(content) >= {"images", "AP50", "AP75", "AP90", "mean_AP", "mIoU"}
     with pytest.raises(NothingToEvaluate):
         segmenter(images=tmp_path / "images", masks=tmp_path, as_json=True)
+
+
+def test_the_summary_says_how_sure_it_is(rendered) -> None:
+    found = measure_image(rendered(seed=11, count=80, radius=14).image, nm_per_px=0.5)
+    summary = json.loads(json.dumps(found.to_json(), allow_nan=False))["summary"]
+    assert summary["mean_diameter_nm"] == pytest.approx(found.mean_diameter_nm, abs=1e-4)
+    low, high = summary["mean_interval_nm"]
+    assert low < summary["mean_diameter_nm"] < high
+    # Half the width by Student's quantile, 1.99 standard errors.
+    assert (high - low) / 2 == pytest.approx(1.99 * found.std_diameter_nm / np.sqrt(found.count), rel=0.15)
+    assert summary["quantiles_nm"]["0.5"] == pytest.approx(
+        np.median([particle.equivalent_diameter_nm for particle in found.whole]), abs=1e-4
+    )
+    assert summary["particles_to_halve"] == pytest.approx(3 * found.count, rel=0.05)
+    assert summary["lognormal"]["median_nm"] == pytest.approx(summary["quantiles_nm"]["0.5"], rel=0.05)
+    # Larger particles touch the edge more often, so the plain mean is too small.
+    assert summary["edge_bias_nm"] < 0
+    assert summary["edge_corrected_mean_nm"] == pytest.approx(summary["mean_diameter_nm"] - summary["edge_bias_nm"])
+    assert summary["touching_edge"] + summary["count"] == len(found.particles)
+    for shape, (lower, upper) in summary["shape_intervals"].items():
+        assert lower <= summary["shape_fractions"][shape] <= upper
+
+
+def test_the_table_has_a_row_per_particle_and_its_units(rendered) -> None:
+    found = measure_image(rendered(seed=3, count=30).image, nm_per_px=0.5)
+    table = found.to_frame()
+    assert list(table["label"]) == [particle.label for particle in found.particles]
+    whole = table[~table["touches_edge"]]
+    assert whole["equivalent_diameter_nm"].mean() == pytest.approx(found.mean_diameter_nm, abs=1e-4)
+    assert (whole["edge_weight"] > 1).all()
+    assert (table.loc[table["touches_edge"], "edge_weight"] == 0).all()
+    assert table["feret_min_nm"].between(0.85 * table["equivalent_diameter_nm"], table["feret_max_nm"]).all()
+    row, column = int(whole["row_px"].iloc[0]), int(whole["column_px"].iloc[0])
+    assert found.labels[row, column] == whole["label"].iloc[0]
+
+
+def test_doubtful_particles_stay_in_the_mean_and_are_named() -> None:
+    rows, columns = np.mgrid[:220, :220]
+    labels = np.zeros((220, 220), np.int32)
+    for label, centres in enumerate([[(60, 60), (60, 96)], [(150, 60)], [(150, 150)]], 1):
+        for row, column in centres:
+            labels[np.hypot(rows - row, columns - column) < 20] = label
+
+    class Known(Segmenter):
+        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+            return labels
+
+    grey = np.where(labels > 0, 0.3, 0.7) + np.random.default_rng(0).normal(0, 0.03, labels.shape)
+    found = measure_image(grey.astype(np.float32), nm_per_px=1.0, segmenter=Known())
+    merged, one, other = found.particles
+    assert any("several particles" in reason for reason in merged.doubts)
+    assert found.whole == (merged, one, other)
+    assert found.trusted == (one, other)
+    summary = found.to_json()["summary"]
+    single = one.equivalent_diameter_nm
+    assert summary["trusted_mean_diameter_nm"] == pytest.approx(single, abs=1e-4)
+    assert summary["mean_diameter_nm"] == pytest.approx((merged.equivalent_diameter_nm + 2 * single) / 3, abs=1e-4)
+    assert summary["doubtful"] == 1

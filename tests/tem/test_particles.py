@@ -1,12 +1,13 @@
-"""Descriptors of outlines whose values are known from geometry, and the shape rule."""
+"""Descriptors of outlines whose values are known from geometry, against another library, and at the edge."""
 
 import cv2
 import numpy as np
 import pytest
 
 from closedloop.recipes import Shape
-from closedloop.tem.particles import ParticleShape, describe_particles
-from closedloop.tem.shapes import fractions
+from closedloop.tem import particles as module
+from closedloop.tem.particles import ParticleShape, clearness, describe_particles
+from closedloop.tem.shapes import fractions, wilson
 
 
 def _draw(corners: np.ndarray | None = None, axes: tuple[int, int] | None = None, angle: float = 0) -> ParticleShape:
@@ -80,3 +81,99 @@ def test_fractions_add_up_and_the_commonest_comes_first() -> None:
     assert next(iter(shares)) is Shape.CUBE
     assert shares[Shape.CUBE] == 0.5
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def _field(generator: np.random.Generator, size: int = 300) -> np.ndarray:
+    labels = np.zeros((size, size), np.int32)
+    for label in range(1, 26):
+        row, column = divmod(label - 1, 5)
+        centre = (60 * column + 30 + int(generator.integers(-4, 5)), 60 * row + 30)
+        axes = (int(generator.integers(6, 26)), int(generator.integers(6, 20)))
+        cv2.ellipse(labels, centre, axes, float(generator.uniform(0, 180)), 0, 360, 3 * label, -1)
+    return labels
+
+
+def test_areas_and_ellipses_are_those_of_scikit_image() -> None:
+    from skimage.measure import regionprops
+
+    labels = _field(np.random.default_rng(0))
+    ours = describe_particles(labels, np.where(labels > 0, 0.2, 0.8).astype(np.float32))
+    theirs = regionprops(labels)
+    assert [each.label for each in ours] == [each.label for each in theirs] == list(range(3, 76, 3))
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.area_px == other.area
+        assert one.eccentricity == pytest.approx(other.eccentricity, abs=2e-3)
+        assert one.aspect_ratio == pytest.approx(other.axis_major_length / other.axis_minor_length, rel=2e-3)
+        assert one.solidity == pytest.approx(other.solidity, abs=0.06)  # they count corners of pixels
+        assert one.feret_max_px == pytest.approx(other.feret_diameter_max, abs=1)
+        assert (one.row_px, one.column_px) == pytest.approx(other.centroid, abs=1)
+
+
+def test_a_particle_alone_is_described_as_among_others() -> None:
+    labels = _field(np.random.default_rng(1))
+    grey = np.where(labels > 0, 0.2, 0.8).astype(np.float32)
+    together = {each.label: each for each in describe_particles(labels, grey)}
+    for label in (3, 30, 75):
+        alone = describe_particles(np.where(labels == label, label, 0).astype(np.int32), grey)
+        assert len(alone) == 1
+        assert alone[0].perimeter_px == pytest.approx(together[label].perimeter_px)
+        assert alone[0].shape_confidence == pytest.approx(together[label].shape_confidence, abs=1e-4)
+        assert alone[0].edge_weight == pytest.approx(together[label].edge_weight)
+
+
+def test_a_particle_at_the_edge_stands_for_nobody() -> None:
+    labels = np.zeros((100, 100), np.int32)
+    labels[0:20, 40:60], labels[50:70, 40:60] = 1, 2
+    cut, whole = describe_particles(labels, np.zeros((100, 100), np.float32))
+    assert cut.edge_weight == 0
+    assert whole.edge_weight == pytest.approx(100 * 100 / (79 * 79))
+
+
+def test_clearness_follows_the_step_and_not_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(2)
+    labels = np.zeros((240, 120), np.int32)
+    for index in range(6):
+        cv2.circle(labels, (60, 20 + 40 * index), 12, index + 1, -1)
+    depth = np.array([0, 0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
+    grey = (0.7 - depth[labels] + generator.normal(0, 0.05, labels.shape)).astype(np.float32)
+    found = clearness(labels, grey)
+    assert (np.diff(found[2:]) > 0).all()
+    assert found[1] < 0.35
+    assert found[6] > 0.8
+    assert clearness(labels, 1 - grey) == pytest.approx(found, abs=1e-4)
+    monkeypatch.setattr(module, "_ROWS", 50)
+    assert clearness(labels, grey) == pytest.approx(found, abs=1e-5)
+    labels[:] = 1
+    assert clearness(labels, grey)[1] == 0.5
+
+
+def test_pieces_of_one_label_and_merged_particles_are_flagged_and_kept() -> None:
+    labels = np.zeros((120, 220), np.int32)
+    cv2.circle(labels, (40, 60), 20, 1, -1)
+    cv2.circle(labels, (77, 60), 20, 1, -1)
+    cv2.circle(labels, (130, 60), 15, 2, -1)
+    cv2.circle(labels, (180, 60), 15, 3, -1)
+    labels[10:14, 10:14] = 3
+    merged, disc, torn = describe_particles(labels, np.where(labels > 0, 0.2, 0.8).astype(np.float32))
+    assert any("several particles" in reason for reason in merged.doubts)
+    assert disc.doubts == ()
+    assert "in several pieces" in torn.doubts
+
+
+def test_no_particles_and_single_pixels() -> None:
+    labels = np.zeros((20, 20), np.int32)
+    grey = np.zeros((20, 20), np.float32)
+    assert describe_particles(labels, grey) == []
+    labels[5, 5], labels[9, 3:9] = 1, 2
+    pixel, line = describe_particles(labels, grey)
+    assert (pixel.area_px, line.area_px) == (1, 6)
+    assert pixel.doubts
+    assert all(np.isfinite([each.perimeter_px, each.aspect_ratio, each.feret_min_px]).all() for each in (pixel, line))
+
+
+@pytest.mark.parametrize(("found", "total"), [(0, 20), (3, 40), (20, 20)])
+def test_wilson_is_the_score_interval_of_scipy(found: int, total: int) -> None:
+    from scipy.stats import binomtest
+
+    expected = binomtest(found, total).proportion_ci(0.95, method="wilson")
+    assert wilson(found, total) == pytest.approx((expected.low, expected.high), abs=1e-9)
