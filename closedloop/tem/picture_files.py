@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.formats import LARGEST_PIXELS, Stored, check_size, first_of
+from closedloop.tem.formats import Stored, check_size, first_of
 
 _COLOUR_MODES = ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "La")
 
@@ -23,7 +23,8 @@ def read_picture_file(path: Path) -> Stored:
         try:
             opened = Image.open(path, formats=("PNG", "JPEG", "BMP"))
         except Image.DecompressionBombError as error:
-            raise NotAnImage(f"it has too many pixels ({LARGEST_PIXELS:,} at most); cut it into parts") from error
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise NotAnImage(f"it states more than {most:,} pixels; cut it into parts or save it as TIFF") from error
         except Image.UnidentifiedImageError as error:
             raise NotAnImage("its header is damaged; copy it again") from error
     with opened as image:

@@ -42,15 +42,20 @@ def test_of_an_animation_the_first_frame(tmp_path: Path) -> None:
     assert picture.note == "the first of 2 frames was measured"
 
 
-@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (20_000, 14_000), (0, 5)])
-def test_sizes_in_the_header_are_checked_before_anything_is_unpacked(tmp_path: Path, width: int, height: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "says"),
+    [(60_000, 60_000, "178,956,970"), (20_000, 14_000, "178,956,970"), (12_000, 12_000, "cannot be read"), (0, 5, "")],
+)
+def test_sizes_in_the_header_are_checked_before_anything_is_unpacked(
+    tmp_path: Path, width: int, height: int, says: str
+) -> None:
     buffer = io.BytesIO()
     Image.fromarray(RAMP).save(buffer, "PNG")
     content = bytearray(buffer.getvalue())
     content[16:24] = struct.pack(">II", width, height)
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(NotAnImage, match=r"a\.png"):
+    with pytest.raises(NotAnImage, match=rf"a\.png: .*{says}"):
         read_picture(tmp_path / "a.png")
 
 
