@@ -1,5 +1,6 @@
 """``closedloop tem correct``: particles that a person removed, merged, split or redrew in an editor come back in."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,25 +60,23 @@ def correct(
     grey = read_picture(image).grey
     read = read_correction(masks, (grey.shape[0], grey.shape[1]), split_pieces=split_pieces)
     notes = list(read.notes)
-    start, doubt = _begun_with(before, image, grey, scale)
-    changes = changes_between(start, read.labels)
+    begun = _begun_with(before, image, grey, scale)
+    changes = changes_between(begun.labels, read.labels)
 
     record: ExperimentRecord | None = None
-    old: Measurement | None = None
     new: Measurement | None = None
     if opened is not None and experiment is not None:
         from closedloop.campaign import correct_image
 
         corrected = correct_image(opened, experiment, image, read.labels, changes, nm_per_px=nm_per_px)
         record, new = corrected.record, corrected.measurement
-    elif doubt is None:
+    elif begun.doubt is None:
         new = measure_labels(image, read.labels, scale)
     elif keep_for_training is None:
-        raise doubt
+        raise begun.doubt
     else:
-        notes.append(f"no sizes, for the scale is not known: {doubt}")
-    if new is not None and start.any():
-        old = measure_labels(image, start, new.nm_per_px)
+        notes.append(f"no sizes, for the scale is not known: {begun.doubt}")
+    old = begun.measured
     kept = None
     if keep_for_training is not None:
         origin = source or experiment or image.absolute().parent.name
@@ -124,26 +123,30 @@ def _stated_scale(store: "Store", experiment: str, image: Path) -> float | None:
     return find_picture(store, experiment, image).nm_per_px
 
 
-def _begun_with(
-    before: Path | None, image: Path, grey: "NDArray[np.float32]", nm_per_px: float | None
-) -> "tuple[NDArray[np.int32], UnreadableScale | None]":
-    """What the person began with, the file they name or what `tem measure` finds; and a doubt about the scale."""
+@dataclass(frozen=True)
+class _Begun:
+    """What the person began with: labels (H, W), measured where that was done, and a doubt about the scale."""
+
+    labels: "NDArray[np.int32]"
+    measured: "Measurement | None" = None
+    doubt: "UnreadableScale | None" = None
+
+
+def _begun_with(before: Path | None, image: Path, grey: "NDArray[np.float32]", nm_per_px: float | None) -> _Begun:
+    """The file that the person names, or else what `tem measure` finds."""
     import numpy as np
 
-    from closedloop.tem import NoParticles, Segmenter, UnreadableScale, measure_image, read_scale
-    from closedloop.tem.correction import fitting_map
+    from closedloop.tem import NoParticles, Segmenter, UnreadableScale, measure_image
+    from closedloop.tem.correction import fitting_map, measure_labels
 
+    named = None if before is None else fitting_map(before, (grey.shape[0], grey.shape[1])).labels
     try:
-        if before is None:
-            return measure_image(image, nm_per_px).labels, None
-        labels = fitting_map(before, (grey.shape[0], grey.shape[1])).labels
-        if nm_per_px is None:
-            read_scale(image)
-        return labels, None
+        found = measure_image(image, nm_per_px) if named is None else measure_labels(image, named, nm_per_px)
+        return _Begun(found.labels, found)
     except NoParticles:
-        return np.zeros(grey.shape, np.int32), None
+        return _Begun(np.zeros(grey.shape, np.int32))
     except UnreadableScale as doubt:
-        return Segmenter.load().segment(grey) if before is None else labels, doubt
+        return _Begun(Segmenter.load().segment(grey) if named is None else named, doubt=doubt)
 
 
 def _sizes(found: "Measurement | None") -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from closedloop.tem.clusters import Clusters
+
 INK, BARS, FIT, MEAN = "#1b2733", "#b9cde0", "#b3372f", "#1a7f4b"
 _FEWEST_BINS, _MOST_BINS = 5, 60
 _POINTS = 400
@@ -42,6 +44,23 @@ def histogram(distribution: Distribution, width_in: float = 6.4, height_in: floa
     axes.set(xlabel="equivalent circle diameter, nm", ylabel=f"particles (of {len(sizes)})")
     axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # room for the legend
     axes.legend(fontsize=8, frameon=False, loc="upper left")
+    return _svg(figure)
+
+
+def cluster_map(clusters: "Clusters", width_in: float = 6.4, height_in: float = 4.2) -> str:
+    """The particles as t-SNE lays them out, in their clusters' colours: neighbours are alike, distances say nothing."""
+    from matplotlib import colormaps
+
+    figure, axes = _figure(width_in, height_in)
+    colours = colormaps["tab10"]
+    for number, share in enumerate(clusters.shares):
+        at = clusters.embedding[clusters.cluster == number]
+        label = f"{number + 1}: {share:.0%}, {clusters.sizes_nm[number]:.3g} nm"
+        axes.scatter(
+            at[:, 0], at[:, 1], s=9, color=colours(number), label=label, linewidths=0, rasterized=len(at) > 500
+        )
+    axes.set(xticks=[], yticks=[], xlabel="t-SNE", ylabel="")
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return _svg(figure)
 
 

@@ -16,16 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.folder import Failure, Sample, SampleResult, without_pixels
 from closedloop.tem.measurement import Measurement
 from closedloop.tem.pictures import jpeg, numbered_overlay, save_labels, save_picture
-from closedloop.tem.plots import histogram
+from closedloop.tem.plots import cluster_map, histogram
 
 if TYPE_CHECKING:
     import pandas
 
+    from closedloop.tem.clusters import Clusters
+
 LARGE_PX, SMALL_PX, WAITING_PX = 1400, 700, 700
+MANY_PARTICLES = 100  # from here on, or with two images, the page asks whether there are kinds of them
 FEW_IMAGES = 12  # as many are shown large on the page; more would make a file that no browser likes
 
 
@@ -74,15 +79,18 @@ class SamplePage:
 
     def finish(self, result: SampleResult) -> Path:
         """Writes tables and page; gives the page's place."""
+        clusters = _clusters(result)
         frame = particle_table(result.measured)
+        if clusters is not None:
+            frame["cluster"] = _cluster_column(result, clusters)
         frame.to_csv(self.folder / "particles.csv", index=False)
         frame.to_parquet(self.folder / "particles.parquet", index=False)
         _write_images(self.folder / "images.csv", result)
         page = self.folder / "report.html"
-        page.write_text(self._html(result), encoding="utf-8")
+        page.write_text(self._html(result, clusters), encoding="utf-8")
         return page
 
-    def _html(self, result: SampleResult) -> str:
+    def _html(self, result: SampleResult, clusters: "Clusters | None") -> str:
         from markupsafe import Markup
 
         pooled = result.pooled
@@ -93,7 +101,8 @@ class SamplePage:
             pooled=pooled,
             sizes=pooled.distribution,
             plot=Markup(plot) if plot else None,
-            clusters=None,
+            clusters=clusters,
+            cluster_map=Markup(cluster_map(clusters)) if clusters else None,
             shown=[(one, Markup(one.histogram) if one.histogram else None) for one in self._shown],
             waiting=self._waiting,
             failed=[failure for failure in result.failed if not failure.waits],
@@ -159,6 +168,28 @@ def particle_table(measured: Sequence[Measurement]) -> "pandas.DataFrame":
     return pandas.concat(frames, ignore_index=True)
 
 
+def _clusters(result: SampleResult) -> "Clusters | None":
+    """Kinds of outlines where there is enough to compare."""
+    from closedloop.tem.clusters import TooFewToCluster, find_clusters
+
+    if len(result.measured) < 2 and result.pooled.count < MANY_PARTICLES:
+        return None
+    try:
+        return find_clusters(result.measured)
+    except TooFewToCluster:
+        return None
+
+
+def _cluster_column(result: SampleResult, clusters: "Clusters") -> "pandas.Series[int]":
+    """Each particle's cluster from 1 in the order of `particle_table`; missing for those at the edge or left out."""
+    import pandas
+
+    firsts = np.cumsum([0, *(len(each.particles) for each in result.measured)])
+    column = pandas.Series(pandas.NA, index=range(int(firsts[-1])), dtype="Int64")
+    column.iloc[firsts[clusters.measurement] + clusters.particle] = clusters.cluster + 1
+    return column
+
+
 def _write_images(path: Path, result: SampleResult) -> None:
     """A line per image in the sample's order: what it gave, or why it gave nothing."""
     measured = {each.name: each for each in result.measured}
@@ -210,8 +241,6 @@ def _names(images: Sequence[Path]) -> dict[Path, str]:
 
 def _picture_of(image: Path) -> str | None:
     """The image as it is, small; ``None`` where it cannot be shown."""
-    import numpy as np
-
     from closedloop.tem.errors import NotAnImage
     from closedloop.tem.reading import read_picture
 

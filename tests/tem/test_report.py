@@ -128,3 +128,28 @@ def test_a_sample_in_which_nothing_was_found_has_a_page_too(tmp_path: Path) -> N
     page.finish(SampleResult(sample, (), (failure,)))
     assert "No particle was measured" in _text(tmp_path / "out" / "report.html")
     assert "no particles stand out" in _text(tmp_path / "out" / "report.html")
+
+
+def test_kinds_of_particles_are_shown_where_there_are_enough(tmp_path: Path) -> None:
+    # Squares and bars: two kinds that no k-means could miss.
+    rng = np.random.default_rng(0)
+    image = np.full((400, 610), 200, np.uint8)
+    for row in range(8):
+        for column in range(12):
+            height, width = (16, 16) if row % 2 else (8, 32)
+            top, left = 15 + 48 * row, 10 + 50 * column
+            image[top : top + height + column % 3, left : left + width] = 40
+            image[top - 1, left : left + width] = np.where(rng.random(width) < 0.5, 40, 200)
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, image)
+    sample = Sample("kinds", (tmp_path / "a.tif", tmp_path / "b.tif"))
+    page = SamplePage(tmp_path / "out", sample)
+    page.finish(measure_sample(sample, Thresholder(), nm_per_px=0.5, watcher=page))
+    table = pandas.read_csv(tmp_path / "out" / "particles.csv")
+    assert len(table) == 192
+    whole = table[~table["touches_edge"]]
+    assert len(whole) > 150
+    assert (table["cluster"].notna() == ~table["touches_edge"]).all()
+    square = whole["aspect_ratio"] < 1.6
+    assert set(whole["cluster"][square]).isdisjoint(whole["cluster"][~square])
+    assert "Kinds of particles" in _text(tmp_path / "out" / "report.html")
