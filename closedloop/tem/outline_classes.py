@@ -19,6 +19,8 @@ CLASSES = tuple(Shape)
 LEAST_SURE = 0.5  # an outline that no class has at least so likely is called irregular
 CORNERS_FROM_PX = 12.0  # of equivalent diameter; below, a compact particle shows no corners and counts as a sphere
 
+# Most particles of most samples are spheres; what could be either is one. Drawn outlines have no such custom.
+_SPHERES_TO_OTHERS = 3.0
 _COMPACT = (Shape.SPHERE, Shape.CUBE, Shape.HEXAGON, Shape.TRIANGLE, Shape.RHOMBUS, Shape.FLOWER)
 
 Float = NDArray[np.float32]
@@ -27,8 +29,8 @@ Float = NDArray[np.float32]
 def classify(outlines: Outlines, feret: Calipers | None = None) -> tuple[list[Shape], NDArray[np.float64]]:
     """Per particle its class and how likely that is, (n,), between 0 and 1.
 
-    The likelihood is that of the class among outlines as they were drawn for training, where the classes are about
-    alike often. It is below `LEAST_SURE` where a particle is called irregular because nothing else is likely enough.
+    The likelihood is that of the class among drawn outlines, were spheres three times as common as each other class. It
+    is below `LEAST_SURE` where a particle is called irregular because nothing else is likely enough.
     """
     likely = probabilities(features(outlines, feret))
     small = 2 * np.sqrt(outlines.area / np.pi) < CORNERS_FROM_PX
@@ -58,6 +60,7 @@ def probabilities(described: Float) -> NDArray[np.float64]:
         value = value @ weights[f"weight{layer}"] + weights[f"bias{layer}"]
         layer += 1
     value = np.exp(value - value.max(axis=1, keepdims=True)).astype(np.float64)
+    value[:, CLASSES.index(Shape.SPHERE)] *= _SPHERES_TO_OTHERS
     return np.asarray(value / value.sum(axis=1, keepdims=True))
 
 

@@ -149,14 +149,12 @@ def _add_sums(sums: NDArray[np.float64], labels: NDArray[np.int32], smooth: NDAr
     numbers = labels.astype(np.float32)
     highest = cv2.dilate(numbers, np.ones((2 * _RING + 1,) * 2, np.uint8))
     lowest = cv2.erode(np.where(labels > 0, numbers, np.float32(count)), np.ones((2 * _RING + 1,) * 2, np.uint8))
-    next_to = cv2.dilate(numbers, np.ones((2 * _NEXT + 1,) * 2, np.uint8)) > 0
-    ring = ~next_to[rows] & (highest[rows] > 0)
-    values = smooth[rows]
-    here = labels[rows]
-    taken = here > 0
-    sums[0] += np.bincount(here[taken], minlength=count)
-    sums[1] += np.bincount(here[taken], values[taken], count)
-    near, far = highest[rows][ring].astype(np.int64), lowest[rows][ring].astype(np.int64)
+    next_to = cv2.dilate((labels > 0).astype(np.uint8), np.ones((2 * _NEXT + 1,) * 2, np.uint8))
+    values, here = smooth[rows].ravel(), labels[rows].ravel()
+    sums[0] += np.bincount(here, minlength=count)
+    sums[1] += np.bincount(here, values, count)
+    ring = np.flatnonzero((next_to[rows] == 0) & (highest[rows] > 0))
+    near, far = highest[rows].ravel()[ring].astype(np.int64), lowest[rows].ravel()[ring].astype(np.int64)
     ground = values[ring].astype(np.float64)
     other = near != far
     owner, ground = np.concatenate([near, far[other]]), np.concatenate([ground, ground[other]])
