@@ -39,7 +39,8 @@ _NEARLY_BEST = 0.8
 _USUAL_COUNT = 150
 _Z90 = 1.6448536269514722
 # Of the candidates that come nearest to the target, how many are looked at for values at the end of their ranges.
-_NEAREST, _AT_WALL, _MOST = 16, 0.03, 0.6
+_NEAREST, _AT_WALL, _MOST = 16, 0.05, 0.5
+_NO_CHANCE = 1e-9
 
 
 def propose(
@@ -182,8 +183,11 @@ class _Round:
         question = acquire.Question(self.columns, self.size_model, self.target.band_nm, waiting[0], self.seed)
         found = pool.first(self.tried_unit[best], again)
         if len(found):
-            value = acquire.values(question, self._score(found)[0])
-            found = found + pool.around(found.unit[np.argsort(-value, kind="stable")[:_BEST_SCORED]])
+            x, _ = self._score(found)
+            # Where nothing has a chance yet, what comes nearest to the size leads to where something may.
+            off = np.abs(self.size_model.moments(x)[0] - math.log(self.target.size_nm))
+            value = np.maximum(acquire.values(question, x), _NO_CHANCE)
+            found = found + pool.around(found.unit[np.lexsort((off, -value))[:_BEST_SCORED]])
         if not len(found):
             raise NothingToPropose(pool.why_nothing())
         x, quality = self._score(found)

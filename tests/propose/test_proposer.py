@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from closedloop.propose import EmptySpaceError, NothingToPropose, SearchSpaceError, propose
-from closedloop.recipes import Experiment, FailureCause, Limits, Outcome, Recipe, Target
+from closedloop.propose import EmptySpaceError, NothingToPropose, Proposal, SearchSpaceError, plan, propose
+from closedloop.recipes import Experiment, FailureCause, Limits, Outcome, Recipe, Shape, Target
 
 TARGET = Target(product="CdSe", size_nm=4.0)
 
@@ -147,6 +147,61 @@ def test_recipes_outside_the_space_are_passed_over_and_said(lab: ModuleType) -> 
     other = Experiment(recipe=Recipe(product="CdSe"), outcome=Outcome(success=True, size_nm=4.0))
     (proposal,) = propose(lab.SPACE, TARGET, lab.Literature(), [other], [Recipe(product="CdSe")], 1, seed=0)
     assert "1 tried outside this space not learned from" in proposal.reason
+
+
+def test_a_recipe_that_missed_may_be_repeated_and_one_that_hit_is_not(lab: ModuleType) -> None:
+    """Nothing else can be made here, so that a repeat is all there is to choose."""
+    recipe = lab.SPACE.sample(1, 0)[0]
+
+    def chosen(size_nm: float) -> list[Proposal]:
+        tried = [Experiment(recipe=recipe, outcome=Outcome(success=True, size_nm=size_nm, particle_count=9))]
+        return propose(lab.SPACE, TARGET, lab.Literature(), tried, [], 2, seed=0, filter=lambda r: r == recipe)
+
+    (again,) = chosen(4.25)
+    assert again.recipe == recipe
+    assert again.motive == "repeat"
+    assert "noise matters more" in again.reason
+    with pytest.raises(NothingToPropose):
+        chosen(4.05)
+
+
+def test_a_hit_asks_for_spread_and_shape_where_the_target_does(lab: ModuleType) -> None:
+    """This lab's samples are all broad, so a target that asks for narrow ones is hardly ever hit."""
+    broad = made(lab, 6, success=True, size_nm=4.0, size_std_nm=1.2, shape="cube")
+    narrow = TARGET.model_copy(update={"max_relative_spread": 0.1, "shape": Shape.SPHERE})
+    (any_,) = propose(lab.SPACE, TARGET, lab.Literature(), broad, [], 1, seed=0)
+    (asking,) = propose(lab.SPACE, narrow, lab.Literature(), broad, [], 1, seed=0)
+    assert any_.spread_chance == any_.shape_chance == 1
+    assert asking.spread_chance < 0.2
+    assert asking.shape_chance < 0.3
+    product = asking.success_probability * asking.size_chance * asking.spread_chance * asking.shape_chance
+    assert asking.chance_of_hit == pytest.approx(product)
+
+
+def test_the_outlook_says_what_the_space_reaches(lab: ModuleType) -> None:
+    seen = plan(lab.SPACE, TARGET, lab.Literature(), [], [], 0, seed=0)
+    assert seen.proposals == ()
+    assert len(seen.outlook.chances) == 8
+    assert seen.outlook.reach_nm[0] < 2.5
+    assert seen.outlook.reach_nm[1] > 4
+    far = plan(lab.SPACE, Target(product="CdSe", size_nm=40), lab.Literature(), [], [], 1, seed=0).outlook
+    assert far.reach_nm[1] < 20
+    assert far.chances[-1] < 1e-3
+    assert "reaction time at the upper end of its range" in far.at_limits
+
+
+def test_published_recipes_are_a_place_to_start(lab: ModuleType) -> None:
+    published = lab.SPACE.sample(1, 99)[0]
+    doubled = published.with_amounts({(r.name, r.vessel): 2 * (r.amount_mmol or 0) for r in published.reagents})
+    place = lab.SPACE.project(doubled)
+    assert lab.SPACE.contains(lab.SPACE.decode(place))
+    # Only what lies near it can be made.
+    near = lambda r: bool(np.abs(lab.SPACE.encode(r) - place).max() < 0.02)  # noqa: E731
+    arguments = (lab.SPACE, TARGET, lab.Literature(), [], [], 1)
+    (found,) = propose(*arguments, seed=0, filter=near, precedents=[doubled])
+    assert near(found.recipe)
+    with pytest.raises(NothingToPropose):
+        propose(*arguments, seed=0, filter=near)
 
 
 def test_faults_have_names(lab: ModuleType) -> None:
