@@ -25,7 +25,7 @@ def dryrun(
     ] = None,
     aim: Annotated[str | None, typer.Option(help="match, at-most or at-least the target.")] = None,
     strategies: Annotated[
-        str, typer.Option(help="closedloop, random, nearest, gp, extra-trees, baybe, ax; commas between.")
+        str, typer.Option(help="closedloop, random, nearest, gp, extra-trees, baybe; commas between.")
     ] = "closedloop,random",
     seeds: Annotated[int, typer.Option(help="How many campaigns of each strategy.")] = 20,
     budget: Annotated[

@@ -1,8 +1,8 @@
 """The literature's word on a pool: a model that was fitted without the pool, asked about all of its recipes.
 
 Any model that `evaluate synthesis` compares can be asked. Extra-trees unless another is named: for products that were
-never seen it errs as much as the model that ships, and is fitted in seconds (docs/decisions/0074). What a model said is
-kept in a file under a hash of what it learned from and what it was asked; every seed shares it.
+never seen they err as much as the model that ships, and are fitted much sooner (docs/decisions/0074). What a model said
+is kept in a file under a hash of what it learned from and what it was asked; every seed shares it.
 """
 
 import hashlib

@@ -32,9 +32,8 @@ _OWN = {
     "gp": ("strategies/plain_gp.py",),
     "extra-trees": ("strategies/extra_trees.py",),
     "baybe": ("strategies/by_baybe.py",),
-    "ax": ("strategies/by_ax.py",),
 }
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "botorch", "gpytorch", "baybe", "ax-platform")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "botorch", "gpytorch", "baybe")
 
 
 class Shelf:

@@ -160,13 +160,12 @@ def test_names_are_checked() -> None:
 @pytest.fixture
 def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str) -> None:
-        return None if name in ("baybe", "ax") else find_spec(name)  # type: ignore[return-value]
+        return None if name == "baybe" else find_spec(name)  # type: ignore[return-value]
 
     monkeypatch.setattr("closedloop.campaign.dryrun.strategies.registry.find_spec", nothing)
 
 
-@pytest.mark.parametrize("name", ["baybe", "ax"])
 @pytest.mark.usefixtures("without_extras")
-def test_an_extra_that_is_missing_says_what_to_install(name: str) -> None:
-    with pytest.raises(StrategyNotInstalled, match="pip install"):
-        check_strategies(f"random,{name}")
+def test_an_extra_that_is_missing_says_what_to_install() -> None:
+    with pytest.raises(StrategyNotInstalled, match="pip install baybe"):
+        check_strategies("random,baybe")

@@ -44,12 +44,6 @@ def _baybe() -> Strategy:
     return ByBaybe()
 
 
-def _ax() -> Strategy:
-    from closedloop.campaign.dryrun.strategies.by_ax import ByAx
-
-    return ByAx()
-
-
 _MAKERS: dict[str, Callable[[], Strategy]] = {
     "closedloop": _closedloop,
     "random": _random,
@@ -57,9 +51,9 @@ _MAKERS: dict[str, Callable[[], Strategy]] = {
     "gp": _gp,
     "extra-trees": _extra_trees,
     "baybe": _baybe,
-    "ax": _ax,
 }
-_NEEDS = {"baybe": ("baybe", "baybe"), "ax": ("ax", "ax-platform")}
+# Module and package of what is an optional extra.
+_NEEDS = {"baybe": ("baybe", "baybe")}
 NAMES = tuple(_MAKERS)
 
 
