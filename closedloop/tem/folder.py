@@ -79,7 +79,7 @@ def find_samples(places: Sequence[Path], leave_out: Path | None = None) -> list[
             raise NoImages(f"{file}: no such file or folder; give images, or a folder of images")
     samples = []
     if files:
-        folders = {file.absolute().parent for file in files}
+        folders = {file.resolve().parent for file in files}
         samples.append(Sample(folders.pop().name if len(folders) == 1 else "sample", tuple(dict.fromkeys(files))))
     for place in places:
         if place.is_dir():
@@ -141,14 +141,15 @@ def _measured(image: Path, nm_per_px: float | None, segmenter: Segmenter) -> Mea
 
 def _samples_in(folder: Path, leave_out: Path | None) -> list[Sample]:
     by_folder: dict[Path, list[Path]] = {}
+    root, out = folder.resolve(), None if leave_out is None else leave_out.resolve()
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in inside.parts)
-        left_out = leave_out is not None and path.absolute().is_relative_to(leave_out.absolute())
+        left_out = out is not None and (root / inside).is_relative_to(out)
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not hidden and not left_out:
             by_folder.setdefault(path.parent, []).append(path)
     return [
-        Sample("/".join((folder.absolute().name, *place.relative_to(folder).parts)), tuple(images))
+        Sample("/".join((root.name, *place.relative_to(folder).parts)), tuple(images))
         for place, images in sorted(by_folder.items())
     ]
 

@@ -44,6 +44,9 @@ def test_folders_are_samples_and_files_named_together_are_one(tmp_path: Path) ->
         ("run/day 2", ["c.tif"]),
         ("run/day 2/deep", ["d.tif"]),
     ]
+    # However the folder and the one to leave out are written.
+    assert find_samples([root / "day 2" / ".."], leave_out=root / "out" / ".")[0].name == "run"
+    assert len(find_samples([root / "day 2" / ".."], leave_out=root / "out")) == 3
     (together,) = find_samples([files[0], files[2], files[0]])
     assert together.images == (files[0], files[2])
     assert together.name == "sample"
