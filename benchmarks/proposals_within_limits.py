@@ -3,7 +3,7 @@
 Every step that makes a candidate counts: space-filling samples, steps from them, points far outside the space, and the
 rounding at the end of each. The rules are read a second time, by code that shares nothing with the package.
 
-    python benchmarks/proposals_within_limits.py [--recipes 100000] [--each 250] [--seed 0] [--json]
+    python benchmarks/proposals_within_limits.py [--recipes 100000] [--each 500] [--seconds 900] [--seed 0]
 """
 
 import argparse
@@ -25,15 +25,16 @@ from tests.propose.random_spaces import broken, drawn
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--recipes", type=int, default=100_000)
-    parser.add_argument("--each", type=int, default=250, help="recipes of one campaign")
+    parser.add_argument("--each", type=int, default=500, help="recipes of one campaign")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=900.0, help="stop here, and say how many recipes there were")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     started = time.perf_counter()
     recipes = spaces = empty = faults = 0
     examples: list[str] = []
-    while recipes < options.recipes:
+    while recipes < options.recipes and time.perf_counter() - started < options.seconds:
         written = drawn(rng)
         try:
             space = SearchSpace.model_validate(written)

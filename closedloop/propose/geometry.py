@@ -88,13 +88,14 @@ class Geometry:
         """
         if not self.inequalities:
             return (self._low + self._high) / 2
-        for inequality in self.inequalities:
-            if self._chebyshev((inequality,)) is None:
-                raise EmptySpaceError(
-                    f"the constraint {inequality.text!r} cannot be met within the ranges given; widen them or drop it"
-                )
         centre = self._chebyshev(self.inequalities)
         if centre is None:
+            for inequality in self.inequalities:
+                if self._chebyshev((inequality,)) is None:
+                    raise EmptySpaceError(
+                        f"the constraint {inequality.text!r} cannot be met within the ranges given; "
+                        "widen them or drop it"
+                    )
             texts = "; ".join(repr(inequality.text) for inequality in self.inequalities)
             raise EmptySpaceError(
                 f"the constraints {texts} leave no recipe together; widen a range or drop one of them"

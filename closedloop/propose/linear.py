@@ -36,12 +36,14 @@ class Linear:
 
     def combine(self, weights: Mapping[Key, float] | Mapping[int, float]) -> tuple[Array, float]:
         """Coefficients and constant of a weighted sum."""
-        coefficients, rest = np.zeros(self._axes), 0.0
+        coefficients, size, rest = np.zeros(self._axes), np.zeros(self._axes), 0.0
         for key, weight in weights.items():
             form, constant = self._forms[key]
             coefficients = coefficients + weight * form
+            size = size + np.abs(weight * form)
             rest += weight * constant
-        return coefficients, rest
+        # What cancels must be gone: a sum that a filled vessel makes constant has no direction to move along.
+        return np.where(np.abs(coefficients) <= _SLACK * size, 0.0, coefficients), rest
 
     def rounded(
         self, row: Array, derived: Sequence[int], checks: Sequence[tuple[str, Mapping[Key, float], float]]

@@ -109,6 +109,13 @@ def _with(recipe: Recipe, selenium: float, cation: float) -> Recipe:
     return recipe.model_copy(update={"reagents": changed})
 
 
+def test_a_volume_limit_that_the_fill_meets_exactly_leaves_the_whole_space() -> None:
+    """All volumes then add up to the limit whatever varies; nothing may collapse to the middle for it."""
+    alone = [r | {"vessel": "flask"} for r in STOCK["reagents"]]  # type: ignore[attr-defined]
+    recipes = stock(reagents=alone, max_volume_ml=10).sample(32, seed=0)
+    assert len({recipe.amount_mmol("trioctylphosphine") for recipe in recipes}) > 25
+
+
 def test_many_optional_chemicals() -> None:
     """Twenty may be left out: a million choices, of which one to three are wanted."""
     names = [f"additive {i}" for i in range(20)]
