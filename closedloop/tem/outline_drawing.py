@@ -46,8 +46,8 @@ def _rounded(line: Line, amount: float) -> Line:
 
 
 def _softness(random: Random, corners: int) -> float:
-    """How much a polygon is rounded: up to where its corners stand out by little more than half."""
-    return random.uniform(0, 0.17) / corners
+    """How much a polygon is rounded: up to where its corners stand out by little more than half; often not at all."""
+    return max(0.0, random.uniform(-0.06, 0.17)) / corners
 
 
 def _polar(radius: NDArray[np.float64]) -> Line:
@@ -89,7 +89,9 @@ def _rough(line: Line, random: Random, amount: float) -> Line:
 
 
 def _uneven(line: Line, random: Random) -> Line:
-    """The small unevenness of a real crystal, at most about 2% of the radius."""
+    """The small unevenness of a real crystal, at most about 2% of the radius; one in four has none."""
+    if random.random() < 0.25:
+        return line
     return _rough(line, random, min(abs(random.normal(0, 0.012)), 0.022))
 
 

@@ -52,6 +52,7 @@ def features(outlines: Outlines, feret: Calipers | None = None) -> NDArray[np.fl
     feret = calipers(outlines.hulls) if feret is None else feret
     plain = descriptors(outlines, feret)
     wave = np.fft.fft(outlines.points, axis=1) / POINTS
+    wave[:, 0] = 0  # the middle, which is a place and no shape
     # Run round so that the first harmonic is the large one; a mirrored outline has the same shape.
     backwards = np.abs(wave[:, -1]) > np.abs(wave[:, 1])
     wave[backwards] = np.roll(wave[backwards, ::-1], 1, axis=1)

@@ -43,7 +43,7 @@ def draw_block(seed: int, index: int) -> tuple[NDArray[np.float32], NDArray[np.f
         for shape, share in shares.items():
             row[CLASSES.index(shape)] = share
         diameter = float(np.exp(random.uniform(np.log(LEAST_PX), np.log(MOST_PX))))
-        masks.append(rasterised(line, diameter, random.uniform(0, MOST_NOISE_PX), random))
+        masks.append(rasterised(line, diameter, max(0.0, random.uniform(-0.1, MOST_NOISE_PX)), random))
     return features(trace(masks)), targets
 
 

@@ -102,13 +102,23 @@ def test_features_do_not_follow_the_size() -> None:
     assert apart.mean() < 0.2 * others.mean()
 
 
+def test_features_do_not_follow_handedness_and_quarter_turns() -> None:
+    random = np.random.default_rng(5)
+    masks = [rasterised(draw(random)[0], 60, 0.3, random) for _ in range(40)]
+    described = features(trace(masks))
+    others = np.abs(described - np.roll(described, 1, axis=0)).mean()
+    for change in (np.fliplr, np.rot90):
+        apart = np.abs(features(trace([change(mask) for mask in masks])) - described)
+        assert apart.mean(axis=0).max() < 0.5 * others
+
+
 def test_points_lie_evenly_on_the_border() -> None:
     mask = np.zeros((120, 120), np.uint8)
     cv2.ellipse(mask, (60, 60), (50, 20), 30, 0, 360, 1, -1)
     outlines = trace([mask > 0, np.ones((1, 1), bool), mask > 0])
     steps = np.abs(np.diff(outlines.points[0], append=outlines.points[0][0]))
     assert steps == pytest.approx((outlines.perimeter[0] - np.pi) / POINTS, rel=0.1)
-    assert np.array_equal(outlines.points[0], outlines.points[2])
+    assert outlines.points[0] == pytest.approx(outlines.points[2])
     assert np.isfinite(features(outlines)).all()
     assert len(trace([]).area) == 0
 

@@ -103,9 +103,9 @@ def test_areas_and_ellipses_are_those_of_scikit_image() -> None:
     for one, other in zip(ours, theirs, strict=True):
         assert one.area_px == other.area
         assert one.eccentricity == pytest.approx(other.eccentricity, abs=2e-3)
-        assert one.aspect_ratio == pytest.approx(other.axis_major_length / other.axis_minor_length, rel=2e-3)
+        assert one.aspect_ratio == pytest.approx(other.axis_major_length / other.axis_minor_length, rel=6e-3)
         assert one.solidity == pytest.approx(other.solidity, abs=0.06)  # they count corners of pixels
-        assert one.feret_max_px == pytest.approx(other.feret_diameter_max, abs=1)
+        assert one.feret_max_px == pytest.approx(other.feret_diameter_max, abs=1.5)  # from corners again
         assert (one.row_px, one.column_px) == pytest.approx(other.centroid, abs=1)
 
 
