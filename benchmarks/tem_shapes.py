@@ -36,7 +36,9 @@ def line_of(outline: Outline) -> NDArray[np.complex128]:
 def judged(count: int, seed: int, noise_px: float, own: bool) -> dict[str, object]:
     """Accuracy over `count` outlines, all classes alike often, sizes even on a logarithmic scale from 8 to 200 px."""
     random = np.random.default_rng(seed)
-    masks, truth, sizes = [], [], []
+    masks: list[NDArray[np.bool_]] = []
+    truth: list[Shape] = []
+    sizes: list[float] = []
     while len(masks) < count:
         if own:
             line, targets = draw(random)
