@@ -28,14 +28,19 @@ _DOUBT = 2.0
 _VOTE = 4.0
 
 
+# Of another value than a size nobody knows beforehand over how many decades it spreads, and how well it repeats.
+_ANY_VALUE = Priors(local=(float(np.log(0.2)), 1.0), noise=(float(np.log(0.03)), 1.0), slope=0.1, level=0.5)
+
+
 class Closedloop:
     """``priors`` are those of the processes."""
 
     def __init__(self, priors: Priors | None = None) -> None:
-        self._priors = priors or Priors()
+        self._priors = priors
 
     def begin(self, view: View, known: Known, seed: int) -> Session:
-        return _Session(view, known, self._priors, seed)
+        usual = Priors() if view.goal.quantity == SIZE else _ANY_VALUE
+        return _Session(view, known, self._priors or usual, seed)
 
 
 class _Session:
