@@ -11,7 +11,7 @@ from closedloop.tem.errors import (
 )
 from closedloop.tem.measurement import Measurement, Particle, measure_image
 from closedloop.tem.pictures import overlay, save_labels, save_picture
-from closedloop.tem.scale import Scale, read_scale
+from closedloop.tem.scale import Scale, look_at_scale, read_scale
 from closedloop.tem.segmenter import Segmenter
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "ScaleConflict",
     "Segmenter",
     "UnreadableScale",
+    "look_at_scale",
     "measure_image",
     "overlay",
     "read_scale",

@@ -1,23 +1,21 @@
 """How many nanometres a pixel is: what the user says, what the file says, what the scale bar says.
 
-A doubtful scale never becomes a size: it raises `UnreadableScale`, and two that disagree raise `ScaleConflict`.
+A doubtful scale never becomes a size: it raises `UnreadableScale`, and two that disagree raise `ScaleConflict`. Which
+bar a label belongs to is for `closedloop.tem.scale_matching`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.errors import ScaleConflict, UnreadableScale
-from closedloop.tem.label_reading import HIGH_CONFIDENCE, Reading, read_bar_label
 from closedloop.tem.reading import Picture, read_picture
-from closedloop.tem.scale_bar import Bar, find_bars
+from closedloop.tem.scale_matching import BarReading, lone_label, read_bars
 
 LARGEST_DISAGREEMENT = 0.03
 _METADATA_CONFIDENCE = 0.9
-_BARS_READ = 3
 
 Source = Literal["metadata", "scale_bar", "user"]
 
@@ -26,7 +24,7 @@ Source = Literal["metadata", "scale_bar", "user"]
 class Scale:
     """nm per pixel, how far it is to be believed (0 to 1) and where it is from; the bar's own values where it was read.
 
-    label_box: left, top, right, bottom of the label in pixels.
+    label_box: left, top, right, bottom of the label in pixels. note: what another source says that was not believed.
     """
 
     nm_per_px: float
@@ -36,10 +34,11 @@ class Scale:
     bar_nm: float | None = None
     bar_px: float | None = None
     label_box: tuple[float, float, float, float] | None = None
+    note: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As ``closedloop tem scale --json`` prints it."""
-        return {
+        content = {
             "text": self.text,
             "bar_nm": self.bar_nm,
             "bar_px": self.bar_px,
@@ -47,74 +46,103 @@ class Scale:
             "confidence": round(self.confidence, 4),
             "source": self.source,
         }
+        return content | ({"note": self.note} if self.note else {})
 
 
-def read_scale(image: str | Path | NDArray[Any] | Picture) -> Scale:
+def read_scale(image: str | Path | NDArray[Any] | Picture, nm_per_px: float | None = None) -> Scale:
     """The scale of an image file or array.
+
+    nm_per_px: what the user states. It is believed, and where the file or a scale bar that was read surely differs by
+    more than 3%, the scale's note says so.
 
     Raises `UnreadableScale` where neither file nor picture states one beyond doubt, `ScaleConflict` where they differ
     by more than 3%, `NotAnImage` where there is no image.
     """
     picture = image if isinstance(image, Picture) else read_picture(image)
-    doubtful: Scale | None = None
-    from_bar: Scale | None = None
-    for candidate in _scales_of_bars(picture.grey):
-        if candidate.confidence >= HIGH_CONFIDENCE:
-            from_bar = candidate
-            break
-        if doubtful is None or candidate.confidence > doubtful.confidence:
-            doubtful = candidate
-    if picture.pixel_size is None:
-        if from_bar is not None:
-            return from_bar
-        raise UnreadableScale(f"{picture.name}: {_why_unreadable(doubtful)}; state it with --nm-per-px")
-    stated = picture.pixel_size.nm_per_px
-    if from_bar is None:
+    # A file or a user that states the scale is only compared with what is easily read.
+    bar = read_bars(picture, thorough=picture.pixel_size is None and nm_per_px is None)
+    return _judged(picture, bar) if nm_per_px is None else _stated_by_user(picture, bar, nm_per_px)
+
+
+def look_at_scale(image: str | Path | NDArray[Any] | Picture) -> dict[str, Any]:
+    """All that can be said of an image's scale, as ``closedloop tem scale --json`` prints it.
+
+    Where it is doubtful, ``nm_per_px`` is ``None``, ``doubt`` says why, and the rest is what seems to be written: the
+    bar and its label, or a label without a bar (``bar_px`` is ``None``), with the confidence of that.
+
+    Raises `UnreadableScale` where nothing can be read, `ScaleConflict` and `NotAnImage` as `read_scale` does.
+    """
+    picture = image if isinstance(image, Picture) else read_picture(image)
+    bar = read_bars(picture, thorough=picture.pixel_size is None)
+    try:
+        return _judged(picture, bar).to_json()
+    except ScaleConflict:
+        raise
+    except UnreadableScale:
+        label = lone_label(picture)
+        if bar is None or (label is not None and label.bar_nm != bar.bar_nm and label.confidence > bar.confidence):
+            bar = label
+        if bar is None:
+            raise
+        return {
+            "text": bar.text,
+            "bar_nm": bar.bar_nm,
+            "bar_px": bar.bar_px or None,
+            "nm_per_px": None,
+            "confidence": round(bar.confidence, 4),
+            "source": "scale_bar",
+            "doubt": f"{picture.name}: {_why_unreadable(bar)}; state it with --nm-per-px",
+        }
+
+
+def _judged(picture: Picture, bar: BarReading | None) -> Scale:
+    """What the file and the bar say together."""
+    stated = None if picture.pixel_size is None else picture.pixel_size.nm_per_px
+    sure = bar if bar is not None and bar.doubt is None else None
+    if stated is None:
+        if sure is None:
+            raise UnreadableScale(f"{picture.name}: {_why_unreadable(bar)}; state it with --nm-per-px")
+        return Scale(sure.nm_per_px, sure.confidence, "scale_bar", sure.text, sure.bar_nm, sure.bar_px, sure.label_box)
+    if sure is None:
         return Scale(stated, _METADATA_CONFIDENCE, "metadata")
-    if abs(from_bar.nm_per_px - stated) > LARGEST_DISAGREEMENT * max(from_bar.nm_per_px, stated):
+    if _differ(sure.nm_per_px, stated):
         raise ScaleConflict(
-            f"{picture.name}: the file's {picture.pixel_size.stated_by} say {stated:.4g} nm per pixel, its scale bar "
-            f"({from_bar.text}, {from_bar.bar_px:.1f} px) says {from_bar.nm_per_px:.4g}; state the right one with "
-            "--nm-per-px"
+            f"{picture.name}: {_file(picture)} {stated:.4g} nm per pixel, its scale bar ({_bar(sure)}) says "
+            f"{sure.nm_per_px:.4g}; state the right one with --nm-per-px"
         )
     # The file's number has more digits than a bar drawn in whole pixels; that the bar agrees makes it surer.
-    sure = 1 - (1 - _METADATA_CONFIDENCE) * (1 - from_bar.confidence)
-    return Scale(stated, sure, "metadata", from_bar.text, from_bar.bar_nm, from_bar.bar_px, from_bar.label_box)
+    surer = 1 - (1 - _METADATA_CONFIDENCE) * (1 - sure.confidence)
+    return Scale(stated, surer, "metadata", sure.text, sure.bar_nm, sure.bar_px, sure.label_box)
 
 
-def _scales_of_bars(grey: NDArray[np.float32]) -> list[Scale]:
-    """The scales of the likeliest bars, as far as the first that is beyond doubt."""
-    found = []
-    for bar in find_bars(grey)[:_BARS_READ]:
-        reading = read_bar_label(grey, bar)
-        if reading is not None:
-            found.append(_scale(bar, reading))
-            if found[-1].confidence >= HIGH_CONFIDENCE:
-                break
-    return found
+def _stated_by_user(picture: Picture, bar: BarReading | None, nm_per_px: float) -> Scale:
+    """What the user says stands; what says otherwise goes into the note."""
+    others = []
+    if picture.pixel_size is not None:
+        others.append((picture.pixel_size.nm_per_px, _file(picture)))
+    if bar is not None and bar.doubt is None:
+        others.append((bar.nm_per_px, f"its scale bar ({_bar(bar)}) says"))
+    differing = [f"{who} {value:.4g}" for value, who in others if _differ(nm_per_px, value)]
+    note = f"you state {nm_per_px:.4g} nm per pixel, but {' and '.join(differing)}" if differing else None
+    box = None if bar is None or bar.doubt is not None else bar.label_box
+    return Scale(nm_per_px, 1.0, "user", label_box=box, note=note)
 
 
-def _scale(bar: Bar, reading: Reading) -> Scale:
-    confidence = reading.confidence * min(1.0, 0.5 + bar.quality)
-    if bar.cut_off:
-        confidence = min(confidence, 0.3)
-    # An end that is off by a pixel must not matter: a short bar measures poorly.
-    confidence *= min(1.0, bar.length_px / 30)
-    return Scale(
-        nm_per_px=reading.label.nm / bar.length_px,
-        confidence=confidence,
-        source="scale_bar",
-        text=reading.label.text,
-        bar_nm=reading.label.nm,
-        bar_px=bar.length_px,
-        label_box=reading.box,
-    )
+def _differ(one: float, other: float) -> bool:
+    return abs(one - other) > LARGEST_DISAGREEMENT * max(one, other)
 
 
-def _why_unreadable(doubtful: Scale | None) -> str:
-    if doubtful is None:
+def _file(picture: Picture) -> str:
+    return f"the file's {picture.pixel_size.stated_by} say" if picture.pixel_size else "the file says"
+
+
+def _bar(bar: BarReading) -> str:
+    return f"{bar.text}, {bar.bar_px:.1f} px"
+
+
+def _why_unreadable(bar: BarReading | None) -> str:
+    if bar is None:
         return "the file states no pixel size and no scale bar with a label was found"
-    return (
-        f"the scale bar ({doubtful.bar_px:.1f} px) seems to say {doubtful.text}, but not beyond doubt "
-        f"(confidence {doubtful.confidence:.2f})"
-    )
+    if not bar.bar_px:
+        return f"there is a label, {bar.text}, but no bar that can be measured"
+    return f"the scale bar ({bar.bar_px:.1f} px) seems to say {bar.text}, but {bar.doubt}"

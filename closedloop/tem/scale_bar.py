@@ -3,7 +3,7 @@
 A bar is a long, thin, level and even rectangle, black or white. What its label says is read elsewhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,9 @@ _LEAST_CONTRAST = 0.15
 _THRESHOLDS = (_LEAST_CONTRAST, 0.45)
 _MOST_CANDIDATES = 6
 _MOST_MEASURED = 20
+# In grey, of 1: how far a bar's own grey may vary, and the least step at its ends.
+_LEAST_TOLERANCE = 0.04
+_LEAST_END = 0.06
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,9 @@ class Bar:
     """One bar. Edges in pixels, pixel i reaching from i to i + 1; left and right to a fraction of a pixel.
 
     level: grey value of the bar; outside: of what lies above and below it; both of an image between 0 and 1.
-    quality: 0 to 1, how even the bar and how clear its contrast is. cut_off: it runs to the picture's edge, so that
-    its true length is not to be seen.
+    quality: 0 to 1, how even the bar and how clear its contrast is. cut_off: an end is not to be seen, at the
+    picture's edge or because what lies there has the bar's grey, and so is not its true length. gap: from where to
+    where the bar is interrupted, for its label.
     """
 
     left: float
@@ -34,6 +38,8 @@ class Bar:
     outside: float
     quality: float
     cut_off: bool
+    gap: tuple[float, float] | None = None
+    sides: tuple[float, float] = (0.0, 0.0)
 
     @property
     def length_px(self) -> float:
@@ -50,7 +56,7 @@ def find_bars(image: NDArray[np.float32]) -> list[Bar]:
     if width < 2 * _LEAST_LENGTH or height < 16:
         return []
     bars = [bar for bright in (True, False) for bar in _bars_of_one_kind(image, bright)]
-    return _without_outlines(bars)[:_MOST_CANDIDATES]
+    return _without_outlines([*_joined(bars), *bars])[:_MOST_CANDIDATES]
 
 
 def _bars_of_one_kind(image: NDArray[np.float32], bright: bool) -> list[Bar]:
@@ -98,13 +104,10 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
         above = below
     if rows.stop == height and bottom == height:
         below = above
-    outside = float((np.median(above[-4:]) + np.median(below[:4])) / 2)
+    sides = float(np.median(above[-4:])), float(np.median(below[:4]))
+    outside = (sides[0] + sides[1]) / 2
     step = level - outside
-    if (
-        (step > 0) != bright
-        or abs(step) < _LEAST_CONTRAST
-        or (np.median(above[-4:]) - level) * (np.median(below[:4]) - level) <= 0
-    ):
+    if (step > 0) != bright or abs(step) < _LEAST_CONTRAST or (sides[0] - level) * (sides[1] - level) <= 0:
         return None
     like = (down - outside) / step > 0.5
     first = last = max(0, top - rows.start - 1) + int(
@@ -117,37 +120,57 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     top, bottom = rows.start + first, rows.start + last + 1
     core = slice(top + 1, bottom - 1) if bottom - top >= 4 else slice(top, bottom)
     along = np.median(image[core], axis=0) if bottom - top >= 5 else image[core].mean(axis=0)
-    share = (along - outside) / step
-    start, stop = _run(share, (left + right) // 2)
+    level = float(np.median(along[inner]))
+    noise = 1.4826 * float(np.median(np.abs(along[inner] - level)))
+    # A bar is drawn in one grey, whatever lies beside it: what differs by more than its own noise is no bar any more.
+    tolerance = float(np.clip(5 * noise, _LEAST_TOLERANCE, 0.45 * abs(step)))
+    start, stop = _run(np.abs(along - level) <= tolerance, (left + right) // 2)
     if stop - start < _LEAST_LENGTH or stop - start < _LEAST_ASPECT * (bottom - top):
         return None
-    cut_off = start <= 1 or stop >= width - 1
     evenness = float(np.std(image[core, start + 2 : stop - 2], axis=1).mean() / abs(step))
     if evenness > 0.3:
         return None
     exact_left = start if start == 0 else _crossing(along, start, -1, level)
     exact_right = stop if stop >= width else _crossing(along, stop - 1, +1, level)
+    clear = (_is_clear(image, start, -1, top, bottom, level), _is_clear(image, stop - 1, +1, top, bottom, level))
     quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))
-    return Bar(exact_left, exact_right, top, bottom, level, outside, quality, cut_off)
+    return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not all(clear), sides=sides)
 
 
-def _run(share: NDArray[np.floating], inside: int) -> tuple[int, int]:
-    """First and one past the last pixel of the unbroken run above half that contains `inside`.
+def _run(inside: NDArray[np.bool_], start: int) -> tuple[int, int]:
+    """First and one past the last pixel of the run of True that contains `start`; single pixels of noise are bridged.
 
-    A single pixel between a quarter and a half is noise and bridged; one below is a rim, the bar's end.
+    Empty where there is none.
     """
-    above = share > 0.5
-    bridge = share > 0.25
-    start = stop = inside
-    while start > 0 and (above[start - 1] or (start > 1 and bridge[start - 1] and above[start - 2])):
-        start -= 1
-    while stop < len(above) and (above[stop] or (stop + 1 < len(above) and bridge[stop] and above[stop + 1])):
+    if not inside[start]:
+        near = np.flatnonzero(inside[max(0, start - 2) : start + 3])
+        if not len(near):
+            return start, start
+        start = max(0, start - 2) + int(near[0])
+    first = stop = start
+    while first > 0 and (inside[first - 1] or (first > 2 and inside[first - 2] and inside[first - 3])):
+        first -= 1
+    while stop < len(inside) and (inside[stop] or (stop + 2 < len(inside) and inside[stop + 1] and inside[stop + 2])):
         stop += 1
-    while start < stop and not above[start]:
-        start += 1
-    while stop > start and not above[stop - 1]:
-        stop -= 1
-    return start, stop
+    return first, stop
+
+
+def _is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:
+    """Whether an end is one: within the picture, upright, and the bar told from what lies above, below and beyond it.
+
+    end: last pixel of the bar; step: −1 towards the left, +1 towards the right.
+    """
+    width = image.shape[1]
+    if end <= 1 or end >= width - 2:
+        return False
+    beyond = image[top:bottom, sorted((end + step, end + 2 * step))]
+    if float(np.max(np.abs(beyond - level).mean(axis=0))) < _LEAST_END:
+        return False
+    # An end tick stands out above and below; it is about as wide as the bar is thick, so more columns count.
+    reach = max(6, bottom - top + 4)
+    columns = slice(max(0, end - reach + 1), end + 1) if step > 0 else slice(end, end + reach)
+    beside = [image[rows, columns] for rows in (slice(max(0, top - 2), top), slice(bottom, bottom + 2))]
+    return all(not side.size or float(np.max(np.abs(side - level))) > _LEAST_END for side in beside)
 
 
 def _crossing(along: NDArray[np.floating], end: int, step: int, level: float) -> float:
@@ -178,20 +201,47 @@ def _crossing(along: NDArray[np.floating], end: int, step: int, level: float) ->
 
 
 def _without_outlines(bars: list[Bar]) -> list[Bar]:
-    """Drop the light lines that edge a dark bar (or the reverse): thinner, parallel, next to it, of like length."""
-    kept = []
-    for bar in bars:
-        edged = any(
-            other is not bar
-            and other.thickness_px > bar.thickness_px
-            and (bar.level > bar.outside) != (other.level > other.outside)
-            and abs(other.left - bar.left) < 6
-            and abs(other.right - bar.right) < 6
-            and (abs(other.top - bar.bottom) < 5 or abs(bar.top - other.bottom) < 5)
-            for other in bars
-        )
-        if not edged:
-            kept.append(bar)
+    """Drop what borders a bar in the opposite grey: its rim, the paper of its box, the paper between its end ticks.
+
+    Rim and paper are longer than the bar, which has their grey on both sides; the paper between ticks is shorter, and
+    the bar has its grey on both sides. Where both could be so, neither is believed.
+    """
+    dropped, doubtful = set(), set()
+    for long in bars:
+        for short in bars:
+            opposite = (long.level > long.outside) != (short.level > short.outside)
+            inside = long.left <= short.left + 1 and short.right <= long.right + 1
+            below, above = abs(long.bottom - short.top) < 5, abs(short.bottom - long.top) < 5
+            if not (opposite and inside and (below or above)) or long.length_px > short.length_px + 40:
+                continue
+            far_long, far_short = (long.sides[0], short.sides[1]) if below else (long.sides[1], short.sides[0])
+            ticks, paper = abs(far_long - short.level) < 0.1, abs(far_short - long.level) < 0.1
+            if ticks and paper:
+                doubtful |= {id(long), id(short)}
+            elif ticks:
+                dropped.add(id(short))
+            elif paper or long.thickness_px < short.thickness_px:
+                dropped.add(id(long))
+    bars = [replace(bar, cut_off=bar.cut_off or id(bar) in doubtful) for bar in bars if id(bar) not in dropped]
     return sorted(
-        kept, key=lambda bar: -bar.quality * (0.3 if bar.cut_off else 1.0) * min(1, bar.thickness_px / 3) ** 0.5
+        bars, key=lambda bar: -bar.quality * (0.3 if bar.cut_off else 1.0) * min(1, bar.thickness_px / 3) ** 0.5
     )
+
+
+def _joined(bars: list[Bar]) -> list[Bar]:
+    """Two equal pieces on one line, as where the label stands in a gap of the bar: |—— 50 nm ——|."""
+    found = []
+    for left in bars:
+        for right in bars:
+            alike = abs(left.top - right.top) <= 1 and abs(left.bottom - right.bottom) <= 1
+            alike = alike and abs(left.level - right.level) < 0.1
+            equal = abs(left.length_px - right.length_px) < max(4.0, 0.1 * right.length_px)
+            gap = right.left - left.right
+            if (
+                alike
+                and equal
+                and 12 < gap < 4 * (left.length_px + right.length_px)
+                and not (left.cut_off or right.cut_off)
+            ):
+                found.append(replace(left, right=right.right, gap=(left.right, right.left)))
+    return found

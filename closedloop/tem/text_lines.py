@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LETTER_HEIGHT = 64
+_MOST_LINES = 8
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,26 @@ class Line:
 
 
 def find_lines(crop: NDArray[np.float32], ink_level: float, paper_level: float) -> list[Line]:
-    """Lines of text in a crop (h, w) float32 with letters of the grey `ink_level`; the longest first, at most four."""
+    """Lines of text in a crop (h, w) float32 with letters of the grey `ink_level`; the longest first, at most six."""
     share = np.clip((crop - paper_level) / (ink_level - paper_level), 0, 1).astype(np.float32)
+    maps = [share, _above_its_ground(share)]
+    if min(crop.shape) > 8:
+        maps.append(np.asarray(cv2.GaussianBlur(share, (0, 0), 1.0), np.float32))
     found: list[Line] = []
-    for threshold in (0.5, 0.75, 0.9):
-        for line in _lines_at(share, threshold):
-            if not any(_same(line, other) for other in found):
-                found.append(line)
-    return sorted(found, key=lambda line: -len(line.letters))[:4]
+    for one in maps:
+        for threshold in (0.5, 0.75, 0.9) if one is share else (0.5, 0.7):
+            for line in _lines_at(one, threshold):
+                if not any(_same(line, other) for other in found):
+                    found.append(line)
+    return sorted(found, key=lambda line: -len(line.letters))[:_MOST_LINES]
+
+
+def _above_its_ground(share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What stands out as a stroke, whatever lies under it: the rest of an opening that no stroke survives."""
+    width = max(7, min(share.shape) // 4) | 1
+    stroke = share - cv2.morphologyEx(share, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+    most = float(np.percentile(stroke, 97))
+    return np.clip(stroke / max(most, 0.1), 0, 1).astype(np.float32)
 
 
 def _lines_at(share: NDArray[np.float32], threshold: float) -> list[Line]:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageDraw, ImageFont
+from scalebar_pictures import generate
 
 from closedloop.tem.errors import NotAnImage, ScaleConflict, UnreadableScale
 from closedloop.tem.label_reading import HIGH_CONFIDENCE, read_label
 from closedloop.tem.reading import read_picture
-from closedloop.tem.scale import read_scale
+from closedloop.tem.scale import look_at_scale, read_scale
 from closedloop.tem.scale_text import parse_label
 
 
@@ -82,6 +83,70 @@ def test_metadata_and_bar_that_differ_are_both_shown_and_nothing_is_measured(ren
     assert "0.6 " in str(caught.value)
     assert "0.5" in str(caught.value)
     assert "--nm-per-px" in str(caught.value)
+
+
+def test_what_the_user_states_stands_and_what_says_otherwise_is_noted(rendered, tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.tif", _with_bar(rendered(seed=1).image, "50 nm", 100), 0.5)
+    agreeing = read_scale(path, 0.51)
+    assert (agreeing.nm_per_px, agreeing.source, agreeing.note) == (0.51, "user", None)
+    differing = read_scale(path, 0.7)
+    assert (differing.nm_per_px, differing.source) == (0.7, "user")
+    assert differing.note is not None
+    assert "0.7" in differing.note
+    assert "ImageJ unit say 0.5" in differing.note
+    assert "50 nm" in differing.note
+
+
+def test_a_label_without_a_bar_is_shown_and_gives_no_scale() -> None:
+    crop = Image.new("L", (150, 50), 200)
+    ImageDraw.Draw(crop).text((20, 10), "200 nm", fill=5, font=_font(28))
+    seen = look_at_scale(np.array(crop))
+    assert (seen["text"], seen["bar_nm"], seen["bar_px"], seen["nm_per_px"]) == ("200 nm", 200, None, None)
+    assert seen["confidence"] >= HIGH_CONFIDENCE
+    assert "no bar" in seen["doubt"]
+
+
+def test_a_bar_that_is_cut_off_is_shown_with_its_doubt(rendered) -> None:
+    seen = look_at_scale(_with_bar(rendered(seed=7, count=60).image, "50 nm", 140)[:, 22:])
+    assert seen["nm_per_px"] is None
+    assert seen["confidence"] < HIGH_CONFIDENCE
+    assert "doubt" in seen
+
+
+def test_a_picture_without_writing_shows_nothing(rendered) -> None:
+    with pytest.raises(UnreadableScale, match="nm-per-px"):
+        look_at_scale(rendered(seed=7, count=60).image)
+
+
+@pytest.mark.parametrize(
+    ("style", "seed"),
+    [
+        ("white", 1),
+        ("yellow", 1),
+        ("red", 0),
+        ("label below", 1),
+        ("label beside", 0),
+        ("label in a gap", 1),
+        ("box", 1),
+        ("black strip", 0),
+        ("white strip", 1),
+        ("shrunk JPEG", 3),
+        ("panels, one scale", 0),
+    ],
+)
+def test_bars_of_many_styles_are_read(style: str, seed: int) -> None:
+    drawn = generate(style, seed)
+    scale = read_scale(drawn.image)
+    assert scale.bar_nm == pytest.approx(drawn.nm)
+    assert scale.bar_px == pytest.approx(drawn.px, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("style", "seed"), [("panels, two scales", 3), ("panels, two scales", 1), ("no bar", 0), ("label on the bar", 4)]
+)
+def test_what_cannot_be_one_scale_is_none(style: str, seed: int) -> None:
+    with pytest.raises(UnreadableScale):
+        read_scale(generate(style, seed).image)
 
 
 def test_a_diffraction_pattern_has_no_scale(rendered, tmp_path: Path) -> None:

@@ -47,6 +47,42 @@ def test_end_ticks_do_not_change_the_length() -> None:
     assert bar.length_px == pytest.approx(160, abs=0.5)
 
 
+def test_a_bar_beside_particles_of_nearly_its_grey_keeps_its_length() -> None:
+    image = NOISY.copy()
+    image[300:400, 200:420] = 0.85  # a bright particle under the bar and beyond its end
+    image[350:356, 40:300] = 1.0
+    bar = find_bars(image)[0]
+    assert bar.length_px == pytest.approx(260, abs=0.5)
+
+
+def test_an_end_that_merges_with_a_particle_of_the_same_grey_is_not_measured() -> None:
+    image = NOISY.copy()
+    image[320:390, 280:380] = 1.0
+    image[350:356, 40:300] = 1.0
+    assert all(bar.cut_off for bar in find_bars(image) if bar.length_px > 100)
+
+
+def test_two_pieces_with_a_gap_for_the_label_are_one_bar() -> None:
+    image = np.zeros((300, 500), np.float32)
+    image[200:203, 60:130] = 1
+    image[200:203, 210:280] = 1
+    bar = find_bars(image)[0]
+    assert bar.length_px == pytest.approx(220, abs=0.5)
+    assert bar.gap == pytest.approx((130, 210), abs=0.5)
+
+
+@pytest.mark.parametrize("ticks", [False, True])
+def test_paper_around_a_bar_is_not_taken_for_it(ticks: bool) -> None:
+    image = NOISY.copy()
+    image[330:372, 30:220] = 1.0
+    image[358:364, 40:200] = 0.0
+    if ticks:
+        image[352:370, 40:46] = 0.0
+        image[352:370, 194:200] = 0.0
+    whole = [bar for bar in find_bars(image) if not bar.cut_off and bar.quality > 0.6]
+    assert [bar.length_px for bar in whole] == pytest.approx([160], abs=0.5)
+
+
 def test_a_bar_in_a_strip_below_the_picture() -> None:
     image = np.vstack([NOISY, np.ones((40, 600), np.float32)])
     image[417:423, 30:180] = 0

@@ -2,7 +2,6 @@
 
 import pytest
 
-from closedloop.tem.label_reading import HIGH_CONFIDENCE
 from closedloop.tem.scale_text import parse_label
 
 
@@ -40,13 +39,13 @@ def test_known_confusions_are_mended_and_believed_less(text: str, nm: float) -> 
     label = parse_label(text)
     assert label is not None
     assert label.nm == pytest.approx(nm)
-    assert HIGH_CONFIDENCE <= label.certainty < 1
+    assert 0.6 < label.certainty < 1
 
 
 @pytest.mark.parametrize("text", ["500 pm", "50 pm", "37 nm", "137 nm", "200 um", "20 na"])
 def test_what_could_mean_two_things_is_never_sure(text: str) -> None:
     label = parse_label(text)
-    assert label is None or label.certainty < HIGH_CONFIDENCE
+    assert label is None or label.certainty < 0.75
 
 
 @pytest.mark.parametrize(

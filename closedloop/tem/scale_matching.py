@@ -1,0 +1,196 @@
+"""Which bar carries which label, and what several bars of one picture say together.
+
+Finding bars is for `closedloop.tem.scale_bar`, reading text for `closedloop.tem.label_reading`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.tem.label_reading import HIGH_CONFIDENCE, LabelReader, Reading, read_label
+from closedloop.tem.reading import Picture
+from closedloop.tem.scale_bar import Bar, find_bars
+
+Box = tuple[float, float, float, float]
+
+_BARS_READ = 6
+_LEAST_QUALITY = 0.3
+_SAME_SCALE = 0.03
+_LEAST_FIT = 0.05
+_LEAST_OBJECTION = 0.2
+# An electron microscope shows between an atom and some centimetres at once.
+_FIELD_NM = (1.0, 5e7)
+# A picture of a label alone, in pixels; a larger one is not searched for writing without a bar.
+_LABEL_PIXELS = 120_000
+
+
+@dataclass(frozen=True)
+class BarReading:
+    """A bar with its label. doubt: why it is not to be believed; ``None`` where it is (confidence of 0.9 and more).
+
+    bar_px, nm_per_px: 0 for a label without a bar. label_box: left, top, right, bottom in pixels.
+    """
+
+    text: str
+    bar_nm: float
+    bar_px: float
+    nm_per_px: float
+    confidence: float
+    label_box: Box
+    doubt: str | None = None
+
+
+@dataclass(frozen=True)
+class _Match:
+    bar: Bar
+    reading: Reading
+    fit: float
+
+    @property
+    def nm_per_px(self) -> float:
+        return self.reading.label.nm / self.bar.length_px
+
+    @property
+    def confidence(self) -> float:
+        return self.reading.confidence * self.fit
+
+
+def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
+    """What the picture's scale bars say; ``None`` where no bar with a label is found.
+
+    thorough: where nothing is read surely, the best bar's surroundings go to the reader's own detector of text.
+    """
+    matches: list[_Match] = []
+    best: tuple[NDArray[np.float32], Bar] | None = None
+    for image in _images(picture):
+        reader = LabelReader(image)
+        bars = [bar for bar in find_bars(image) if bar.quality >= _LEAST_QUALITY][:_BARS_READ]
+        matches += _matches(reader, bars)
+        whole = [bar for bar in bars if not bar.cut_off]
+        if whole and (best is None or whole[0].quality > best[1].quality):
+            best = image, whole[0]
+        if any(one.confidence >= HIGH_CONFIDENCE for one in matches):
+            break
+    # In a picture that is hardly more than a label, `lone_label` looks again.
+    thorough = thorough and picture.grey.size > _LABEL_PIXELS
+    if thorough and best is not None and not any(one.confidence >= HIGH_CONFIDENCE for one in matches):
+        again = _match(best[1], LabelReader(best[0]).beside(best[1], thorough=True))
+        matches += [] if again is None else [again]
+    return _agreed(_one_bar_per_label(matches), max(picture.grey.shape)) if matches else None
+
+
+def _matches(reader: LabelReader, bars: list[Bar]) -> list[_Match]:
+    """The bars with their labels; once one is sure, only bars of its kind, or beside the same label, are looked at."""
+    found: list[_Match] = []
+    for bar in bars:
+        sure = next((one for one in found if one.confidence >= HIGH_CONFIDENCE), None)
+        if sure is None:
+            match = _match(bar, reader.beside(bar))
+        else:
+            match = _match(bar, sure.reading)
+            if (match is None or match.fit < _LEAST_FIT) and _alike(bar, sure.bar):
+                match = _match(bar, reader.beside(bar))
+        if match is not None and match.fit >= _LEAST_FIT:
+            found.append(match)
+    return found
+
+
+def _alike(one: Bar, other: Bar) -> bool:
+    """Whether two bars may be those of two panels, drawn by one hand."""
+    return (
+        not one.cut_off
+        and one.quality > 0.6
+        and abs(one.level - other.level) < 0.15
+        and abs(one.thickness_px - other.thickness_px) <= max(2, 0.4 * other.thickness_px)
+    )
+
+
+def lone_label(picture: Picture) -> BarReading | None:
+    """The label of a small picture that shows no bar of its own, as a crop of a figure may."""
+    if picture.grey.size > _LABEL_PIXELS:
+        return None
+    reading = read_label(picture.grey)
+    if reading is None:
+        return None
+    return BarReading(reading.label.text, reading.label.nm, 0.0, 0.0, reading.confidence, reading.box, "it has no bar")
+
+
+def _images(picture: Picture) -> list[NDArray[np.float32]]:
+    if picture.chroma is None:
+        return [picture.grey]
+    return [picture.chroma.astype(np.float32) / np.float32(255), picture.grey]
+
+
+def _match(bar: Bar, reading: Reading | None) -> _Match | None:
+    """How well a label and a bar go together: near, of like size, the bar whole and clear."""
+    if reading is None:
+        return None
+    left, top, right, bottom = reading.box
+    height = max(1.0, bottom - top)
+    aside = max(left - bar.right, bar.left - right, 0.0) / height
+    apart = max(top - bar.bottom, bar.top - bottom, 0.0) / height
+    fit = min(1.0, 0.5 + bar.quality) * (1 if not bar.cut_off else 0.3)
+    # Beside the bar or above or below it, not both.
+    fit *= float(np.exp(-max(0.0, apart - 1.2) - max(0.0, aside - 1.5) - (0.7 * min(aside, apart))))
+    # An end that is off by a pixel must not matter: a short bar measures poorly.
+    fit *= min(1.0, bar.length_px / 30)
+    return _Match(bar, reading, fit)
+
+
+def _one_bar_per_label(matches: list[_Match]) -> list[_Match]:
+    """Each label with the bar that fits it best; where two fit nearly as well and differ, it is believed less."""
+    kept: list[_Match] = []
+    for one in sorted(matches, key=lambda match: -match.confidence * _closeness(match)):
+        rival = next((other for other in kept if _overlap(one.reading.box, other.reading.box)), None)
+        if rival is None:
+            kept.append(one)
+            continue
+        share = one.fit * _closeness(one) / (rival.fit * _closeness(rival))
+        if share > 0.7 and abs(one.nm_per_px / rival.nm_per_px - 1) > _SAME_SCALE:
+            kept[kept.index(rival)] = replace(rival, fit=rival.fit * (1.4 - 0.9 * share))
+    return kept
+
+
+def _closeness(match: _Match) -> float:
+    """Of bars near one label, the nearest, clearest and thickest is its own."""
+    left, top, right, bottom = match.reading.box
+    bar, height = match.bar, max(1.0, match.reading.box[3] - match.reading.box[1])
+    apart = max(top - bar.bottom, bar.top - bottom, 0.0) / height
+    off = abs((left + right) / 2 - (bar.left + bar.right) / 2) / max(right - left, bar.length_px)
+    # A bar much shorter than its label is more often a stroke of something else.
+    short = min(1.0, bar.length_px / (0.7 * (right - left)))
+    return bar.quality * float(np.exp(-0.5 * apart - 0.5 * off)) * short * (1.5 if bar.gap is not None else 1.0)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[1], other[1])
+    return (
+        wide > 0 and high > 0 and wide * high > 0.3 * min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    )
+
+
+def _agreed(matches: list[_Match], side: int) -> BarReading:
+    """One scale of several panels: the one that most bars say; in doubt where a bar that was read surely differs."""
+    ranked = sorted(matches, key=lambda match: -match.confidence)
+    sure = [one for one in ranked if one.confidence >= HIGH_CONFIDENCE]
+    agreeing = [[other for other in sure if abs(other.nm_per_px / one.nm_per_px - 1) <= _SAME_SCALE] for one in sure]
+    best = max(agreeing, key=len)[0] if sure else ranked[0]
+    confidence, doubt = best.confidence, None
+    # A panel that was read, if not surely, and says otherwise is reason enough to ask.
+    others = [
+        one
+        for one in matches
+        if abs(one.nm_per_px / best.nm_per_px - 1) > _SAME_SCALE
+        and (one in sure or (one.confidence > _LEAST_OBJECTION and _alike(one.bar, best.bar)))
+    ]
+    if sure and others:
+        said = ", ".join(f"{one.reading.label.text} over {one.bar.length_px:.1f} px" for one in [best, *others])
+        confidence, doubt = min(confidence, 0.5), f"its bars differ ({said}): cut out one panel"
+    elif not _FIELD_NM[0] <= best.nm_per_px * side <= _FIELD_NM[1]:
+        confidence, doubt = min(confidence, 0.5), f"the picture would be {best.nm_per_px * side:.3g} nm wide"
+    elif confidence < HIGH_CONFIDENCE:
+        doubt = f"that is not beyond doubt (confidence {confidence:.2f})"
+    label = best.reading.label
+    return BarReading(label.text, label.nm, best.bar.length_px, best.nm_per_px, confidence, best.reading.box, doubt)
