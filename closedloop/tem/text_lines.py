@@ -36,18 +36,21 @@ class Line:
 
 
 def find_lines(crop: NDArray[np.float32], ink_level: float, paper_level: float) -> list[Line]:
-    """Lines of text in a crop (h, w) float32 with letters of the grey `ink_level`; the longest first, at most six."""
+    """Lines of text in a crop (h, w) with letters of the grey `ink_level`; the plainest, then the longest first."""
     share = np.clip((crop - paper_level) / (ink_level - paper_level), 0, 1).astype(np.float32)
     maps = [share, _above_its_ground(share)]
     if min(crop.shape) > 8:
         maps.append(np.asarray(cv2.GaussianBlur(share, (0, 0), 1.0), np.float32))
     found: list[Line] = []
     for one in maps:
+        own: list[Line] = []
         for threshold in (0.5, 0.75, 0.9) if one is share else (0.5, 0.7):
             for line in _lines_at(one, threshold):
-                if not any(_same(line, other) for other in found):
-                    found.append(line)
-    return sorted(found, key=lambda line: -len(line.letters))[:_MOST_LINES]
+                if not any(_same(line, other) for other in [*found, *own]):
+                    own.append(line)
+        # The plain ink first: its letters are whole.
+        found += sorted(own, key=lambda line: -len(line.letters))
+    return found[:_MOST_LINES]
 
 
 def _above_its_ground(share: NDArray[np.float32]) -> NDArray[np.float32]:
