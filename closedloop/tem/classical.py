@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from closedloop.tem import _filters as filters
 from closedloop.tem._background import find_ground
-from closedloop.tem._edge import edge_level
+from closedloop.tem._edge import EdgeLevel, edge_level
 from closedloop.tem._edge_pixels import edge_pixels
 from closedloop.tem._splitting import distance_inside, split_touching
+
+_LEAST_GROUND = 0.1  # share of a picture that must be ground to cut by contrast above it
+_LEAST_PARTICLES = 20
+_LEAST_KEPT = 0.9  # share of the particles that a cut must keep
+_MOST_CHANGE = 0.12  # of the median diameter
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,56 @@ def segment_classically(
     refined = labels
     for _ in range(2):
         if refined.any():
-            refined = _cut_at_edges(refined, contrast, smooth, sigma, settings, ignore)
+            refined, _ = _cut_at_edges(refined, contrast, smooth, sigma, settings, ignore)
     return _drop_indistinct(refined, smooth, ignore, settings) if refined.any() else refined
+
+
+def outlines_by_material(
+    image: NDArray[np.float32], labels: NDArray[np.int32], ignore: NDArray[np.bool_] | None = None
+) -> NDArray[np.int32] | None:
+    """The same particles cut where their material ends (decision 0030), (H, W) int32 with their numbers.
+
+    `None` where the picture does not say where that is: there are too few particles for a mean profile across their
+    edges, they are not dark, that profile is not that of something seen in transmission, or cutting there would lose
+    particles or change them beyond what a doubtful outline explains.
+    """
+    ignore = np.zeros(image.shape, bool) if ignore is None else ignore
+    inside, outside = labels > 0, (labels == 0) & ~ignore
+    if labels.max() < _LEAST_PARTICLES or outside.mean() < _LEAST_GROUND:
+        return None
+    level = find_ground(image, ignore).level
+    step = float(level[inside].mean() - image[inside].mean())
+    if step <= 0:
+        return None
+    contrast = level - image
+    contrast[ignore] = 0
+    settings = ClassicalSettings()
+    sigma = _smoothing(noise_level(image), step / 2)
+    smooth = filters.blurred(contrast, sigma)
+    cut = labels
+    for _ in range(2):
+        cut, edge = _cut_at_edges(cut, contrast, smooth, sigma, settings, ignore)
+        if not edge.fitted or not cut.any():
+            return None
+    return _matched(labels, cut)
+
+
+def _matched(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.int32] | None:
+    """`cut` under the numbers of `labels`; `None` where too few particles are left or they changed too much."""
+    number = np.zeros(int(cut.max()) + 1, np.int32)
+    both = (labels > 0) & (cut > 0)
+    number[cut[both]] = labels[both]
+    named = number[cut]
+    before = np.bincount(labels.ravel(), minlength=int(labels.max()) + 1)[1:]
+    after = np.bincount(named.ravel(), minlength=len(before) + 1)[1:]
+    kept = (before > 0) & (after > 0)
+    change = np.sqrt(after[kept] / before[kept])
+    if kept.sum() < _LEAST_KEPT * (before > 0).sum() or not abs(np.median(change) - 1) < _MOST_CHANGE:
+        return None
+    # What the cut lost keeps the outline that it had.
+    lost = np.flatnonzero((before > 0) & (after == 0)) + 1
+    whole: NDArray[np.int32] = np.where(np.isin(labels, lost) & (named == 0), labels, named)
+    return whole
 
 
 def noise_level(image: NDArray[np.float32]) -> float:
@@ -125,8 +178,8 @@ def _cut_at_edges(
     sigma: float,
     settings: ClassicalSettings,
     ignore: NDArray[np.bool_],
-) -> NDArray[np.int32]:
-    """Each particle cut from the smoothed contrast at the edge level of its own height above its own ground."""
+) -> tuple[NDArray[np.int32], EdgeLevel]:
+    """Each particle cut from the smoothed contrast at the edge level of its own height above its own ground, and it."""
     count = int(labels.max())
     radii = np.sqrt(np.bincount(labels.ravel(), minlength=count + 1) / np.pi)
     outside, owner = _nearest_label(labels)
@@ -137,7 +190,7 @@ def _cut_at_edges(
     level = edge_level(*edge_pixels(labels, inside, outside, owner, radii, heights, contrast), sigma)
     territory = np.where(outside <= settings.reach * radii[owner], owner, 0)
     cut = (territory > 0) & (smooth > level.fraction * heights[territory]) & ~ignore
-    return _largest_pieces(np.where(cut, territory, 0).astype(np.int32), settings)
+    return _largest_pieces(np.where(cut, territory, 0).astype(np.int32), settings), level
 
 
 def _heights(

@@ -8,7 +8,7 @@ _SAMPLE = 1024  # pixels along a side; percentiles need no more
 
 
 def normalised(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Grey (H, W) with its 0.5 and 99.5 per cent points at 0 and 1, clipped to −0.2 … 1.2; one even grey becomes 0.5."""
+    """Grey (H, W) with its 0.5 and 99.5 per cent points at 0 and 1, clipped to −0.2 … 1.2; 0.5 where all is even."""
     sample = grey[:: max(1, grey.shape[0] // _SAMPLE), :: max(1, grey.shape[1] // _SAMPLE)]
     low, high = np.percentile(sample, _TAILS)
     if high - low < 1e-6:

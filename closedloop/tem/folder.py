@@ -17,7 +17,7 @@ from closedloop.tem.measurement import Measurement, measure_image
 from closedloop.tem.scale import Scale
 from closedloop.tem.segmenter import Segmenter
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".dm3", ".dm4", ".emd", ".ser", ".mrc")
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".dm3", ".dm4", ".emd", ".ser", ".mrc", ".mrcs")
 
 
 class NoImages(ClosedloopError):

@@ -56,7 +56,8 @@ def _parting(across: Map, down: Map) -> Map:
 
 def _seeds(height: Map, particle: NDArray[np.bool_], settings: InstanceSettings) -> NDArray[np.int32]:
     """Markers (H, W) int32, one per particle: the pieces of the lowest cut, or those into which they fall higher up."""
-    count, kept = cv2.connectedComponents(particle.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    count, pieces = cv2.connectedComponents(particle.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    kept = pieces.astype(np.int32, copy=False)
     for level in settings.levels:
         above = ((height > level) & particle).astype(np.uint8)
         number, pieces, parts, _ = cv2.connectedComponentsWithStats(above, connectivity=4, ltype=cv2.CV_32S)

@@ -19,6 +19,7 @@ from closedloop.tem.scale_text import Label, parse_label
 from closedloop.tem.text_lines import Line, find_lines, has_point, unit_arch
 
 HIGH_CONFIDENCE = 0.9
+_ARCH_UNSEEN = 0.85  # most belief in a µm of which no letter shows that it is no n
 # What no reading exceeds; what one of a length that few bars have does not: "12 µm" may be "2 µm" beside an edge; and
 # what one outside the lexicon does not.
 _SUREST, _RARELY_SURE, _UNUSUAL = 0.99, 0.85, 0.5
@@ -250,6 +251,9 @@ def _looks_right(entry: Entry, line: Line) -> float:
     arch = unit_arch(line)
     if arch is not None and entry.text.endswith(("nm", "µm")) and (arch == "u") != entry.text.endswith("µm"):
         belief *= 0.4
+    if arch is None and entry.text.endswith("µm"):
+        # Bold letters whose thin arch was lost read as "um" where "nm" stands, and a thousandfold is at stake.
+        belief *= _ARCH_UNSEEN
     return belief
 
 
@@ -277,7 +281,9 @@ def _detected(crop: NDArray[np.float32]) -> list[Reading | None]:
             own = Reading(Label(entry.nm, entry.text, share, views[0].text), min(0.8, share), _box(bare))
             best = _best(inside, (0.0, 0.0, float(box.shape[1]), float(box.shape[0])))
             if best is not None and best.label.nm == entry.nm:
-                own = own._replace(confidence=min(_SUREST, 1 - (1 - own.confidence) * (1 - best.confidence)))
+                both = min(_SUREST, 1 - (1 - own.confidence) * (1 - best.confidence))
+                # Two views of letters whose arch neither shows are no two witnesses for it.
+                own = own._replace(confidence=min(both, _ARCH_UNSEEN) if entry.text.endswith("µm") else both)
             found.append(own)
     return found
 

@@ -195,7 +195,8 @@ def measure_image(
 ) -> Measurement:
     """Measure the particles of an image file or array.
 
-    nm_per_px: the user's own scale, which is believed; otherwise it is read by `read_scale`.
+    nm_per_px: the user's own scale, which is believed; a file or a scale bar that surely says otherwise is named in the
+    note. Without it the scale is read by `read_scale`.
 
     Raises `NotAnImage`, `UnreadableScale`, `ScaleConflict`, or `NoParticles` where the picture shows none.
     """
@@ -204,7 +205,10 @@ def measure_image(
         raise NoParticles(f"{picture.name}: every pixel has the same grey; it shows nothing")
     if nm_per_px is not None and not (math.isfinite(nm_per_px) and nm_per_px > 0):
         raise UnreadableScale(f"{nm_per_px} is no pixel size; give nm per pixel as a number above zero")
-    scale = Scale(nm_per_px, 1.0, "user") if nm_per_px is not None else read_scale(picture)
+    if nm_per_px is not None and isinstance(image, np.ndarray):
+        scale = Scale(nm_per_px, 1.0, "user")  # bare pixels carry no scale that could disagree
+    else:
+        scale = read_scale(picture, nm_per_px)
     ignore = annotation_mask(picture.grey, scale.label_box)
     labels = (segmenter or Segmenter.load()).segment(picture.grey, ignore)
     if not labels.any():
@@ -216,7 +220,8 @@ def _measured(picture: Picture, scale: Scale, labels: NDArray[np.int32], ignore:
     particles = tuple(
         _in_nm(particle, scale.nm_per_px) for particle in describe_particles(labels, picture.grey, ignore)
     )
-    return Measurement(picture.name, scale, particles, labels, picture.grey, picture.note)
+    note = "; ".join(said for said in (picture.note, scale.note) if said) or None
+    return Measurement(picture.name, scale, particles, labels, picture.grey, note)
 
 
 def _in_nm(particle: ParticleShape, nm_per_px: float) -> Particle:

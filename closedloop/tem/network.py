@@ -100,6 +100,8 @@ class ParticleNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Sequential) and isinstance(module[-1], nn.BatchNorm2d):
                 convolution, normalisation = module[0], module[1]
+                assert isinstance(convolution, nn.Conv2d)
+                assert isinstance(normalisation, nn.BatchNorm2d)
                 module[0] = fuse_conv_bn_eval(convolution.eval(), normalisation.eval())
                 del module[1]
         return self.eval().requires_grad_(False)

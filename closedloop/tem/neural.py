@@ -1,13 +1,13 @@
 """A grey image through the network, at the scale at which its particles are best seen, in tiles of bounded size.
 
-The first look, at the whole picture made small, tells how large the particles are; the second shows them as large as
-the network knows them best. It is made in tiles that overlap: a particle belongs to the tile in which its middle lies,
-so that no seam cuts one.
+Looks from coarse to fine tell how large the particles are; the last shows all of them about as large as the network
+knows them best. It is made in tiles that overlap: a particle belongs to the tile in which its middle lies, so that no
+seam cuts one.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ Grey = NDArray[np.float32]
 # A tile's corner must fall on a multiple of the network's stride at any of these, or seams would show.
 _ZOOMS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1.0, 5 / 4, 3 / 2, 2.0)
 _STRIDE = 32
+_POSSIBLE = 0.15  # least chance of what may be a particle
 Labels = NDArray[np.int32]
 
 
@@ -31,14 +32,21 @@ Labels = NDArray[np.int32]
 class Looks:
     """Settings that are stated once, in pixels that the network sees.
 
-    first_px: short side of the first look. diameter_px: what a typical particle should be across in the second, which
-    is left out where the first was within a factor `near_enough` of that. most_zoom: no picture is enlarged more.
-    tile_px, margin_px: a tile of the second look, and how far it looks beyond its own part.
+    coarsest_px: short side of the first look; each further one is twice as fine, in a window of `window_px` in the
+    middle where the whole picture would be larger. most_doubt: the looks end where no larger a share of what may be a
+    particle is doubtful; where it is above `hopeless` in every look, nothing can be told from the ground. least_px,
+    most_px: how large typical particles should be seen; outside of these bounds another look is taken that shows them
+    `diameter_px` large. most_zoom: no picture is enlarged more. tile_px, margin_px: a tile of a look at the whole
+    picture, and how far it looks beyond its own part.
     """
 
-    first_px: int = 448
-    diameter_px: float = 44.0
-    near_enough: float = 1.35
+    coarsest_px: int = 160
+    window_px: int = 768
+    most_doubt: float = 0.5
+    hopeless: float = 0.7
+    diameter_px: float = 60.0
+    least_px: float = 15.0
+    most_px: float = 110.0
     most_zoom: float = 2.0
     tile_px: int = 1024
     margin_px: int = 128
@@ -56,16 +64,52 @@ def segment_with_network(
     if min(grey.shape) < 8 or float(grey.max() - grey.min()) <= 0:
         return np.zeros(grey.shape, np.int32)
     even = normalised(grey)
-    zoom = min(1.0, looks.first_px / min(grey.shape))
-    found = _look(even, zoom, net, ignore, looks, settings)
-    # Particles that are mere specks in the first look are judged better once they have been seen larger.
+    first = _first_clear_look(even, net, ignore, looks, settings)
+    if first.doubt > looks.hopeless:
+        return np.zeros(grey.shape, np.int32)
+    zoom, found = first.zoom, first.labels
+    if first.of_all and _fitting_zoom(found, zoom, looks) is None:
+        return _numbered(found)
+    zoom = _fitting_zoom(found, zoom, looks) or zoom
+    # What is seen at the new scale may be larger or smaller than thought; that is mended once.
     for _ in range(2):
-        wanted = _better_zoom(found, zoom, looks)
-        if wanted is None:
+        found = _look(even, zoom, net, ignore, looks, settings).labels
+        wanted = _fitting_zoom(found, zoom, looks)
+        if wanted is None or wanted == zoom:
             break
         zoom = wanted
-        found = _look(even, zoom, net, ignore, looks, settings)
     return _numbered(found)
+
+
+class _Seen(NamedTuple):
+    """Particles (H, W) int32 of one look, the share of what may be a particle that is doubtful, and what was seen."""
+
+    labels: Labels
+    doubt: float
+    zoom: float = 1.0
+    of_all: bool = True
+
+
+def _first_clear_look(
+    even: Grey, net: "ParticleNet", ignore: NDArray[np.bool_] | None, looks: Looks, settings: InstanceSettings
+) -> _Seen:
+    """From coarse to fine until what is seen is clear; the clearest where nothing is.
+
+    Large particles that are seen too finely fall into pieces without much doubt, small ones that are seen too coarsely
+    are doubtful: so the coarsest clear look is the right one.
+    """
+    zoom = min(1.0, looks.coarsest_px / min(even.shape))
+    clearest: _Seen | None = None
+    while True:
+        side = round(looks.window_px / zoom)
+        window = _middle(even, side) if max(even.shape) > 1.25 * side else (slice(0, None), slice(0, None))
+        seen = _look(even[window], zoom, net, None if ignore is None else ignore[window], looks, settings)
+        seen = seen._replace(zoom=zoom, of_all=seen.labels.shape == even.shape)
+        if clearest is None or seen.doubt < clearest.doubt:
+            clearest = seen
+        if seen.doubt <= looks.most_doubt or zoom >= looks.most_zoom:
+            return clearest
+        zoom = min(2 * zoom, looks.most_zoom)
 
 
 def typical_diameter_px(labels: Labels) -> float | None:
@@ -78,15 +122,21 @@ def typical_diameter_px(labels: Labels) -> float | None:
     return float(2 * np.sqrt(middle / np.pi))
 
 
-def _better_zoom(found: Labels, zoom: float, looks: Looks) -> float | None:
-    """The zoom at which the particles found should be seen, or `None` where this one will do."""
+def _middle(even: Grey, side: int) -> tuple[slice, slice]:
+    """The window of this side, or the whole extent, about the middle of the picture."""
+    height, width = even.shape
+    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _fitting_zoom(found: Labels, zoom: float, looks: Looks) -> float | None:
+    """The zoom at which the particles found should be seen; `None` where this one will do, or none was found."""
     diameter = typical_diameter_px(found)
-    if diameter is None:
-        # Nothing at a coarse look may be particles too small for it.
-        return min(1.0, zoom * 3) if zoom < 0.5 else None
-    wanted = float(np.clip(looks.diameter_px / diameter, looks.first_px / 2 / max(found.shape), looks.most_zoom))
-    if max(wanted / zoom, zoom / wanted) <= looks.near_enough:
+    if diameter is None or looks.least_px <= diameter * zoom <= looks.most_px:
         return None
+    # No more is asked of small particles than that they can be told apart: enlarging costs time by the square.
+    target = looks.diameter_px if diameter * zoom > looks.most_px else 1.2 * looks.least_px
+    wanted = min(target / diameter, looks.most_zoom)
     return min(_ZOOMS, key=lambda known: abs(np.log(known / wanted)))
 
 
@@ -97,10 +147,10 @@ def _look(
     ignore: NDArray[np.bool_] | None,
     looks: Looks,
     settings: InstanceSettings,
-) -> Labels:
-    """Labels of the whole picture (H, W) as seen at this zoom."""
+) -> _Seen:
+    """What is seen of a picture (H, W) at this zoom."""
     found = np.zeros(even.shape, np.int32)
-    count = 0
+    count = possible = doubtful = 0
     for own, seen in _tiles(even.shape, zoom, looks):
         rows, columns = seen
         part = even[seen]
@@ -112,10 +162,12 @@ def _look(
         maps = see(part, net)
         if ignore is not None and ignore[seen].any():
             maps[0][cv2.resize(ignore[seen].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0
+        possible += int((maps[0] > _POSSIBLE).sum())
+        doubtful += int(((maps[0] > _POSSIBLE) & (maps[0] < 1 - _POSSIBLE)).sum())
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         labels = _at_full_size(instances(maps, settings), maps[0], shape)
         count = _add(found, labels, own, seen, count)
-    return found
+    return _Seen(found, doubtful / possible if possible else 1.0)
 
 
 def see(even: Grey, net: "ParticleNet") -> NDArray[np.float32]:

@@ -1,20 +1,20 @@
-"""The segmenter's outer shape: any image in, labels out, with whatever method and device lie behind it.
+"""The segmenter's outer shape: any image in, labels out, with the network and the device behind it."""
 
-Today the method is the classical one (`closedloop.tem.classical`), which needs no accelerator; ``device`` is checked
-and kept, so that a caller need not change when a network takes its place.
-"""
-
-from typing import Any, Literal, Self
+import os
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.annotations import annotation_mask
-from closedloop.tem.classical import ClassicalSettings, segment_classically
+from closedloop.tem.classical import outlines_by_material
+from closedloop.tem.neural import segment_with_network
 from closedloop.tem.reading import to_grey
+from closedloop.tem.weights import SHIPPED, load_weights
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class UnknownDevice(ClosedloopError):
@@ -24,17 +24,21 @@ class UnknownDevice(ClosedloopError):
 class Segmenter:
     """Finds particles. Make one with `load`; it may be used for any number of images, and from several threads."""
 
-    def __init__(self, device: str = "cpu", settings: ClassicalSettings | None = None) -> None:
+    def __init__(self, weights: Path = SHIPPED, device: str = "cpu") -> None:
+        self.weights = weights
         self.device = device
-        self.settings = settings or ClassicalSettings()
+        self._net = load_weights(weights, device)
 
     @classmethod
-    def load(cls, device: Device = "auto") -> Self:
-        """Raises `UnknownDevice` where the device is not one of auto, cpu, cuda, mps."""
-        if device not in ("auto", "cpu", "cuda", "mps"):
-            raise UnknownDevice(f"there is no device {device!r}; use auto, cpu, cuda or mps")
-        # The classical method gains nothing from an accelerator.
-        return cls(device="cpu")
+    def load(cls, device: str = "auto", weights: str | Path | None = None) -> Self:
+        """The shipped weights, or those of a file that ``closedloop tem train`` wrote.
+
+        Without `weights` the environment variable ``CLOSEDLOOP_SEGMENTER`` may name such a file for the whole program.
+
+        Raises `UnknownDevice` where the device is not one of auto, cpu, cuda, mps or is not there, `UnreadableWeights`.
+        """
+        chosen = weights if weights is not None else os.environ.get("CLOSEDLOOP_SEGMENTER") or SHIPPED
+        return cls(Path(chosen), resolve_device(device))
 
     def segment(self, image: NDArray[Any], ignore: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
         """Labels (H, W) int32, 0 = background, from (H, W) or (H, W, 3 or 4) uint8, uint16 or float.
@@ -46,4 +50,23 @@ class Segmenter:
         """
         grey = to_grey(np.asarray(image))
         where = annotation_mask(grey) if ignore is None else np.asarray(ignore, bool)
-        return segment_classically(grey, where, self.settings)
+        labels = segment_with_network(grey, self._net, where)
+        # The network draws outlines as people do; a field of many dark particles says itself where they end.
+        by_material = outlines_by_material(grey, labels, where)
+        return labels if by_material is None else by_material
+
+
+def resolve_device(device: str) -> str:
+    """The device that is meant: "auto" is an accelerator where there is one. Raises `UnknownDevice`."""
+    if device not in DEVICES:
+        raise UnknownDevice(f"there is no device {device!r}; use {', '.join(DEVICES)}")
+    if device == "cpu":
+        return device
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next((name for name, is_there in there.items() if is_there), "cpu")
+    if not there[device]:
+        raise UnknownDevice(f"this machine has no {device} device that torch can use; use auto or cpu")
+    return device

@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from closedloop.tem import measure_image
+from closedloop.tem import Segmenter, measure_image
 from closedloop.tem.correction import measure_labels
 from closedloop.tem.pictures import CUT, WHOLE, jpeg, numbered_overlay, overlay, save_labels, save_picture
 
@@ -46,7 +46,12 @@ def test_small_particles_are_enlarged_until_their_numbers_can_be_read(rendered) 
 
 def test_colours_tell_the_cut_from_the_whole(rendered) -> None:
     field = rendered(seed=3, count=30, size=256, radius=24)
-    found = measure_image(field.image, nm_per_px=1.0)
+
+    class Known(Segmenter):
+        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+            return field.labels
+
+    found = measure_image(field.image, nm_per_px=1.0, segmenter=Known())
     picture = numbered_overlay(field.image, found.labels, found.particles)
     for particle in found.particles:
         border = picture[found.labels == particle.label]

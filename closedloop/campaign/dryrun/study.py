@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from closedloop.campaign.dryrun.errors import DryRunError
 from closedloop.campaign.dryrun.executors import DEFAULT, executor_of

@@ -73,12 +73,13 @@ def _eight_bit(grey: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def sources(folder: Path) -> dict[str, str]:
-    """Name of an image -> where it comes from, by ``sources.csv`` (columns image, doi); its own name where not told."""
+    """Name of an image -> where it comes from, by ``sources.csv`` (columns image, and doi or source)."""
     path = folder / "sources.csv"
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8-sig") as opened:
-        return {row["image"]: row["doi"] for row in csv.DictReader(opened) if row.get("image") and row.get("doi")}
+        rows = [(row.get("image"), row.get("doi") or row.get("source")) for row in csv.DictReader(opened)]
+    return {image: source for image, source in rows if image and source}
 
 
 def split(samples: Sequence[Sample], origin: dict[str, str], share: float) -> tuple[list[Sample], list[Sample]]:

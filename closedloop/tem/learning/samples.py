@@ -38,7 +38,7 @@ class Sample:
         return low, max(high, min(2 * low, _MOST_ZOOM))
 
 
-_DIAMETERS_PX = (16.0, 120.0)  # of typical particles in the crops
+_DIAMETERS_PX = (7.0, 120.0)  # of typical particles in the crops
 _MOST_ZOOM = 2.5
 
 

@@ -16,8 +16,8 @@ DOUBTFUL = -2  # near an uncertain outline: teaches nothing, but a particle ends
 def targets(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     """(5, H, W) float32: particle or not, seed, flow x, flow y, weight; from (H, W) int32 with `LEFT_OUT`, `DOUBTFUL`.
 
-    The weight is 0 where nothing is known, and grows towards gaps between neighbours, which decide whether two
-    particles become one.
+    The weight is 0 where nothing is known, 2 about outlines, on which sizes rest, and grows towards gaps between
+    neighbours, which decide whether two particles become one.
     """
     particle = labels > 0
     depth = _depth(labels)
@@ -28,7 +28,7 @@ def targets(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     across = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3)
     down = cv2.Sobel(depth, cv2.CV_32F, 0, 1, ksize=3)
     length = np.maximum(np.hypot(across, down), 1e-6)
-    weight = np.where(labels < 0, 0.0, 1.0 + 2.0 * _between(labels)).astype(np.float32)
+    weight = np.where(labels < 0, 0.0, 1.0 + _outlines(labels) + 2.0 * _between(labels)).astype(np.float32)
     return np.stack(
         [
             particle.astype(np.float32),
@@ -56,6 +56,14 @@ def _depth(labels: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.ones(labels.shape, np.float32)
     distance = cv2.distanceTransform(inner, cv2.DIST_L2, 5)
     return np.where(particle, distance + 0.5, 0).astype(np.float32)
+
+
+def _outlines(labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Pixels within 2 of an outline, inside or outside."""
+    kernel = np.ones((5, 5), np.uint8)
+    image = np.maximum(labels, 0).astype(np.float32)
+    near: NDArray[np.bool_] = cv2.dilate(image, kernel) != cv2.erode(image, kernel)
+    return near
 
 
 def _between(labels: NDArray[np.int32], reach: int = 2) -> NDArray[np.bool_]:

@@ -1,0 +1,109 @@
+"""The segmenter on what it never saw: EMPS sources held out of training, freshly rendered micrographs, time, memory.
+
+``python benchmarks/segmenter.py [--emps FOLDER] [--rendered N] [--seed S]``: with a copy of EMPS (``images``,
+``segmaps``, ``sources.csv``) its held-out fifth of sources, told by the same hash as in training; always N rendered
+micrographs from a seed that training did not use; the time for a 1024² image; and with ``--large`` the memory that an
+8192² image takes beyond itself.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from conditions import conditions
+
+from closedloop.tem import Segmenter
+from closedloop.tem.annotations import annotation_mask
+from closedloop.tem.classical import segment_classically
+from closedloop.tem.learning.folders import read_folder, sources, split
+from closedloop.tem.learning.samples import Sample
+from closedloop.tem.metrics import Agreement, average, compare, errors
+from closedloop.tem.otsu import segment_by_otsu
+from closedloop.tem.weights import SHIPPED, about
+
+HELD_OUT = 0.2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--emps", type=Path)
+    parser.add_argument("--rendered", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--large", action="store_true")
+    chosen = parser.parse_args()
+    print(conditions(seed=chosen.seed, data=[SHIPPED]))
+    print("trained:", about(SHIPPED))
+    segmenter = Segmenter.load()
+    methods: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "closedloop": segmenter.segment,
+        "classical": lambda grey: segment_classically(grey, annotation_mask(grey)),
+        "otsu": lambda grey: segment_by_otsu(grey, annotation_mask(grey)),
+    }
+    if chosen.emps is not None:
+        held = split(read_folder(chosen.emps), sources(chosen.emps), HELD_OUT)[1]
+        _report(f"EMPS, {len(held)} images of held-out sources", held, methods)
+    rendered = _rendered(chosen.rendered, chosen.seed)
+    if rendered:
+        _report(f"rendered, {len(rendered)} images", rendered, methods)
+    dense = [one for one in rendered if 300 <= one.labels.max() <= 1000]
+    if dense:
+        _report(f"of these with 300 to 1,000 particles, {len(dense)}", dense, methods)
+    _time(segmenter, chosen.seed)
+    if chosen.large:
+        _memory(segmenter, chosen.seed)
+
+
+def _rendered(count: int, seed: int) -> list[Sample]:
+    from sim.render import render_scene
+
+    made = []
+    for index in range(count):
+        grey, labels, _ = render_scene(np.random.default_rng([seed, index]), 512)
+        if labels.any():
+            made.append(Sample(str(index), grey, labels))
+    return made
+
+
+def _report(name: str, samples: Sequence[Sample], methods: dict[str, Callable[[np.ndarray], np.ndarray]]) -> None:
+    print(name)
+    for method, segment in methods.items():
+        agreements: list[Agreement] = [compare(np.maximum(one.labels, 0), segment(one.light)) for one in samples]
+        scores = average(agreements) | errors(agreements)
+        rng = np.random.default_rng(0)
+        drawn = rng.integers(0, len(agreements), (1000, len(agreements)))
+        fifty = np.array([one.at(0.5) for one in agreements])[drawn].mean(1)
+        low, high = np.percentile(fifty, (5, 95))
+        told = ", ".join(f"{key} {value:.3f}" for key, value in scores.items() if value is not None)
+        print(f"  {method:11} {told} (AP50 {low:.3f} to {high:.3f} over images drawn again)", flush=True)
+
+
+def _time(segmenter: Segmenter, seed: int) -> None:
+    from sim.render import render_scene
+
+    grey, labels, _ = render_scene(np.random.default_rng([seed, 10**6]), 1024)
+    segmenter.segment(grey)
+    took = []
+    for _ in range(5):
+        start = time.perf_counter()
+        segmenter.segment(grey)
+        took.append(time.perf_counter() - start)
+    print(f"1024²: {min(took):.2f} to {max(took):.2f} s for {labels.max()} particles, on {segmenter.device}")
+
+
+def _memory(segmenter: Segmenter, seed: int) -> None:
+    from sim.render import render_scene
+
+    tile, _, _ = render_scene(np.random.default_rng([seed, 10**6 + 1]), 1024)
+    grey = np.tile(tile, (8, 8))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    found = segmenter.segment(grey)
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+    print(f"8192²: {found.max()} particles in {time.perf_counter() - start:.0f} s, {more:.2f} GiB beyond the image")
+
+
+if __name__ == "__main__":
+    main()

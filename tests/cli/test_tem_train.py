@@ -1,0 +1,104 @@
+"""``closedloop tem train`` from small folders: what it writes and refuses, and that it never makes things worse."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from closedloop.cli import tem_train
+from closedloop.cli.app import app
+from closedloop.cli.tem_train import CannotTrain, WorseOnFrozenTest
+from closedloop.recipes import ClosedloopError
+from closedloop.tem.learning.folders import UnusableTrainingFolder
+from closedloop.tem.weights import about, load_weights
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six little images of discs with their label images."""
+    root = tmp_path / "data"
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    for index in range(6):
+        rng = np.random.default_rng(index)
+        labels = np.zeros((96, 112), np.uint16)
+        for number in range(1, 5):
+            cv2.circle(labels, (22 * number, int(rng.integers(20, 76))), 9, number, -1)
+        grey = np.clip(np.where(labels > 0, 70, 180) + rng.normal(0, 6, labels.shape), 0, 255).astype(np.uint8)
+        cv2.imwrite(str(root / "images" / f"{index}.png"), grey)
+        cv2.imwrite(str(root / "masks" / f"{index}.png"), labels)
+    return root
+
+
+def _run(*arguments: object) -> None:
+    result = CliRunner().invoke(app, ["tem", "train", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+
+
+def test_it_writes_weights_that_say_how_they_were_made(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.safetensors"
+    _run("--data", folder, "--start", "shipped", "--steps", 2, "--hold-out", 0.6, "--seed", 4, "--out", out)
+    said = about(out)
+    assert said["seed"] == 4
+    assert said["start"] == "shipped"
+    (trained,) = said["data"]
+    assert 0 < trained["images"] < 6
+    assert 0 <= said["held_out"][str(folder)]["AP50"] <= 1
+    load_weights(out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mine.safetensors"]
+
+
+def test_fine_tuning_that_makes_the_frozen_test_worse_writes_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "mine.safetensors"
+    scores = iter([{"mean_AP": 0.80}, {"mean_AP": 0.70}, {"mean_AP": 0.80}, {"mean_AP": 0.798}])
+    monkeypatch.setattr(tem_train, "_score", lambda net, samples: next(scores))
+    with pytest.raises(WorseOnFrozenTest, match=r"0\.800 to 0\.700"):
+        _run("--finetune", folder, "--frozen", folder, "--steps", 1, "--out", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    _run("--finetune", folder, "--frozen", folder, "--steps", 1, "--out", out)
+    assert about(out)["start"] == "shipped"
+
+
+def test_weak_labels_join_the_training(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "mine.safetensors"
+    _run("--data", folder, "--unlabelled", folder / "images", "--start", "shipped", "--steps", 1, "--out", out)
+    assert out.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        (["--out", "x.safetensors"], CannotTrain, "--data"),
+        (["--data", "DATA", "--finetune", "DATA", "--out", "x.safetensors"], CannotTrain, "either"),
+        (["--data", "DATA", "--out", "x.pt"], CannotTrain, "safetensors"),
+        (["--data", "DATA", "--out", "nowhere/x.safetensors"], CannotTrain, "folder that exists"),
+        (["--data", "nowhere", "--out", "x.safetensors"], UnusableTrainingFolder, "masks"),
+        (["--data", "DATA", "--device", "abacus", "--out", "x.safetensors"], ClosedloopError, "no device"),
+        (["--data", "DATA", "--start", "no.safetensors", "--out", "x.safetensors"], ClosedloopError, "no such file"),
+        (["--data", "DATA", "--unlabelled", "nowhere", "--out", "x.safetensors"], ClosedloopError, "no image"),
+    ],
+)
+def test_bad_input_is_refused_by_name(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    error: type[ClosedloopError],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=says):
+        _run(*(str(folder) if argument == "DATA" else argument for argument in arguments))
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_label_image_of_another_size_is_refused(folder: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(folder / "masks" / "3.png"), np.ones((10, 10), np.uint16))
+    with pytest.raises(UnusableTrainingFolder, match=r"3\.png.*10"):
+        _run("--data", folder, "--start", "shipped", "--steps", 1, "--out", tmp_path / "x.safetensors")
