@@ -251,8 +251,8 @@ def _looks_right(entry: Entry, line: Line) -> float:
     arch = unit_arch(line)
     if arch is not None and entry.text.endswith(("nm", "µm")) and (arch == "u") != entry.text.endswith("µm"):
         belief *= 0.4
-    if arch is None and entry.text.endswith("µm"):
-        # Bold letters whose thin arch was lost read as "um" where "nm" stands, and a thousandfold is at stake.
+    if arch is None and entry.text.endswith("µm") and len(line.letters) > len(entry.spelling) + 1:
+        # Bold letters that fell into strokes read as "um" where "nm" stands, and a thousandfold is at stake.
         belief *= _ARCH_UNSEEN
     return belief
 
@@ -283,7 +283,8 @@ def _detected(crop: NDArray[np.float32]) -> list[Reading | None]:
             if best is not None and best.label.nm == entry.nm:
                 both = min(_SUREST, 1 - (1 - own.confidence) * (1 - best.confidence))
                 # Two views of letters whose arch neither shows are no two witnesses for it.
-                own = own._replace(confidence=min(both, _ARCH_UNSEEN) if entry.text.endswith("µm") else both)
+                doubtful = entry.text.endswith("µm") and best.confidence < HIGH_CONFIDENCE
+                own = own._replace(confidence=min(both, _ARCH_UNSEEN) if doubtful else both)
             found.append(own)
     return found
 

@@ -81,7 +81,11 @@ def test_weak_labels_join_the_training(folder: Path, tmp_path: Path, capsys: pyt
         (["--data", "nowhere", "--out", "x.safetensors"], UnusableTrainingFolder, "masks"),
         (["--data", "DATA", "--device", "abacus", "--out", "x.safetensors"], ClosedloopError, "no device"),
         (["--data", "DATA", "--start", "no.safetensors", "--out", "x.safetensors"], ClosedloopError, "no such file"),
-        (["--data", "DATA", "--unlabelled", "nowhere", "--out", "x.safetensors"], ClosedloopError, "no image"),
+        (
+            ["--data", "DATA", "--unlabelled", "nowhere", "--start", "shipped", "--out", "x.safetensors"],
+            ClosedloopError,
+            "no image",
+        ),
     ],
 )
 def test_bad_input_is_refused_by_name(
