@@ -17,6 +17,7 @@ from closedloop.tem._splitting import distance_inside, split_touching
 
 _LEAST_GROUND = 0.1  # share of a picture that must be ground to cut by contrast above it
 _LEAST_PARTICLES = 20
+_MOST_PIXELS = 2**25
 _LEAST_KEPT = 0.9  # share of the particles that a cut must keep
 _MOST_CHANGE = 0.12  # of the median diameter
 
@@ -77,12 +78,12 @@ def outlines_by_material(
     """The same particles cut where their material ends (decision 0030), (H, W) int32 with their numbers.
 
     `None` where the picture does not say where that is: there are too few particles for a mean profile across their
-    edges, they are not dark, that profile is not that of something seen in transmission, or cutting there would lose
-    particles or change them beyond what a doubtful outline explains.
+    edges, the picture is too large to be held a dozen times, they are not dark, that profile is not that of something
+    seen in transmission, or cutting there would lose particles or change them beyond what a doubtful outline explains.
     """
     ignore = np.zeros(image.shape, bool) if ignore is None else ignore
     inside, outside = labels > 0, (labels == 0) & ~ignore
-    if labels.max() < _LEAST_PARTICLES or outside.mean() < _LEAST_GROUND:
+    if labels.max() < _LEAST_PARTICLES or image.size > _MOST_PIXELS or outside.mean() < _LEAST_GROUND:
         return None
     level = find_ground(image, ignore).level
     step = float(level[inside].mean() - image[inside].mean())
