@@ -29,7 +29,6 @@ _STEM = 32
 _SKIPS = (0, 2, 4, 10, 15)
 _SKIP_CHANNELS = (16, 24, 40, 112, 320)
 _DECODER = (24, 32, 48, 80, 128)
-STRIDE = 32
 
 
 class _Same(nn.Conv2d):

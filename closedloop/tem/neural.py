@@ -67,10 +67,10 @@ def segment_with_network(
     first = _first_clear_look(even, net, ignore, looks, settings)
     if first.doubt > looks.hopeless:
         return np.zeros(grey.shape, np.int32)
-    zoom, found = first.zoom, first.labels
-    if first.of_all and _fitting_zoom(found, zoom, looks) is None:
-        return _numbered(found)
-    zoom = _fitting_zoom(found, zoom, looks) or zoom
+    wanted = _fitting_zoom(first.labels, first.zoom, looks)
+    if first.of_all and wanted is None:
+        return _numbered(first.labels)
+    zoom = wanted or first.zoom
     # What is seen at the new scale may be larger or smaller than thought; that is mended once.
     for _ in range(2):
         found = _look(even, zoom, net, ignore, looks, settings).labels

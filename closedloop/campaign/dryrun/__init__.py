@@ -5,7 +5,6 @@ from closedloop.campaign.dryrun.errors import (
     ExecutorError,
     NoHitInPool,
     NoSuchPool,
-    OutputNotWritable,
     PoolTooSmall,
     StrategyNotInstalled,
     UnknownStrategy,
@@ -18,6 +17,7 @@ from closedloop.campaign.dryrun.replay import Run, Step, replay
 from closedloop.campaign.dryrun.shelf import Shelf
 from closedloop.campaign.dryrun.strategies import NAMES, Known, Pick, Prior, Session, Strategy, check_strategies
 from closedloop.campaign.dryrun.study import Plan, Study, run_study
+from closedloop.synthesis.evaluation.shelf import OutputNotWritable
 
 __all__ = [
     "NAMES",

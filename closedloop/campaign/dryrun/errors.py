@@ -29,7 +29,3 @@ class StrategyNotInstalled(DryRunError):
 
 class ExecutorError(DryRunError):
     """The runs cannot be handed to what should do them."""
-
-
-class OutputNotWritable(DryRunError):
-    """The folder for the results cannot be made or written."""

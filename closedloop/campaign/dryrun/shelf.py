@@ -9,14 +9,13 @@ import json
 import os
 from collections.abc import Sequence
 from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import closedloop
-from closedloop.campaign.dryrun.errors import OutputNotWritable
 from closedloop.campaign.dryrun.pool import Pool
 from closedloop.campaign.dryrun.replay import Run
 from closedloop.campaign.dryrun.strategies import Known
+from closedloop.synthesis.evaluation.shelf import versions, writable
 
 # What decides a run: the values, what chemicals are, how the pool is read and replayed, and the strategy's own parts.
 # What was learned from literature is in the key by its content.
@@ -40,13 +39,7 @@ class Shelf:
     """``folder`` is made if it is missing. Raises `OutputNotWritable`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputNotWritable(f"{folder}: no folder can be made there ({error.strerror})") from error
-        if not os.access(folder, os.W_OK):
-            raise OutputNotWritable(f"{folder}: cannot be written; choose another folder")
+        self.folder = writable(folder)
 
     def get(self, key: str) -> Run | None:
         """``None`` where the run is not there, or its file is damaged."""
@@ -101,9 +94,5 @@ def _program(strategy: str) -> bytes:
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.suffix in (".py", ".csv"):
                 digest.update(str(path.relative_to(place.parent)).encode() + path.read_bytes())
-    for library in _LIBRARIES:
-        try:
-            digest.update(f"{library} {version(library)}".encode())
-        except PackageNotFoundError:
-            digest.update(f"{library} absent".encode())
+    digest.update(versions(_LIBRARIES))
     return digest.digest()

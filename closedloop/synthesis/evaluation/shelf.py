@@ -25,20 +25,36 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "torch")
 
 
 class OutputNotWritable(ClosedloopError):
-    """The folder for an evaluation's results cannot be made or written."""
+    """The folder for results cannot be made or written."""
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made if it is missing. Raises `OutputNotWritable`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(f"{folder}: no folder can be made there ({error.strerror})") from error
+    if not os.access(folder, os.W_OK):
+        raise OutputNotWritable(f"{folder}: cannot be written; choose another folder")
+    return folder
+
+
+def versions(libraries: Sequence[str]) -> bytes:
+    """Which version of each library is here, or that it is absent, as a part of a key."""
+    said = b""
+    for library in libraries:
+        try:
+            said += f"{library} {version(library)}".encode()
+        except PackageNotFoundError:
+            said += f"{library} absent".encode()
+    return said
 
 
 class Shelf:
     """``folder`` is made if it is missing. Raises `OutputNotWritable`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputNotWritable(f"{folder}: no folder can be made there ({error.strerror})") from error
-        if not os.access(folder, os.W_OK):
-            raise OutputNotWritable(f"{folder}: cannot be written; choose another folder")
+        self._folder = writable(folder)
         self._digests: dict[int, bytes] = {}
 
     def key(
@@ -89,9 +105,5 @@ class Shelf:
             for path in sorted((root / room).rglob("*")):
                 if path.is_file() and not _APART & set(path.relative_to(root).parts):
                     digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-        for library in _LIBRARIES:
-            try:
-                digest.update(f"{library} {version(library)}".encode())
-            except PackageNotFoundError:
-                digest.update(f"{library} absent".encode())
+        digest.update(versions(_LIBRARIES))
         return digest.digest()

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.annotations import annotation_mask
+from closedloop.tem.folder import IMAGE_SUFFIXES
+from closedloop.tem.instance_maps import MAP_SUFFIXES, read_instance_map
 from closedloop.tem.learning.samples import Sample
 from closedloop.tem.learning.weak import weak_labels
 from closedloop.tem.network import ParticleNet
-from closedloop.tem.reading import read_labels, read_picture
+from closedloop.tem.reading import read_picture
 
 MASK_FOLDERS = ("masks", "segmaps")
-_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg"}
 
 
 class UnusableTrainingFolder(ClosedloopError):
@@ -33,13 +34,13 @@ def read_folder(folder: Path) -> list[Sample]:
         raise UnusableTrainingFolder(
             f"{folder}: needs a folder “images” and a folder “masks” with label images of the same names"
         )
-    by_name = {path.stem: path for path in sorted(masks.iterdir()) if path.suffix.lower() in _SUFFIXES}
+    by_name = {path.stem: path for path in sorted(masks.iterdir()) if path.suffix.lower() in MAP_SUFFIXES}
     samples = []
     for path in sorted((folder / "images").iterdir()):
-        if path.suffix.lower() not in _SUFFIXES or path.stem not in by_name:
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.stem not in by_name:
             continue
         grey = read_picture(path).grey
-        labels = read_labels(by_name[path.stem])
+        labels = read_instance_map(by_name[path.stem]).labels
         if labels.shape != grey.shape:
             raise UnusableTrainingFolder(
                 f"{by_name[path.stem]}: is {labels.shape[::-1]} pixels, its image {grey.shape[::-1]}; make them equal"
@@ -57,7 +58,7 @@ def read_unlabelled(folder: Path, detector: ParticleNet) -> list[Sample]:
     """
     samples = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() not in _SUFFIXES:
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         grey = read_picture(path).grey
         labels = weak_labels(grey, detector, annotation_mask(grey))
