@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from closedloop.tem.scale_bar import Bar, find_bars
 
 _TOLERANCE = 0.03
-_LEAST_QUALITY = 0.6
+# Of a bar whose label was read, and of one of which nothing else is known: gaps between crystals reach 0.72.
+_LEAST_QUALITY, _LEAST_BARE_QUALITY = 0.6, 0.8
 
 
 def annotation_mask(
@@ -18,7 +19,8 @@ def annotation_mask(
     label_box: left, top, right, bottom of a label that was read; without it the letters are told by their grey.
     """
     mask = np.zeros(grey.shape, np.uint8)
-    bars = [bar for bar in find_bars(grey)[:2] if bar.quality >= _LEAST_QUALITY and not bar.cut_off]
+    least = _LEAST_BARE_QUALITY if label_box is None else _LEAST_QUALITY
+    bars = [bar for bar in find_bars(grey)[:2] if bar.quality >= least and not bar.cut_off]
     for bar in bars[:1]:
         _add(mask, int(bar.left) - 3, bar.top - 4, int(bar.right) + 4, bar.bottom + 4)
         mask |= _letters(grey, bar)

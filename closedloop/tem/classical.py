@@ -114,9 +114,9 @@ def _matched(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.in
     change = np.sqrt(after[kept] / before[kept])
     if kept.sum() < _LEAST_KEPT * (before > 0).sum() or not abs(np.median(change) - 1) < _MOST_CHANGE:
         return None
-    # What the cut lost keeps the outline that it had.
+    # What the cut lost, to the ground or to a neighbour, keeps the outline that it had.
     lost = np.flatnonzero((before > 0) & (after == 0)) + 1
-    whole: NDArray[np.int32] = np.where(np.isin(labels, lost) & (named == 0), labels, named)
+    whole: NDArray[np.int32] = np.where(np.isin(labels, lost), labels, named)
     return whole
 
 

@@ -23,6 +23,7 @@ _ARCH_UNSEEN = 0.85  # most belief in a µm of which no letter shows that it is 
 # What no reading exceeds; what one of a length that few bars have does not: "12 µm" may be "2 µm" beside an edge; and
 # what one outside the lexicon does not.
 _SUREST, _RARELY_SURE, _UNUSUAL = 0.99, 0.85, 0.5
+_MANY_MICROMETRES = 100_000.0  # nm
 _HOPELESS = 0.01
 _LINES_READ = 3
 _MOST_UNLIKELY = 6.0
@@ -254,6 +255,9 @@ def _looks_right(entry: Entry, line: Line) -> float:
     if arch is None and entry.text.endswith("µm") and len(line.letters) > len(entry.spelling) + 1:
         # Bold letters that fell into strokes read as "um" where "nm" stands, and a thousandfold is at stake.
         belief *= _ARCH_UNSEEN
+    if entry.text.endswith("µm") and entry.nm >= _MANY_MICROMETRES and not any(mark in entry.spelling for mark in ".,"):
+        # Rare in electron microscopy, where "2.00 µm" is not: its point is smaller than the noise of many pictures.
+        belief = min(belief, _RARELY_SURE)
     return belief
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from skimage.segmentation import clear_border
 
+from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.metrics import compare
+from closedloop.tem.reading import to_grey
 from closedloop.tem.segmenter import Segmenter, UnknownDevice
 
 
@@ -52,6 +54,11 @@ def test_rendered_particles(
     assert len(found) == pytest.approx(len(true), rel=0.03)
     assert found.mean() == pytest.approx(true.mean(), rel=most_bias)
     assert compare(field.labels, labels).at(0.5) > 0.95
+
+
+@pytest.mark.parametrize("seed", [4, 118, 142, 147])
+def test_a_gap_between_crystals_is_no_scale_bar(rendered: Callable[..., Any], seed: int) -> None:
+    assert not annotation_mask(to_grey(rendered(flatness=0.5, radius=12, count=120, seed=seed).image)).any()
 
 
 def test_pixel_types_and_colour_make_no_difference(segmenter: Segmenter, rendered: Callable[..., Any]) -> None:
