@@ -50,7 +50,7 @@ def train(
         float, typer.Option(min=0.0, max=0.9, help="Share of the sources that is only tested on.")
     ] = 0.2,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps of 8 crops; 3000, or 200 to fine-tune.")
+        int | None, typer.Option(min=1, help="Training steps of 12 crops; 4300, or 200 to fine-tune.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Repeatable from this number.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -60,6 +60,7 @@ def train(
         raise CannotTrain("give either --data FOLDER (once or more) or --finetune FOLDER")
     if out.suffix != ".safetensors" or not out.parent.is_dir():
         raise CannotTrain(f"--out {out}: give a name that ends with .safetensors in a folder that exists")
+    from closedloop.tem.learning.credit import learn_credibility
     from closedloop.tem.learning.folders import read_folder, read_unlabelled, sources, split
     from closedloop.tem.learning.samples import Group
     from closedloop.tem.learning.train import Schedule
@@ -90,7 +91,7 @@ def train(
         held = [(frozen, read_folder(frozen))] if frozen is not None else [_shipped_test()]
         before = _score(_start("shipped"), held[0][1])
     schedule = (
-        Schedule(steps=steps or 200, rate=2e-4, towards_start=0.05) if finetune is not None else Schedule(steps or 3000)
+        Schedule(steps=steps or 200, rate=2e-4, towards_start=0.05) if finetune is not None else Schedule(steps or 4300)
     )
     checkpoint = out.with_suffix(".checkpoint")
     net = learn(
@@ -102,6 +103,8 @@ def train(
         checkpoint=checkpoint,
         progress=_Progress(),
     )
+    if finetune is None:
+        learn_credibility(net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
     scores = {str(folder): _score(net, samples) for folder, samples in held if samples}
     for folder_name, score in scores.items():
         print(f"{folder_name}, held out: " + ", ".join(f"{k} {v:.3f}" for k, v in score.items()), file=sys.stderr)
@@ -163,19 +166,15 @@ def _shipped_test() -> "tuple[Path, list[Sample]]":
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self) -> None:
-        self._started, self._told = time.monotonic(), 0.0
+    def __init__(self, name: str = "step") -> None:
+        self._name, self._started, self._told = name, time.monotonic(), 0.0
 
-    def __call__(self, step: int, steps: int, misfit: float) -> None:
+    def __call__(self, step: int, steps: int, misfit: float | None = None) -> None:
         now = time.monotonic()
         if now - self._told < (1 if sys.stderr.isatty() else 30) and step < steps:
             return
         self._told = now
         left = (now - self._started) / step * (steps - step)
+        told = f"{self._name} {step} of {steps}, " + ("" if misfit is None else f"misfit {misfit:.3f}, ")
         end = "\r" if sys.stderr.isatty() and step < steps else "\n"
-        print(
-            f"step {step} of {steps}, misfit {misfit:.3f}, {left / 60:.0f} min left ",
-            end=end,
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"{told}{left / 60:.0f} min left ", end=end, file=sys.stderr, flush=True)

@@ -1,4 +1,6 @@
-"""Looks, tiles and seams, with a stand-in for the network that sees dark discs perfectly."""
+"""Looks, tiles and seams, with a stand-in for the network that sees dark discs perfectly and is believed."""
+
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -7,9 +9,16 @@ import pytest
 from closedloop.tem import neural
 from closedloop.tem.learning.targets import targets
 from closedloop.tem.metrics import compare
-from closedloop.tem.neural import Looks, segment_with_network, typical_diameter_px
+from closedloop.tem.neural import Looks, next_zoom, segment_with_network, typical_diameter_px
 
-NET = None  # the stand-in needs none
+SHARPEST = 40.0  # px: the stand-in is best believed of particles that it sees this large
+
+
+def _credit(measured: np.ndarray) -> np.ndarray:
+    return np.exp(-0.05 * np.abs(measured[:, 0] - np.log(SHARPEST))).astype(np.float32)
+
+
+NET = SimpleNamespace(credibility=SimpleNamespace(of=_credit))
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +70,7 @@ def test_seams_are_invisible() -> None:
 
 def test_no_tile_is_larger_than_promised(eyes: list[tuple[int, int]]) -> None:
     grey, _ = _discs(1200, 1000, 10, 32)
-    looks = Looks(window_px=256, tile_px=512, margin_px=64)
-    segment_with_network(grey, NET, looks=looks)
+    segment_with_network(grey, NET, looks=Looks(tile_px=512, margin_px=64))
     assert len(eyes) > 8
     assert max(max(shape) for shape in eyes) <= 512 * 1.5
 
@@ -70,11 +78,51 @@ def test_no_tile_is_larger_than_promised(eyes: list[tuple[int, int]]) -> None:
 def test_small_particles_are_enlarged_and_large_ones_made_smaller(eyes: list[tuple[int, int]]) -> None:
     grey, _ = _discs(448, 448, 5, 20)
     segment_with_network(grey, NET)
-    assert max(max(shape) for shape in eyes[1:]) > 448 * 1.4
+    assert eyes[-1][0] == 448 * 3 // 2
     eyes.clear()
     grey, _ = _discs(900, 900, 130, 300)
     segment_with_network(grey, NET)
-    assert eyes[-1][0] < 300
+    assert [shape[0] for shape in eyes] in ([113, 225], [113, 225, 450])
+
+
+@pytest.mark.parametrize(
+    ("zoom", "diameter", "after"),
+    [
+        (0.25, None, 0.5),  # nothing was seen yet
+        (0.25, 100.0, 0.5),
+        (0.25, 250.0, None),  # seen 62 px large
+        (1.0, 15.0, None),
+        (1.0, 12.0, 5 / 4),
+        (1.0, 10.0, 3 / 2),
+        (1.0, 4.0, 2.0),
+        (1.0, None, None),
+        (1.5, 10.0, None),
+    ],
+)
+def test_the_next_look_follows_from_how_large_particles_were_seen(
+    zoom: float, diameter: float | None, after: float | None
+) -> None:
+    assert next_zoom(zoom, diameter, Looks()) == after
+
+
+def test_of_two_looks_the_more_credible_one_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The coarse look sees one particle where the fine one sees four: what is believed decides, not what came last."""
+    grey = np.full((240, 240), 0.9, np.float32)
+    grey[60:180, 60:180] = 0.1
+
+    def see(even: np.ndarray, net: object) -> np.ndarray:
+        labels = (even < 0.5).astype(np.int32)
+        if len(even) == 240:
+            labels *= 1 + (np.arange(240) >= 120)[None] + 2 * (np.arange(240) >= 120)[:, None]
+        return targets(labels)[:4].copy()
+
+    monkeypatch.setattr(neural, "see", see)
+    for one, four, count in ((0.7, 0.8, 4), (0.8, 0.7, 1)):
+        credit = {1: one, 4: four}
+        net = SimpleNamespace(
+            credibility=SimpleNamespace(of=lambda m, credit=credit: np.full(len(m), credit[len(m)], np.float32))
+        )
+        assert segment_with_network(grey, net, looks=Looks(enough_px=1000)).max() == count
 
 
 def test_what_is_to_be_ignored_is_no_particle() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from closedloop.tem.network import ParticleNet
-from closedloop.tem.weights import UnreadableWeights, about, load_weights, save_weights, trainable
+from closedloop.tem.weights import VERSION, UnreadableWeights, about, load_weights, save_weights, trainable
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_what_is_not_ours_is_refused(net: ParticleNet, tmp_path: Path) -> None:
     save_file({"a": torch.zeros(2)}, path, {"kind": "closedloop particle network", "version": "0"})
     with pytest.raises(UnreadableWeights, match="version 0"):
         load_weights(path)
-    save_file({"a": torch.zeros(2)}, path, {"kind": "closedloop particle network", "version": "1"})
+    save_file({"a": torch.zeros(2)}, path, {"kind": "closedloop particle network", "version": str(VERSION)})
     with pytest.raises(UnreadableWeights, match="another network"):
         load_weights(path)
     save_weights(path, net, {})

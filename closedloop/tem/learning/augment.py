@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.contrast import normalised
-from closedloop.tem.learning.targets import LEFT_OUT
+from closedloop.tem.ideal_maps import LEFT_OUT
 
 Grey = NDArray[np.float32]
 Labels = NDArray[np.int32]

@@ -1,15 +1,11 @@
-"""What the network is to predict, worked out from a label image.
-
-The *seed map* is the distance of a pixel to its particle's outline over the largest such distance in that particle: 0
-on the outline, 1 in the middle, whatever the particle's size. The *flows* are the horizontal and vertical parts of the
-unit vector that points away from the outline, towards the middle.
-"""
+"""What the network is to predict of a label image (`closedloop.tem.ideal_maps`), and what of it counts how much."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LEFT_OUT = -1  # beyond the picture: nothing is known, and what is cut there has no outline
+from closedloop.tem.ideal_maps import ideal_maps
+
 DOUBTFUL = -2  # near an uncertain outline: teaches nothing, but a particle ends there
 
 
@@ -19,43 +15,8 @@ def targets(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     The weight is 0 where nothing is known, 2 about outlines, on which sizes rest, and grows towards gaps between
     neighbours, which decide whether two particles become one.
     """
-    particle = labels > 0
-    depth = _depth(labels)
-    largest = np.zeros(max(int(labels.max()), 0) + 1, np.float32)
-    np.maximum.at(largest, labels[particle], depth[particle])
-    seed = np.where(particle, depth / np.maximum(largest[np.maximum(labels, 0)], 1.0), 0).astype(np.float32)
-    # Central differences within the particle; depth outside counts as 0, which is right at an outline.
-    across = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3)
-    down = cv2.Sobel(depth, cv2.CV_32F, 0, 1, ksize=3)
-    length = np.maximum(np.hypot(across, down), 1e-6)
     weight = np.where(labels < 0, 0.0, 1.0 + _outlines(labels) + 2.0 * _between(labels)).astype(np.float32)
-    return np.stack(
-        [
-            particle.astype(np.float32),
-            seed,
-            np.where(particle, across / length, 0),
-            np.where(particle, down / length, 0),
-            weight,
-        ]
-    ).astype(np.float32)
-
-
-def _depth(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Distance in pixels of each particle's pixels to the nearest pixel of something else; neither the frame nor
-    what is not known is an outline."""
-    particle = labels > 0
-    outline = np.zeros(labels.shape, bool)
-    for axis in (0, 1):
-        before = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))
-        after = (slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))
-        differs = (labels[before] != labels[after]) & (labels[before] != LEFT_OUT) & (labels[after] != LEFT_OUT)
-        outline[before] |= differs
-        outline[after] |= differs
-    inner = ((particle | (labels == LEFT_OUT)) & ~outline).astype(np.uint8)
-    if inner.all():
-        return np.ones(labels.shape, np.float32)
-    distance = cv2.distanceTransform(inner, cv2.DIST_L2, 5)
-    return np.where(particle, distance + 0.5, 0).astype(np.float32)
+    return np.stack([(labels > 0).astype(np.float32), *ideal_maps(labels), weight])
 
 
 def _outlines(labels: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -23,9 +23,9 @@ class Schedule:
     towards_start: how strongly the weights are held to where they began (L2-SP, Li et al., ICML 2018); for fine-tuning.
     """
 
-    steps: int = 3000
-    count: int = 8
-    size: int = 256
+    steps: int = 4300
+    count: int = 12
+    size: int = 192
     rate: float = 1.5e-3
     towards_start: float = 0.0
 

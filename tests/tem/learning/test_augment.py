@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from closedloop.tem.ideal_maps import LEFT_OUT
 from closedloop.tem.learning.augment import crop, light
-from closedloop.tem.learning.targets import LEFT_OUT
 
 
 def _picture() -> tuple[np.ndarray, np.ndarray]:

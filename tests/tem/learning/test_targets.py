@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from closedloop.tem.learning.targets import DOUBTFUL, LEFT_OUT, targets
+from closedloop.tem.ideal_maps import LEFT_OUT
+from closedloop.tem.learning.targets import DOUBTFUL, targets
 
 
 def _disc(size: int = 64, radius: float = 20, at: tuple[int, int] = (32, 32)) -> np.ndarray:

@@ -1,0 +1,63 @@
+"""Particles of several looks in one label image: who stays, who yields, and what is left."""
+
+import numpy as np
+import pytest
+
+from closedloop.tem.fusion import Fusion
+
+
+def _square(side: int) -> np.ndarray:
+    return np.ones((side, side), bool)
+
+
+def test_one_large_particle_yields_to_its_more_credible_parts() -> None:
+    found = Fusion((40, 40))
+    found.add(_square(20), 0.7, (10, 10))
+    for corner in ((10, 10), (10, 20), (20, 10), (20, 20)):
+        found.add(_square(10), 0.9, corner)
+    labels = found.numbered()
+    assert sorted(np.bincount(labels.ravel())[1:]) == [100] * 4
+
+
+def test_pieces_do_not_displace_a_more_credible_whole() -> None:
+    found = Fusion((40, 40))
+    found.add(_square(20), 0.9, (10, 10))
+    found.add(_square(10), 0.8, (10, 10))
+    found.add(_square(20), 0.9, (11, 11))  # as credible, and later
+    assert np.bincount(found.numbered().ravel()).tolist() == [1200, 400]
+
+
+def test_neighbours_that_share_an_outline_both_stay() -> None:
+    found = Fusion((40, 40))
+    found.add(_square(10), 0.7, (10, 10))
+    found.add(_square(10), 0.9, (10, 18))
+    labels = found.numbered()
+    assert np.bincount(labels.ravel())[1:].tolist() == [100, 80]
+    assert labels[12, 19] == 1
+
+
+def test_a_small_particle_within_a_credible_large_one_is_not_there_twice() -> None:
+    found = Fusion((40, 40))
+    found.add(_square(5), 0.9, (12, 12))
+    found.add(_square(30), 0.8, (5, 5))
+    assert found.labels.max() == 1
+
+
+def test_diameter_and_area_are_of_those_that_stayed() -> None:
+    found = Fusion((60, 60))
+    assert found.diameter_px is None
+    assert found.area_px == 0
+    found.add(_square(30), 0.5, (0, 0))
+    found.add(_square(10), 0.9, (0, 0))
+    assert found.area_px == 100
+    assert found.diameter_px == pytest.approx(11.28, abs=0.01)
+    found.add(_square(2), 0.9, (50, 50))  # a speck
+    assert found.area_px == 100
+
+
+def test_numbers_have_no_gaps() -> None:
+    found = Fusion((30, 30))
+    found.add(_square(10), 0.5, (0, 0))
+    found.add(_square(10), 0.6, (15, 15))
+    found.add(_square(10), 0.7, (0, 0))
+    assert np.unique(found.numbered()).tolist() == [0, 1, 2]
