@@ -15,12 +15,15 @@ from closedloop.retrain.schedule import JOB_ID
 from closedloop.store import Store
 from tests.retrain.line_model import Line, LineMaker, run_lab
 
+# A shell that starts the tests in the background has them ignore interruptions, and what they start inherits that.
 SERVE = """
+import signal
 import sys
 from datetime import timedelta
 from closedloop.retrain import serve
 from closedloop.store import Store
 store = Store.open(sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)
 print("ready", store.files, flush=True)
 try:
     serve(store, timedelta(seconds=1))
