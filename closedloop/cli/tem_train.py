@@ -91,7 +91,9 @@ def train(
         held = [(frozen, read_folder(frozen))] if frozen is not None else [_shipped_test()]
         before = _score(_start("shipped"), held[0][1])
     schedule = (
-        Schedule(steps=steps or 200, rate=2e-4, towards_start=0.05) if finetune is not None else Schedule(steps or 4300)
+        Schedule(steps=steps or 200, rate=2e-4, towards_start=0.05)
+        if finetune is not None
+        else Schedule(steps or Schedule.steps)
     )
     checkpoint = out.with_suffix(".checkpoint")
     net = learn(

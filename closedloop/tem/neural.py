@@ -92,16 +92,6 @@ def next_zoom(zoom: float, diameter_px: float | None, looks: Looks) -> float | N
     return next((finer for finer in _ENLARGED if diameter_px * finer >= looks.least_px), _ENLARGED[-1])
 
 
-def typical_diameter_px(labels: Labels) -> float | None:
-    """Equivalent diameter of the particle in which the middle of the labelled area lies; `None` without particles."""
-    areas = np.sort(np.bincount(labels.ravel())[1:])
-    areas = areas[areas > 0]
-    if not areas.size:
-        return None
-    middle = areas[np.searchsorted(np.cumsum(areas), areas.sum() / 2)]
-    return float(2 * np.sqrt(middle / np.pi))
-
-
 def _look(
     found: Fusion,
     even: Grey,

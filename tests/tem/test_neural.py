@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from closedloop.tem import neural
+from closedloop.tem.learning.samples import typical_diameter_px
 from closedloop.tem.learning.targets import targets
 from closedloop.tem.metrics import compare
-from closedloop.tem.neural import Looks, next_zoom, segment_with_network, typical_diameter_px
+from closedloop.tem.neural import Looks, next_zoom, segment_with_network
 
 SHARPEST = 40.0  # px: the stand-in is best believed of particles that it sees this large
 

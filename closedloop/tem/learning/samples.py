@@ -13,7 +13,6 @@ from torch import Tensor
 from closedloop.tem.contrast import normalised
 from closedloop.tem.learning.augment import crop, light
 from closedloop.tem.learning.targets import targets
-from closedloop.tem.neural import typical_diameter_px
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,16 @@ class Sample:
 
 _DIAMETERS_PX = (7.0, 120.0)  # of typical particles in the crops
 _MOST_ZOOM = 2.5
+
+
+def typical_diameter_px(labels: NDArray[np.int32]) -> float | None:
+    """Equivalent diameter of the particle in which the middle of the labelled area lies; `None` without particles."""
+    areas = np.sort(np.bincount(labels.ravel())[1:])
+    areas = areas[areas > 0]
+    if not areas.size:
+        return None
+    middle = areas[np.searchsorted(np.cumsum(areas), areas.sum() / 2)]
+    return float(2 * np.sqrt(middle / np.pi))
 
 
 @dataclass(frozen=True)
