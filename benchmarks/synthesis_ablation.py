@@ -39,7 +39,7 @@ def variants(blend: Blend, said: Said) -> dict[str, np.ndarray]:
         found[f"without {name}"] = blend.mean(replace(said, means=means))
     found["equal weights"] = said.means.mean(1)
     weights = blend.weights.mean(0)
-    found["without the gate"] = said.means @ weights[:3] + weights[3]
+    found["without the gate"] = said.means @ weights[:-1] + weights[-1]
     return {**found, "the model": blend.mean(said)}
 
 

@@ -16,7 +16,9 @@ from scipy.special import softmax
 
 from closedloop.synthesis.calibration import LEVELS, Calibration
 
-PARTS = ("forest", "precedents", "transformer")
+PARTS = ("forest", "precedents", "consensus", "transformer")
+# Those with an answer for everything left out; the transformer, the last, has one where a pair of members left it out.
+_ALWAYS = len(PARTS) - 1
 # Pull towards equal weights, in experiments: with fewer held-out ones than this, the data do not decide.
 _PRIOR_EXPERIMENTS = 10.0
 _LEAST_HELD_OUT = 10
@@ -28,7 +30,7 @@ _LEAST_SPREAD = 1e-3
 
 @dataclass(frozen=True)
 class Said:
-    """What the parts say of n recipes, standardised: means (n, 3) in the order of `PARTS`, NaN where a part has not
+    """What the parts say of n recipes, standardised: means (n, 4) in the order of `PARTS`, NaN where a part has not
     left the recipe out; variance between the forest's trees, of the precedents' error and noise, (n,) each; and how new
     the recipe looks: likeness to the nearest precedent, how many precedents make the product."""
 
@@ -74,7 +76,7 @@ class Blended:
 
 @dataclass(frozen=True)
 class Blend:
-    """r regimes. ``weights`` (r, 4): of the parts, then a constant. ``gate`` (r, 6): logits from standardised novelty,
+    """r regimes. ``weights`` (r, 5): of the parts, then a constant. ``gate`` (r, 6): logits from standardised novelty,
     its constant last; ``novelty_centre`` and ``novelty_scale`` (5,). ``spread`` (4,): logarithm of the spread from
     `Said.doubt`. ``widths`` (r, levels)."""
 
@@ -91,7 +93,7 @@ class Blend:
         nothing = np.zeros(5)
         widths = Calibration.of(np.zeros(0)).widths
         return cls(
-            np.array([[1 / 3, 1 / 3, 1 / 3, 0]]),
+            np.array([[*[1 / len(PARTS)] * len(PARTS), 0]]),
             np.zeros((1, 6)),
             nothing,
             nothing + 1,
@@ -127,7 +129,7 @@ class Blend:
         """Raises `KeyError` or `ValueError` for tensors that are no blend."""
         arrays = {field.name: state[field.name].numpy().astype(float) for field in fields(cls)}
         r = len(arrays["weights"])
-        wanted = {"weights": (r, 4), "gate": (r, 6), "widths": (r, len(LEVELS)), "spread": (4,),
+        wanted = {"weights": (r, len(PARTS) + 1), "gate": (r, 6), "widths": (r, len(LEVELS)), "spread": (4,),
                   "novelty_centre": (5,), "novelty_scale": (5,)}  # fmt: skip
         for name, shape in wanted.items():
             if not r or arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
@@ -146,9 +148,9 @@ class Blend:
         """(n,). A part that has nothing to say leaves its weight to the others."""
         weights = self.shares(said) @ self.weights
         silent = ~np.isfinite(said.means)
-        parts = weights[:, :3] * ~silent
-        parts *= (weights[:, :3].sum(1) / np.maximum(parts.sum(1), 1e-9))[:, None]
-        mean: np.ndarray = (parts * np.where(silent, 0.0, said.means)).sum(1) + weights[:, 3]
+        parts = weights[:, :-1] * ~silent
+        parts *= (weights[:, :-1].sum(1) / np.maximum(parts.sum(1), 1e-9))[:, None]
+        mean: np.ndarray = (parts * np.where(silent, 0.0, said.means)).sum(1) + weights[:, -1]
         return mean
 
     def __call__(self, said: Said) -> Blended:
@@ -161,11 +163,11 @@ class Blend:
 
 
 def _weights(said: Said, truth: np.ndarray, weight: np.ndarray, centre: float, scale: float) -> np.ndarray:
-    """(4,): forest, precedents, transformer, constant. The transformer's share comes last, from the experiments that a
+    """(5,): the parts' and a constant. The transformer's share comes last, from the experiments that a
     pair of networks left out: they are too few to choose everything at once."""
     true_nm = np.exp(centre + scale * truth)
     weight = weight / weight.mean()
-    known = said.means[:, :2]
+    known = said.means[:, :_ALWAYS]
 
     def error(standardised: np.ndarray, where: np.ndarray | slice = slice(None)) -> float:
         apart = np.exp(np.clip(centre + scale * standardised, -5, 8)) - true_nm[where]
@@ -175,18 +177,19 @@ def _weights(said: Said, truth: np.ndarray, weight: np.ndarray, centre: float, s
     pull = _PRIOR_EXPERIMENTS / len(truth)
 
     def loss(w: np.ndarray) -> float:
-        return error(known @ w[:2] + w[2]) + pull * float(((w[:2] - 0.5) ** 2).sum() + w[2] ** 2)
+        return error(known @ w[:-1] + w[-1]) + pull * float(((w[:-1] - 1 / _ALWAYS) ** 2).sum() + w[-1] ** 2)
 
-    found = minimize(loss, np.array([0.5, 0.5, 0.0]), bounds=[(0, 1.2), (0, 1.2), (-0.5, 0.5)], method="L-BFGS-B").x
-    left = np.flatnonzero(np.isfinite(said.means[:, 2]))
+    first_guess = np.array([*[1 / _ALWAYS] * _ALWAYS, 0.0])
+    found = minimize(loss, first_guess, bounds=[*[(0, 1.2)] * _ALWAYS, (-0.5, 0.5)], method="L-BFGS-B").x
+    left = np.flatnonzero(np.isfinite(said.means[:, -1]))
     share = 1 / 3
     if len(left) >= _LEAST_HELD_OUT:
-        first = known[left] @ found[:2] + found[2]
+        first = known[left] @ found[:-1] + found[-1]
         tried = np.linspace(0, _MOST_TRANSFORMER, 29)
         pull = _PRIOR_EXPERIMENTS / len(left)
-        losses = [error((1 - a) * first + a * said.means[left, 2], left) + pull * (a - 1 / 3) ** 2 for a in tried]
+        losses = [error((1 - a) * first + a * said.means[left, -1], left) + pull * (a - 1 / 3) ** 2 for a in tried]
         share = float(tried[int(np.argmin(losses))])
-    return np.array([(1 - share) * found[0], (1 - share) * found[1], share, (1 - share) * found[2]])
+    return np.array([*((1 - share) * found[:-1]), share, (1 - share) * found[-1]])
 
 
 def _gate(novelty: np.ndarray, regime: np.ndarray, regimes: int) -> np.ndarray:

@@ -64,7 +64,7 @@ class Parts:
     ) -> Self:
         """``experiments`` (n,) with a size or a shape, their ``known`` outcomes and the ``doubt`` (n,) of the sizes."""
         chemicals = len(words.chemicals)
-        columns = Columns.of(arrays, chemicals, float(np.exp(words.amount_centre)))
+        columns = Columns.of(arrays, float(np.exp(words.amount_centre)))
         inputs = columns(arrays)
         sized = np.flatnonzero(np.isfinite(known.size))
         progress(0.0, f"comparing {len(sized)} precedents")
@@ -74,6 +74,7 @@ class Parts:
             known.size[sized].astype(float),
             weight[sized],
             doubt[sized],
+            _sources([experiments[i] for i in sized.tolist()]),
             seed=seed,
         )
         progress(0.5, f"growing trees over {len(inputs)} recipes")
@@ -194,7 +195,6 @@ class Parts:
     def state(self) -> dict[str, torch.Tensor]:
         """Everything that is not a word as named tensors; `from_state` is the way back."""
         named = {
-            "chemicals": torch.as_tensor(self.columns.chemicals),
             "kept": torch.as_tensor(self.columns.kept),
             "typical_mmol": torch.tensor(self.columns.typical_mmol, dtype=torch.float64),
             "shape_classes": torch.as_tensor(self.shape_classes),
@@ -220,7 +220,7 @@ class Parts:
 
         if not all(value.isfinite().all() for value in state.values()):
             raise ValueError("numbers that are not finite")
-        columns = Columns(state["chemicals"].numpy(), state["kept"].numpy(), float(state["typical_mmol"]))
+        columns = Columns(state["kept"].numpy(), float(state["typical_mmol"]))
         classes = state["shape_classes"].numpy()
         sizes, shapes, spreads = Forest.from_state(part_of(state, "sizes.")), forest("shapes"), forest("spreads")
         by_size, width = forest("shapes_by_size"), len(columns.kept)
@@ -232,8 +232,8 @@ class Parts:
         ):
             if grown is not None and (grown.values.shape[1] != outputs or (grown.trees.feature >= inputs).any()):
                 raise ValueError("trees for other columns")
-        if ((classes < 0) | (classes >= len(SHAPES))).any() or (columns.chemicals > vocabulary).any():
-            raise ValueError("shapes or chemicals that there are none of")
+        if ((classes < 0) | (classes >= len(SHAPES))).any():
+            raise ValueError("shapes that there are none of")
         return cls(
             vocabulary,
             columns,
@@ -242,13 +242,29 @@ class Parts:
             by_size,
             classes,
             spreads,
-            Precedents.from_state({key: value.double() for key, value in part_of(state, "precedents.").items()}),
+            Precedents.from_state(
+                {
+                    key: value.double() if value.is_floating_point() else value
+                    for key, value in part_of(state, "precedents.").items()
+                }
+            ),
             state["precedent_shapes"].numpy(),
             products,
         )
 
 
+def _sources(experiments: Sequence[Experiment]) -> np.ndarray:
+    """(n,): the number of each experiment's source; those that name none are held for one lab's."""
+    found: np.ndarray = np.unique([one.source or "" for one in experiments], return_inverse=True)[1]
+    return found
+
+
 def _said(mean: np.ndarray, between: np.ndarray, similar: Similar, networks: np.ndarray, seen: np.ndarray) -> Said:
     return Said(
-        np.stack([mean, similar.mean, networks], 1), between, similar.variance, similar.noise, similar.nearest, seen
+        np.stack([mean, similar.mean, similar.consensus, networks], 1),
+        between,
+        similar.variance,
+        similar.noise,
+        similar.nearest,
+        seen,
     )

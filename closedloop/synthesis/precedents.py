@@ -2,7 +2,11 @@
 trained on a few thousand recipes cannot, and knows how far from them a new recipe lies.
 
 The kernel is a sum of products of Matérn kernels (nu = 3/2), each over one group of inputs: conditions, amounts by
-chemical, the mixture that they make (so that a ligand never used before is like those that it resembles), product.
+chemical, the mixture that they make (so that a ligand never used before is like those that it resembles), product. Each
+source (paper, lab) may differ from the others: by a constant, and by what changes smoothly with conditions and amounts.
+A recipe whose source is not known is predicted twice: as if the precedents' differences were all chemistry, which is
+right among siblings, and from what remains when each source's own is taken off, which is right for a new source
+(docs/decisions/0080).
 Formulas: Rasmussen and Williams, "Gaussian Processes for Machine Learning", MIT Press 2006, chapters 2, 4 and 5.
 """
 
@@ -14,19 +18,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from closedloop.synthesis.kernel import (
+    GROUPS,
+    SOURCE_TERMS,
+    TERMS,
+    Near,
+    matern,
+    squares,
+    typical_log_distance,
+    weighed,
+)
 from closedloop.synthesis.tokens import AMOUNT_SLOPE, KNOWN, Arrays
 
-GROUPS = ("conditions", "amounts", "mixture", "product")
-# Which groups are multiplied into each term of the sum.
-_TERMS = (
-    ("conditions", "amounts", "product"),
-    ("conditions", "mixture", "product"),
-    ("product",),
-    ("conditions", "mixture"),
-    ("amounts",),
-)
 _JITTER = 1e-6
-_SINGLE = ("log_scales", "log_noise", "mean", "values", "relative_noise")
+_SINGLE = ("log_scales", "log_source_scales", "log_noise", "mean", "values", "relative_noise", "sources")
 # Prior variance, in standardised units, of how much one lab's sizes differ from another's by a constant.
 _OFFSET_VARIANCE = 0.5
 # Hyperparameters are learned on at most so many experiments, drawn at random; all of them are precedents.
@@ -62,11 +67,13 @@ def group_features(arrays: Arrays, chemicals: int) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Similar:
-    """What the precedents say of n recipes, standardised: the mean, the variance of its error, the noise's variance,
-    and how much the recipe resembles the nearest precedent (``nearest``: a correlation); (n,) each. ``also`` (n, k):
-    what the same process says of other values."""
+    """What the precedents say of n recipes, standardised: the mean, the ``consensus`` of the sources (the mean for a
+    source that is new), the variance of the mean's error, the noise's variance, and how much the recipe resembles the
+    nearest precedent (``nearest``: a correlation); (n,) each. ``also`` (n, k): what the same process says of other
+    values."""
 
     mean: np.ndarray
+    consensus: np.ndarray
     variance: np.ndarray
     noise: np.ndarray
     nearest: np.ndarray
@@ -78,18 +85,20 @@ class Precedents:
     """A fitted process over standardised values; every tensor is float64 on the CPU.
 
     ``features``: group -> (n, d). ``log_lengths``: group -> (d,) for conditions, (1,) for the others. ``log_scales``
-    (terms,), ``log_noise`` (), ``mean`` (), ``values`` (n,), ``relative_noise`` (n,): an experiment's doubt over its
-    weight. ``offset`` is by how much the experiments that weigh least differ from those that weigh most (0 if all weigh
-    alike); ``values`` are without it.
+    (terms,), ``log_source_scales`` (source terms,), ``log_noise`` (), ``mean`` (), ``values`` (n,), ``relative_noise``
+    (n,): an experiment's doubt over its weight, ``sources`` (n,): numbers. ``offset`` is by how much the experiments
+    that weigh least differ from those that weigh most (0 if all weigh alike); ``values`` are without it.
     """
 
     features: dict[str, Tensor]
     log_lengths: dict[str, Tensor]
     log_scales: Tensor
+    log_source_scales: Tensor
     log_noise: Tensor
     mean: Tensor
     values: Tensor
     relative_noise: Tensor
+    sources: Tensor
     offset: float = 0.0
 
     @classmethod
@@ -99,12 +108,14 @@ class Precedents:
         values: np.ndarray,
         weight: np.ndarray,
         doubt: np.ndarray | None = None,
+        sources: np.ndarray | None = None,
         *,
         seed: int = 0,
     ) -> Self:
         """Hyperparameters by the marginal likelihood; a weak prior keeps lengths from running away.
 
-        ``doubt`` (n,), 1 unless given: how much more noise (variance) a value holds than one that was measured well.
+        ``sources`` (n,) int: which experiments share a source; one for all unless given. ``doubt`` (n,), 1 unless
+        given: how much more noise (variance) a value holds than one that was measured well.
 
         Experiments that weigh less than the rest (literature beside a lab's own) may differ from them by a constant, as
         calibrations and stirrers do: it is estimated together with everything else, and taken off ``values``.
@@ -115,16 +126,18 @@ class Precedents:
             {
                 name: torch.full(
                     (value.shape[1] if name == "conditions" else 1,),
-                    0.0 if name == "conditions" else _typical_log_distance(value) - 1,
+                    0.0 if name == "conditions" else typical_log_distance(value) - 1,
                     dtype=torch.float64,
                 )
                 for name, value in tensors.items()
             },
-            torch.full((len(_TERMS),), math.log(0.3), dtype=torch.float64),
+            torch.full((len(TERMS),), math.log(0.3), dtype=torch.float64),
+            torch.full((len(SOURCE_TERMS),), math.log(0.1), dtype=torch.float64),
             torch.tensor(math.log(0.05), dtype=torch.float64),
             torch.zeros((), dtype=torch.float64),
             torch.as_tensor(values, dtype=torch.float64),
             torch.as_tensor((1.0 if doubt is None else doubt) / weight, dtype=torch.float64),
+            torch.zeros(len(values), dtype=torch.int64) if sources is None else torch.as_tensor(sources),
         )
         foreign = torch.as_tensor(np.sqrt(1 - weight / weight.max()), dtype=torch.float64)
         process._learn(foreign, seed)
@@ -142,16 +155,19 @@ class Precedents:
         features = {name: value[some] for name, value in self.features.items()}
         y, relative = self.values[some], self.relative_noise[some]
         offset = _OFFSET_VARIANCE * torch.outer(foreign[some], foreign[some])
+        same = self._same_source(some)
         free = [*self.log_lengths.values(), self.log_scales, self.log_noise, self.mean]
+        if same is not None:
+            free.append(self.log_source_scales)
         start = [value.clone() for value in free]
         for value in free:
             value.requires_grad_(True)
-        fixed = {name: _squares(value, value) for name, value in features.items() if name != "conditions"}
+        fixed = {name: squares(value, value) for name, value in features.items() if name != "conditions"}
         optimiser = torch.optim.Adam(free, lr=_FASTEST, betas=(0.8, 0.98))
         for step in range(_STEPS):
             # Siblings are told apart on lengths far below the first ones: fast at first, then settling.
             optimiser.param_groups[0]["lr"] = _FASTEST * min(1.0, (_STEPS - step) / (0.4 * _STEPS))
-            covariance = self._sum(self._scaled(features, features, fixed))
+            covariance = self._total(self._kernels(self._scaled(features, features, fixed)), same)
             covariance = covariance + torch.diag(self.log_noise.exp() * relative + _JITTER) + offset
             factor = torch.linalg.cholesky(covariance)
             error = (y - self.mean)[:, None]
@@ -171,35 +187,48 @@ class Precedents:
         for name in GROUPS:
             shrink = (-self.log_lengths[name]).exp()
             if name == "conditions":
-                scaled[name] = _squares(a[name] * shrink, b[name] * shrink)
+                scaled[name] = squares(a[name] * shrink, b[name] * shrink)
             else:
-                scaled[name] = (_squares(a[name], b[name]) if fixed is None else fixed[name]) * shrink.square()
+                scaled[name] = (squares(a[name], b[name]) if fixed is None else fixed[name]) * shrink.square()
         return scaled
 
-    def _sum(self, scaled: dict[str, Tensor]) -> Tensor:
-        """Scaled squared distances of each group, (n, m), -> covariance (n, m)."""
-        kernels = {name: _matern(scaled[name]) for name in GROUPS}
-        total = torch.zeros_like(kernels["conditions"])
-        for scale, term in zip(self.log_scales, _TERMS, strict=True):
-            product = kernels[term[0]]
-            for name in term[1:]:
-                product = product * kernels[name]
-            total = total + scale.exp() * product
-        return total
+    @staticmethod
+    def _kernels(scaled: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Scaled squared distances of each group, (n, m), -> correlations (n, m)."""
+        return {name: matern(square) for name, square in scaled.items()}
+
+    def _total(self, kernels: dict[str, Tensor], same: Tensor | None = None) -> Tensor:
+        """Covariance (n, m) of what is chemistry, and of what is a source's own where ``same`` (n, m) is 1."""
+        total = weighed(self.log_scales, TERMS, kernels)
+        return total if same is None else total + same * weighed(self.log_source_scales, SOURCE_TERMS, kernels)
+
+    def _same_source(self, some: Tensor | slice = slice(None)) -> Tensor | None:
+        """(n, n); ``None`` where there is but one source, from which nothing of its own can be told."""
+        sources = self.sources[some]
+        if (self.sources == self.sources[0]).all():
+            return None
+        return (sources[:, None] == sources[None]).double()
 
     def _covariance(self, features: dict[str, np.ndarray]) -> Tensor:
-        """Between these recipes and the precedents, (m, n), in single precision: see `_Near`."""
+        """Between these recipes and the precedents, (m, n), in single precision: see `kernel.Near`."""
         return self._near(features)
 
     def _solve(self, foreign: Tensor | None = None) -> None:
-        own = self._sum(self._scaled(self.features, self.features))
-        covariance = own + torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
+        kernels = self._kernels(self._scaled(self.features, self.features))
+        extra = torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
         if foreign is not None:
-            covariance = covariance + _OFFSET_VARIANCE * torch.outer(foreign, foreign)
-        self._factor = torch.linalg.cholesky(covariance)
-        self._weights = torch.cholesky_solve((self.values - self.mean)[:, None], self._factor)[:, 0]
+            extra = extra + _OFFSET_VARIANCE * torch.outer(foreign, foreign)
+        error = (self.values - self.mean)[:, None]
+        self._factor = torch.linalg.cholesky(self._total(kernels) + extra)
+        self._weights = torch.cholesky_solve(error, self._factor)[:, 0]
+        same = self._same_source()
+        self._of_sources = self._weights
+        if same is not None:
+            self._of_sources = torch.cholesky_solve(error, torch.linalg.cholesky(self._total(kernels, same) + extra))[
+                :, 0
+            ]
         self._single = self._factor.float()
-        self._near = _Near.of(self)
+        self._near = Near.of(self.features, self.log_lengths, self.log_scales)
 
     def weights_for(self, values: np.ndarray) -> Tensor:
         """For `predict`: other values (n, k) of the precedents, each with a mean of zero, under the same process."""
@@ -218,6 +247,7 @@ class Precedents:
         correlation = cross / prior
         return Similar(
             (self.mean + cross @ self._weights.float()).double().numpy(),
+            (self.mean + cross @ self._of_sources.float()).double().numpy(),
             variance.numpy(),
             np.full(len(cross), float(self.log_noise.exp())),
             correlation.amax(1).double().numpy(),
@@ -225,24 +255,36 @@ class Precedents:
         )
 
     def left_out(self, folds: np.ndarray) -> "Similar":
-        """Each precedent, predicted without its whole fold (n,).
+        """Each precedent, predicted without its whole fold (n,), its source unknown.
 
-        Closed form: with A the inverse of the covariance, the error of fold F is A_FF⁻¹ (A (y - mean))_F and its
-        covariance is A_FF⁻¹.
+        Closed form for the mean: with A the inverse of the covariance, the error of fold F is A_FF⁻¹ (A (y - mean))_F
+        and its covariance is A_FF⁻¹.
         """
         inverse = torch.cholesky_inverse(self._factor)
-        correlation = self._sum(self._scaled(self.features, self.features)) / self.log_scales.exp().sum()
+        kernels = self._kernels(self._scaled(self.features, self.features))
+        chemistry, same = self._total(kernels), self._same_source()
+        correlation = chemistry / self.log_scales.exp().sum()
+        total = None
+        if same is not None:
+            own = torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
+            total = self._total(kernels, same) + own
+        error = self.values - self.mean
         noise = (self.log_noise.exp() * self.relative_noise).numpy()
         n = len(self.values)
-        mean, variance, nearest = np.empty(n), np.empty(n), np.empty(n)
+        mean, consensus, variance, nearest = np.empty((4, n))
         for fold in np.unique(folds):
             places = np.flatnonzero(folds == fold)
             inside, outside = torch.as_tensor(places), torch.as_tensor(np.flatnonzero(folds != fold))
             block = torch.linalg.inv(inverse[inside][:, inside])
             mean[places] = (self.values[inside] - block @ self._weights[inside]).numpy()
+            consensus[places] = mean[places]
+            if total is not None and len(outside):
+                factor = torch.linalg.cholesky(total[outside][:, outside])
+                weights = torch.cholesky_solve(error[outside][:, None], factor)[:, 0]
+                consensus[places] = (self.mean + chemistry[inside][:, outside] @ weights).numpy()
             variance[places] = (block.diagonal().numpy() - noise[places]).clip(1e-9)
             nearest[places] = correlation[inside][:, outside].amax(1).numpy() if len(outside) else 0.0
-        return Similar(mean, variance, noise, nearest, np.zeros((n, 0)))
+        return Similar(mean, consensus, variance, noise, nearest, np.zeros((n, 0)))
 
     def similarity(self, features: dict[str, np.ndarray]) -> np.ndarray:
         """Correlation (m, n) of each recipe with each precedent: 1 is the same recipe, 0 is unrelated."""
@@ -258,78 +300,11 @@ class Precedents:
 
     @classmethod
     def from_state(cls, state: dict[str, Tensor]) -> Self:
-        log_scales, log_noise, mean, values, relative_noise = (state[name] for name in _SINGLE)
         process = cls(
             {name: state[f"features.{name}"] for name in GROUPS},
             {name: state[f"log_lengths.{name}"] for name in GROUPS},
-            log_scales,
-            log_noise,
-            mean,
-            values,
-            relative_noise,
-            float(state["offset"]),
+            **{name: state[name] for name in _SINGLE},
+            offset=float(state["offset"]),
         )
         process._solve()
         return process
-
-
-@dataclass
-class _Near:
-    """The precedents as predicting needs them, in single precision, which is several times as fast: inputs are moved to
-    the precedents' mean, so that differences of large numbers do not take the digits away. Hyperparameters are learned,
-    and equations solved, in double precision.
-
-    ``rows``: group -> (n, d), over its lengths; ``squares``: group -> (n,); ``centre`` and ``shrink``: group -> (d,).
-    """
-
-    rows: dict[str, Tensor]
-    squares: dict[str, Tensor]
-    centre: dict[str, Tensor]
-    shrink: dict[str, Tensor]
-    scales: tuple[float, ...]
-
-    @classmethod
-    def of(cls, process: Precedents) -> "_Near":
-        centre = {name: value.mean(0) for name, value in process.features.items()}
-        shrink = {name: (-process.log_lengths[name]).exp() for name in GROUPS}
-        rows = {name: ((process.features[name] - centre[name]) * shrink[name]).float() for name in GROUPS}
-        squares = {name: value.square().sum(1) for name, value in rows.items()}
-        return cls(rows, squares, centre, shrink, tuple(process.log_scales.exp().tolist()))
-
-    def __call__(self, features: dict[str, np.ndarray]) -> Tensor:
-        """Covariance (m, n)."""
-        kernels = {}
-        for name in GROUPS:
-            asked = torch.as_tensor(features[name], dtype=torch.float64)
-            moved = ((asked - self.centre[name]) * self.shrink[name]).float()
-            # |a - b|² with the smallest number of passes over (m, n).
-            square = torch.addmm(self.squares[name], moved, self.rows[name].T, alpha=-2)
-            square.add_(moved.square().sum(1)[:, None]).clamp_min_(0)
-            distance = square.mul_(3).sqrt_()
-            kernels[name] = torch.exp(-distance).mul_(distance.add_(1))
-        total = torch.zeros_like(kernels["conditions"])
-        for scale, term in zip(self.scales, _TERMS, strict=True):
-            product = kernels[term[0]]
-            for name in term[1:]:
-                product = product * kernels[name]
-            total.add_(product, alpha=scale)
-        return total
-
-
-def _squares(a: Tensor, b: Tensor) -> Tensor:
-    """Squared distances (n, m) of rows (n, d) and (m, d)."""
-    return (a.square().sum(1)[:, None] + b.square().sum(1)[None] - 2 * a @ b.T).clamp_min(0)
-
-
-def _typical_log_distance(rows: Tensor) -> float:
-    """Logarithm of the median distance of (n, d) among rows that differ; 0 where none do."""
-    some = rows[:: max(1, len(rows) // 300)]
-    squares = _squares(some, some)
-    apart = squares[squares > 1e-9]
-    return math.log(float(apart.median())) / 2 if len(apart) else 0.0
-
-
-def _matern(square: Tensor) -> Tensor:
-    # The root's slope at zero is infinite; a tiny offset keeps the gradient of coinciding precedents finite.
-    distance = math.sqrt(3) * (square + 1e-12).sqrt()
-    return (1 + distance) * (-distance).exp()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from closedloop.synthesis.model import SynthesisModel
 
 KEY = "closedloop_synthesis"
-VERSION = 2
+VERSION = 3
 
 
 def write(model: "SynthesisModel", path: Path) -> None:
@@ -43,6 +43,7 @@ def write(model: "SynthesisModel", path: Path) -> None:
     for prefix, part in (("parts", learned.parts), ("blend", learned.blend), ("success", learned.success)):
         tensors |= {f"{prefix}.{name}": value for name, value in part.state().items()}
     tensors["vocabulary"] = torch.as_tensor(model.vocabulary.vectors)
+    tensors["groups"] = torch.as_tensor(model.vocabulary.groups)
     words = model.vocabulary
     own = words.own_vectors.vectors if words.own_vectors else {}
     if own:
@@ -107,6 +108,7 @@ def read(path: Path) -> "SynthesisModel":
         vocabulary = Vocabulary(
             tuple(words["chemicals"]),
             tensors["vocabulary"].numpy(),
+            tensors["groups"].numpy(),
             tuple(words["condition_centre"]),
             tuple(words["condition_scale"]),
             words["amount_centre"],

@@ -14,6 +14,7 @@ from closedloop.chemistry import UnknownChemical, resolve
 from closedloop.chemistry.descriptors import COMPOSITION_SIZE, SUBSTANCE_SIZE, describe_product, describe_substance
 from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Recipe, Role, Vessel
+from closedloop.synthesis.functions import GROUP_NAMES, chemical
 
 CONDITIONS = ("injection_temperature_c", "reaction_temperature_c", "heating_rate_c_per_min", "reaction_time_min")
 KNOWN, UNKNOWN, MASKED = 0, 1, 2
@@ -32,9 +33,9 @@ class Arrays:
     """n recipes of at most r reagents. Tables: row 0 of ``chemical_table`` is padding.
 
     chemical (n, r): row of chemical_table (u, SUBSTANCE_SIZE); identity (n, r): 1 + place in the vocabulary, 0 if it
-    was not seen in training; known_chemical (u,). log_amount (n, r): natural logarithm of mmol where state (n, r) is
-    KNOWN. role, vessel (n, r): codes. conditions, condition_known (n, 4). product (n,): row of product_table
-    (v, COMPOSITION_SIZE), known_product (v,).
+    was not seen in training; known_chemical (u,); group_table (u, g): functional groups that it has. log_amount (n, r):
+    natural logarithm of mmol where state (n, r) is KNOWN. role, vessel (n, r): codes. conditions, condition_known
+    (n, 4). product (n,): row of product_table (v, COMPOSITION_SIZE), known_product (v,).
     """
 
     chemical: np.ndarray
@@ -50,6 +51,7 @@ class Arrays:
     known_chemical: np.ndarray
     product_table: np.ndarray
     known_product: np.ndarray
+    group_table: np.ndarray
 
     def __len__(self) -> int:
         return len(self.product)
@@ -64,13 +66,15 @@ class Arrays:
 class Vocabulary:
     """What the model met in training, with the scales of its inputs; stored in the model's file.
 
-    ``chemicals`` are canonical names. ``vectors`` (c, SUBSTANCE_SIZE) are their descriptors as they were in training,
-    so that a later registry or encoder cannot change what a stored model sees. ``own_vectors``: the user's, where they
+    ``chemicals`` are canonical names. ``vectors`` (c, SUBSTANCE_SIZE) are their descriptors and ``groups`` (c, g) their
+    functional groups (`functions.GROUP_NAMES`) as they were in training, so that a later registry or encoder cannot
+    change what a stored model sees. ``own_vectors``: the user's, where they
     stand in place of the encoder's.
     """
 
     chemicals: tuple[str, ...]
     vectors: np.ndarray
+    groups: np.ndarray
     condition_centre: tuple[float, ...]
     condition_scale: tuple[float, ...]
     amount_centre: float
@@ -96,6 +100,7 @@ class Vocabulary:
         return cls(
             tuple(names),
             _vectors(names, own_vectors),
+            _groups(names),
             tuple(centres),
             tuple(scales),
             float(np.mean(amounts)) if amounts else 0.0,
@@ -111,6 +116,7 @@ class Vocabulary:
             self,
             chemicals=(*self.chemicals, *new),
             vectors=np.concatenate([self.vectors, _vectors(new, self.own_vectors)]),
+            groups=np.concatenate([self.groups, _groups(new)]),
         )
 
     def encode(self, recipes: Sequence[Recipe], *, masked: bool = False) -> Arrays:
@@ -123,6 +129,7 @@ class Vocabulary:
         amount = np.ones((n, most))
         rows: dict[str, int] = {}
         vectors, known_rows = [np.zeros(SUBSTANCE_SIZE, dtype=np.float32)], [True]
+        groups = [np.zeros(len(GROUP_NAMES), dtype=bool)]
         for i, listed in enumerate(reagents):
             for j, reagent in enumerate(listed):
                 name = canonical_name(reagent.name)
@@ -132,6 +139,7 @@ class Vocabulary:
                     found = describe_substance(name, self.own_vectors) if name not in places else None
                     vectors.append(found.vector if found else self.vectors[places[name] - 1])
                     known_rows.append(found.known if found else bool(vectors[-1].any()))
+                    groups.append(_groups([name])[0] if found else self.groups[places[name] - 1])
                 integers["chemical"][i, j] = row
                 integers["identity"][i, j] = places.get(name, 0)
                 integers["role"][i, j] = ROLES[reagent.role or usual_role(name)]
@@ -159,6 +167,7 @@ class Vocabulary:
             known_chemical=np.array(known_rows),
             product_table=np.array([d.vector for d in described], dtype=np.float32).reshape(-1, COMPOSITION_SIZE),
             known_product=np.array([d.known for d in described], dtype=bool),
+            group_table=np.stack(groups),
         )
 
 
@@ -166,6 +175,12 @@ def _vectors(names: Sequence[str], own: VectorTable | None) -> np.ndarray:
     """(c, SUBSTANCE_SIZE) float32."""
     found = [describe_substance(name, own).vector for name in names]
     return np.array(found, dtype=np.float32).reshape(-1, SUBSTANCE_SIZE)
+
+
+def _groups(names: Sequence[str]) -> np.ndarray:
+    """(c, g) bool."""
+    found = [[group in chemical(name).groups for group in GROUP_NAMES] for name in names]
+    return np.array(found, dtype=bool).reshape(-1, len(GROUP_NAMES))
 
 
 _canonical: dict[str, str] = {}

@@ -60,11 +60,12 @@ class Labels:
 
 
 PER_RECIPE = tuple(field.name for field in fields(Arrays)[:9])
+_SEEN = tuple(field.name for field in fields(Arrays) if field.name in {of.name for of in fields(Tokens)})
 
 
 def to_tokens(arrays: Arrays, device: torch.device) -> dict[str, Tensor]:
-    """Every array as a tensor on the device."""
-    return {field.name: torch.as_tensor(getattr(arrays, field.name), device=device) for field in fields(arrays)}
+    """Every array that the network sees as a tensor on the device."""
+    return {name: torch.as_tensor(getattr(arrays, name), device=device) for name in _SEEN}
 
 
 def select(tensors: dict[str, Tensor], index: Tensor) -> Tokens:

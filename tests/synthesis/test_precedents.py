@@ -104,6 +104,43 @@ def test_a_lab_that_weighs_more_takes_the_others_offset_off() -> None:
     assert error < 0.7 * without
 
 
+def from_papers(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """One paper of forty recipes, twelve of five; each has an offset of its own, that of the large one is 2."""
+    rng = np.random.default_rng(seed)
+    papers = np.repeat(np.arange(13), [40, *[5] * 12])
+    features, values = some(100, seed + 1)
+    offsets = np.r_[2.0, 0.7 * rng.normal(size=12)]
+    return features, values + offsets[papers], papers
+
+
+def test_a_new_source_is_told_by_all_sources_and_not_by_the_largest() -> None:
+    features, values, papers = from_papers(20)
+    process = Precedents.fit(features, values, np.ones(100), sources=papers)
+    fresh, true = some(200, 30)
+    said = process.predict(fresh)
+    across, plain = (np.abs(mean - true).mean() for mean in (said.consensus, said.mean))
+    assert across < 0.8 * plain
+    alike = Precedents.fit(features, values, np.ones(100)).predict(fresh)
+    np.testing.assert_array_equal(alike.consensus, alike.mean)
+
+
+def test_what_is_left_out_is_predicted_as_if_its_source_were_unknown() -> None:
+    features, values, papers = from_papers(40)
+    process = Precedents.fit(features, values, np.ones(100), sources=papers)
+    folds = np.arange(100) % 4
+    left_out = process.left_out(folds)
+    state = process.state()
+    for fold in range(4):
+        inside = folds == fold
+        kept = state | {f"features.{name}": state[f"features.{name}"][~inside] for name in GROUPS}
+        kept |= {name: state[name][~inside] for name in ("values", "relative_noise", "sources")}
+        without = Precedents.from_state(kept)
+        asked = without.predict({name: value[inside] for name, value in features.items()})
+        # Where papers contradict each other weights are large, and single precision loses a digit or two.
+        np.testing.assert_allclose(left_out.consensus[inside], asked.consensus, atol=0.01)
+        np.testing.assert_allclose(left_out.mean[inside], asked.mean, atol=0.01)
+
+
 @pytest.fixture(scope="module")
 def noisy() -> tuple[Precedents, dict[str, np.ndarray]]:
     features, values = some(40, 7)
