@@ -13,6 +13,7 @@ _LEAST_LENGTH = 20
 _LEAST_ASPECT = 3.5
 _LEAST_CONTRAST = 0.15
 _THRESHOLDS = (_LEAST_CONTRAST, 0.45)
+_NEAR_THRESHOLDS = (0.07, 0.2, 0.45)
 _MOST_CANDIDATES = 6
 _MOST_MEASURED = 20
 # In grey, of 1: how far a bar's own grey may vary, and the least step at its ends.
@@ -59,19 +60,45 @@ def find_bars(image: NDArray[np.float32]) -> list[Bar]:
     return _without_outlines([*_joined(bars), *bars])[:_MOST_CANDIDATES]
 
 
-def _bars_of_one_kind(image: NDArray[np.float32], bright: bool) -> list[Bar]:
+def find_bars_near(
+    image: NDArray[np.float32], box: tuple[float, float, float, float], height: float, bright: bool
+) -> list[Bar]:
+    """Bars around a label, fainter and shorter ones too; the clearest first.
+
+    box: left, top, right, bottom of the label, height: of its letters, all in pixels; bright: whether the bars are to
+    be brighter than what lies around them.
+    """
+    left, top, right, bottom = box
+    reach_x, reach_y = max(0.45 * image.shape[1], 4 * height), max(3.2 * height, 24)
+    x, y = max(0, int(left - reach_x)), max(0, int(top - reach_y))
+    window = image[y : int(bottom + reach_y), x : int(right + reach_x)]
+    limits = (int(max(10, 0.7 * height)) | 1, round(1.4 * height) | 1)
+    bars = _bars_of_one_kind(window, bright, limits, _NEAR_THRESHOLDS)
+    return [_moved(bar, x, y) for bar in _without_outlines([*_joined(bars), *bars])]
+
+
+def _moved(bar: Bar, x: int, y: int) -> Bar:
+    gap = None if bar.gap is None else (bar.gap[0] + x, bar.gap[1] + x)
+    return replace(bar, left=bar.left + x, right=bar.right + x, top=bar.top + y, bottom=bar.bottom + y, gap=gap)
+
+
+def _bars_of_one_kind(
+    image: NDArray[np.float32],
+    bright: bool,
+    limits: tuple[int, int] | None = None,
+    thresholds: tuple[float, ...] = _THRESHOLDS,
+) -> list[Bar]:
+    """limits: least length and greatest thickness in pixels, both odd, so that an opening shifts nothing."""
     height, width = image.shape
     grey = np.rint(255 * (image if bright else 1 - image)).astype(np.uint8)
     # Averaged along the row only: a line one pixel thin survives, noise does not.
     grey = np.asarray(cv2.blur(grey, (5, 1)), np.uint8)
-    # Odd, so that an opening shifts nothing and never exceeds the picture.
-    length = max(_LEAST_LENGTH, width // 40) | 1
-    thickest = max(10, height // 20) | 1
+    length, thickest = limits or (max(_LEAST_LENGTH, width // 40) | 1, max(10, height // 20) | 1)
     level = cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     areas = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((thickest, 1), np.uint8))
     found: list[Bar] = []
     # A bar may run into something nearly as bright; a higher threshold parts them.
-    for threshold in _THRESHOLDS:
+    for threshold in thresholds:
         mask = (level - areas > 255 * threshold).astype(np.uint8)
         count, _, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
         boxes = boxes[1:count]
