@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.ocr import read_line
-from closedloop.tem.scale_decoding import Decoding, decode, plainly, weigh
+from closedloop.tem.scale_decoding import Decoding, decode, likeliest, plainly, weigh
 from closedloop.tem.scale_lexicon import Entry
 from closedloop.tem.scale_text import Label, parse_label
 from closedloop.tem.text_lines import Line, has_point, unit_arch
@@ -32,7 +32,7 @@ class Reading(NamedTuple):
     """A label, how far it is to be believed (0 to 1), where it stands, and how.
 
     box: left, top, right, bottom in pixels; height: of its letters, in pixels; light: whether they are lighter than
-    their ground.
+    their ground; ink: their grey, 0 to 1.
     """
 
     label: Label
@@ -40,6 +40,7 @@ class Reading(NamedTuple):
     box: Box
     height: float
     light: bool
+    ink: float
 
 
 class Glance(NamedTuple):
@@ -58,7 +59,7 @@ def glance(line: Line, crop: NDArray[np.float32], light: bool) -> Glance:
     if not _any_digit_and_unit([plainly(letters) for letters in seen]):
         return Glance([], 0.0)
     views = [decode(letters.probabilities, letters.alphabet) for letters in seen]
-    return Glance(views, max(weigh(views)[1], *(weigh([view])[1] for view in views)))
+    return Glance(views, likeliest(views)[1])
 
 
 def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None = None) -> Reading | None:
@@ -69,31 +70,28 @@ def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None
     own = (seen or glance(line, crop, light)).views
     if not own:
         return None
+    ink = _ink_level(line, crop, light)
     theirs = [_view(picture) for picture in (*_ink(line), _grey(crop, line, light, 1.0))]
     box = float(line.left), float(line.top), float(line.right), float(line.bottom)
     high = float(max(height for _, _, _, height in line.letters)) if line.letters else box[3] - box[1]
     entry, share, other = weigh([*own, *theirs])
-    if share < _HOPELESS and all(weigh(views)[1] < _HOPELESS for views in (own, theirs)):
+    spoken, often = likeliest([*own, *theirs])
+    if often < _HOPELESS and share < _HOPELESS:
         label = _unusual([view.text for view in (*own, *theirs)])
-        return None if label is None else Reading(label, min(_UNUSUAL, 0.5 * label.certainty), box, high, light)
-    # Where one reader makes nothing of a line that the other reads plainly, the other is heard.
-    for views in (own, theirs):
-        alone, plain, _ = weigh(views)
-        if share < 0.5 and plain > 0.9:
-            entry, share, other = alone, _ALONE * plain, 0.0
-            break
-    if other > 0.5:
-        share = min(share, _UNUSUAL)
+        return None if label is None else Reading(label, min(_UNUSUAL, 0.5 * label.certainty), box, high, light, ink)
+    if share < 0.5 or other > 0.5:
+        # No length that all views together speak for: the one that some do is shown, and not believed.
+        entry, share = spoken, min(often, _ALONE)
     belief = min(_SUREST, share) * _looks_right(entry, line)
     for views in (own, theirs):
-        alone, plain, _ = weigh(views)
+        alone, plain = likeliest(views)
         if alone.nm != entry.nm:
             belief = belief * _CONTRADICTED if plain > 0.3 else min(belief, _ALONE)
         elif plain < 0.3:
             belief = min(belief, _ALONE)
     if entry.rare:
         belief = min(belief, _RARELY_SURE)
-    return Reading(Label(entry.nm, entry.text, share, own[0].text), belief, box, high, light)
+    return Reading(Label(entry.nm, entry.text, share, own[0].text), belief, box, high, light, ink)
 
 
 def _any_digit_and_unit(texts: list[str]) -> bool:
@@ -111,6 +109,12 @@ def _view(picture: NDArray[np.uint8]) -> Decoding:
 def _ink(line: Line) -> list[NDArray[np.uint8]]:
     """The letters alone, where they were told from their ground."""
     return [line.picture()] if line.letters else []
+
+
+def _ink_level(line: Line, crop: NDArray[np.float32], light: bool) -> float:
+    """The grey of the letters' strokes, of which blurred edges are no part."""
+    place = crop[line.top : line.bottom, line.left : line.right]
+    return float(np.percentile(place, 97 if light else 3))
 
 
 def _unusual(texts: list[str]) -> Label | None:

@@ -15,6 +15,7 @@ _LEAST_CONTRAST = 0.15
 _THRESHOLDS = (_LEAST_CONTRAST, 0.45)
 _NEAR_THRESHOLDS = (0.07, 0.2, 0.45)
 _MOST_CANDIDATES = 6
+_WIDEST_TICK, _BLURRED, _CLEAR_BEYOND = 6, 3, 4  # pixels
 _MOST_MEASURED = 20
 # In grey, of 1: how far a bar's own grey may vary, and the least step at its ends.
 _LEAST_TOLERANCE = 0.04
@@ -152,6 +153,12 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     # A bar is drawn in one grey, whatever lies beside it: what differs by more than its own noise is no bar any more.
     tolerance = float(np.clip(5 * noise, _LEAST_TOLERANCE, 0.45 * abs(step)))
     start, stop = _run(np.abs(along - level) <= tolerance, (left + right) // 2)
+    # Where an end tick crosses a thin bar, the bar is stronger there, and paler beside it where the picture was a JPEG.
+    around = image[max(0, top - 4) : bottom + 4]
+    like = (around - outside) / step > 0.5
+    row = (along - outside) / step > 0.5
+    start -= _more(row[:start][::-1], like[:, :start][:, ::-1])
+    stop += _more(row[stop:], like[:, stop:])
     if stop - start < _LEAST_LENGTH or stop - start < _LEAST_ASPECT * (bottom - top):
         return None
     evenness = float(np.std(image[core, start + 2 : stop - 2], axis=1).mean() / abs(step))
@@ -160,6 +167,7 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     exact_left = start if start == 0 else _crossing(along, start, -1, level)
     exact_right = stop if stop >= width else _crossing(along, stop - 1, +1, level)
     clear = (_is_clear(image, start, -1, top, bottom, level), _is_clear(image, stop - 1, +1, top, bottom, level))
+    clear = (clear[0] and _ends(row[:start][::-1]), clear[1] and _ends(row[stop:]))
     quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))
     return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not all(clear), sides=sides)
 
@@ -180,6 +188,23 @@ def _run(inside: NDArray[np.bool_], start: int) -> tuple[int, int]:
     while stop < len(inside) and (inside[stop] or (stop + 2 < len(inside) and inside[stop + 1] and inside[stop + 2])):
         stop += 1
     return first, stop
+
+
+def _more(row: NDArray[np.bool_], like: NDArray[np.bool_]) -> int:
+    """How many pixels beyond the even part of a bar still belong to it: a blurred end, or an end tick.
+
+    row: whether the bar goes on, from its end outwards; like: the same of the rows of the bar and four above and below.
+    """
+    reach = int(row[: _WIDEST_TICK + 1].argmin()) if row[: _WIDEST_TICK + 1].size else 0
+    if reach <= _BLURRED:
+        return reach
+    upright = [side.mean(axis=0).max() > 0.6 for side in (like[:3, :reach], like[-3:, :reach])]
+    return reach if all(upright) else 0
+
+
+def _ends(row: NDArray[np.bool_]) -> bool:
+    """Whether nothing like the bar follows close to its end, as the rest of a dashed bar would."""
+    return bool(row[:1].all()) or not row[:_CLEAR_BEYOND].any()
 
 
 def _is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:

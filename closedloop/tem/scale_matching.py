@@ -19,6 +19,7 @@ Box = tuple[float, float, float, float]
 _BARS_READ = 6
 _LEAST_QUALITY = 0.3
 _SAME_SCALE = 0.03
+_SAME_INK = 0.15
 _LEAST_FIT, _GOOD_FIT = 0.05, 0.5
 _LEAST_OBJECTION, _LEAST_SHOWN = 0.2, 0.05
 
@@ -75,7 +76,8 @@ def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
             matches += _around(image, reading)
         if not _any_sure(matches) and thorough:
             bars = [bar for bar in find_bars(image) if bar.quality >= _LEAST_QUALITY][:_BARS_READ]
-            matches += _matches(reader, bars)
+            for one in _matches(reader, bars):
+                matches += _around(image, one.reading) or [one]
         if _any_sure(matches):
             break
     labels = [one for one in labels if one.confidence > _LEAST_OBJECTION]
@@ -98,7 +100,7 @@ def _around(image: NDArray[np.float32], reading: Reading) -> list[_Match]:
             ruler = find_ruler(image, reading.box, reading.height, bright)
             found += [_match(ruler, reading)] if ruler else []
         near += [one for one in found if one is not None and one.fit > _LEAST_FIT]
-        if any(one.fit > _GOOD_FIT for one in near):
+        if any(one.fit > _GOOD_FIT and _likeness(one.bar, reading) == 1.0 for one in near):
             break
     return near
 
@@ -172,10 +174,15 @@ def _match(bar: Bar, reading: Reading | None) -> _Match | None:
     if reading is None:
         return None
     left, top, right, bottom = reading.box
+    level = abs((top + bottom) - (bar.top + bar.bottom)) < reading.height
+    if bar.gap is not None and not (level and bar.gap[0] < (left + right) / 2 < bar.gap[1]):
+        return None
     height = max(1.0, bottom - top)
     aside = max(left - bar.right, bar.left - right, 0.0) / height
     apart = max(top - bar.bottom, bar.top - bottom, 0.0) / height
-    fit = min(1.0, 0.5 + bar.quality) * (1 if not bar.cut_off else 0.3)
+    fit = min(1.0, 0.4 + bar.quality) * (1 if not bar.cut_off else 0.3)
+    if _likeness(bar, reading) < 1:
+        fit *= min(1.0, bar.quality / 0.9)
     # Beside the bar or above or below it, not both.
     fit *= float(np.exp(-max(0.0, apart - 1.2) - max(0.0, aside - 1.5) - (0.7 * min(aside, apart))))
     # An end that is off by a pixel must not matter: a short bar measures poorly.
@@ -193,7 +200,7 @@ def _one_bar_per_label(matches: list[_Match]) -> list[_Match]:
             continue
         share = one.fit * _closeness(one) / (rival.fit * _closeness(rival))
         if share > 0.7 and abs(one.nm_per_px / rival.nm_per_px - 1) > _SAME_SCALE:
-            kept[kept.index(rival)] = replace(rival, fit=rival.fit * (1.4 - 0.9 * share))
+            kept[kept.index(rival)] = replace(rival, fit=rival.fit * max(0.1, 1.4 - 0.9 * share))
     return kept
 
 
@@ -205,7 +212,22 @@ def _closeness(match: _Match) -> float:
     off = abs((left + right) / 2 - (bar.left + bar.right) / 2) / max(right - left, bar.length_px)
     # A bar much shorter than its label is more often a stroke of something else.
     short = min(1.0, bar.length_px / (0.7 * (right - left)))
-    return bar.quality * float(np.exp(-0.5 * apart - 0.5 * off)) * short * (1.5 if bar.gap is not None else 1.0)
+    return (
+        bar.quality
+        * float(np.exp(-0.5 * apart - 0.5 * off))
+        * short
+        * (1.5 if bar.gap is not None else 1.0)
+        * _likeness(bar, match.reading)
+    )
+
+
+def _likeness(bar: Bar, reading: Reading) -> float:
+    """A bar has the grey of its letters, mostly: a weaker one or one of the opposite grey is less likely theirs."""
+    bright = bar.level > bar.outside
+    if bright != reading.light:
+        return 0.5
+    weaker = reading.ink - bar.level if bright else bar.level - reading.ink
+    return 1.0 if weaker < _SAME_INK else 0.6
 
 
 def _overlap(one: Box, other: Box) -> bool:
@@ -218,7 +240,8 @@ def _overlap(one: Box, other: Box) -> bool:
 
 def _agreed(matches: list[_Match], labels: list[Reading], side: int) -> BarReading:
     """One scale of several panels: the one that most bars say; in doubt where a bar that was read surely differs."""
-    ranked = sorted(matches, key=lambda match: -match.confidence)
+    # Of doubtful ones the plainest label is shown, whatever its bar.
+    ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.3 + match.fit))
     sure = [one for one in ranked if one.confidence >= HIGH_CONFIDENCE]
     agreeing = [[other for other in sure if abs(other.nm_per_px / one.nm_per_px - 1) <= _SAME_SCALE] for one in sure]
     best = max(agreeing, key=len)[0] if sure else ranked[0]
