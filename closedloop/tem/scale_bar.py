@@ -15,7 +15,7 @@ _LEAST_CONTRAST = 0.15
 _THRESHOLDS = (_LEAST_CONTRAST, 0.45)
 _NEAR_THRESHOLDS = (0.07, 0.2, 0.45)
 _MOST_CANDIDATES = 6
-_WIDEST_TICK, _BLURRED, _CLEAR_BEYOND = 6, 3, 4  # pixels
+_WIDEST_TICK, _BLURRED, _CLEAR_BEYOND, _THIN = 6, 3, 4, 3  # pixels
 _MOST_MEASURED = 20
 # In grey, of 1: how far a bar's own grey may vary, and the least step at its ends.
 _LEAST_TOLERANCE = 0.04
@@ -167,7 +167,8 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     exact_left = start if start == 0 else _crossing(along, start, -1, level)
     exact_right = stop if stop >= width else _crossing(along, stop - 1, +1, level)
     clear = (_is_clear(image, start, -1, top, bottom, level), _is_clear(image, stop - 1, +1, top, bottom, level))
-    clear = (clear[0] and _ends(row[:start][::-1]), clear[1] and _ends(row[stop:]))
+    if bottom - top <= _THIN:
+        clear = (clear[0] and _ends(row[:start][::-1]), clear[1] and _ends(row[stop:]))
     quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))
     return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not all(clear), sides=sides)
 
@@ -203,8 +204,11 @@ def _more(row: NDArray[np.bool_], like: NDArray[np.bool_]) -> int:
 
 
 def _ends(row: NDArray[np.bool_]) -> bool:
-    """Whether nothing like the bar follows close to its end, as the rest of a dashed bar would."""
-    return bool(row[:1].all()) or not row[:_CLEAR_BEYOND].any()
+    """Whether nothing like the bar follows close to its end.
+
+    Shrinking mixes the grey of a thin bar with what lies under it, so that over a particle it seems to be another's.
+    """
+    return not row[:_CLEAR_BEYOND].any()
 
 
 def _is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:

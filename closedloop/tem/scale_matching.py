@@ -20,6 +20,8 @@ _BARS_READ = 6
 _LEAST_QUALITY = 0.3
 _SAME_SCALE = 0.03
 _SAME_INK = 0.15
+# Quality of a bar that no other is compared with, and how much cleaner another one must be to count.
+_CLEAN, _CLEANER = 0.95, 0.03
 _LEAST_FIT, _GOOD_FIT = 0.05, 0.5
 _LEAST_OBJECTION, _LEAST_SHOWN = 0.2, 0.05
 
@@ -100,9 +102,14 @@ def _around(image: NDArray[np.float32], reading: Reading) -> list[_Match]:
             ruler = find_ruler(image, reading.box, reading.height, bright)
             found += [_match(ruler, reading)] if ruler else []
         near += [one for one in found if one is not None and one.fit > _LEAST_FIT]
-        if any(one.fit > _GOOD_FIT and _likeness(one.bar, reading) == 1.0 for one in near):
+        if any(one.fit > _GOOD_FIT and one.bar.quality > _CLEAN and _likeness(one.bar, reading) == 1.0 for one in near):
             break
-    return near
+    # Between a white box and a white bar, dark particles may look like a dark bar: a cleaner one casts doubt.
+    cleanest = max((one.bar.quality for one in near if one.fit > HIGH_CONFIDENCE), default=0.0)
+    return [
+        replace(one, fit=min(one.fit, _GOOD_FIT)) if one.bar.quality < min(_CLEAN, cleanest - _CLEANER) else one
+        for one in near
+    ]
 
 
 def _unlike_stripes(bars: list[Bar]) -> list[Bar]:
