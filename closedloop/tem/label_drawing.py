@@ -182,7 +182,7 @@ def _ground(rng: np.random.Generator, high: int, wide: int, structure: float) ->
         image += rng.uniform(-structure, structure) * (columns / wide - 0.5)
     grain = rng.standard_normal((high, wide), np.float32)
     if rng.random() < 0.5:
-        grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.6, 1.5)) * 3
+        grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.6, 1.5)) * 3, np.float32)
     amount = 0.0 if level in (0.0, 1.0) and rng.random() < 0.8 else rng.uniform(0, 0.09)
     return np.asarray(np.clip(image + amount * grain, 0, 1), np.float32)
 
@@ -218,4 +218,4 @@ def _finished(
     factor = HEIGHT / cut.shape[0]
     size = (int(np.clip(round(cut.shape[1] * factor), 8, WIDEST)), HEIGHT)
     method = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
-    return np.asarray(np.clip(255 * cv2.resize(np.float32(grey), size, interpolation=method), 0, 255), np.uint8)
+    return np.asarray(np.clip(255 * cv2.resize(grey.astype(np.float32), size, interpolation=method), 0, 255), np.uint8)

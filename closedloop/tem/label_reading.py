@@ -58,7 +58,7 @@ class LabelReader:
             elif reading.confidence > rival.confidence:
                 found[found.index(rival)] = reading
         return [
-            one._replace(box=tuple(factor * edge for edge in one.box), height=factor * one.height)  # type: ignore[arg-type]
+            one._replace(box=tuple(factor * edge for edge in one.box), height=factor * one.height)
             for one in sorted(found, key=lambda one: -one.confidence)
         ]
 

@@ -65,7 +65,7 @@ def _step(net: LabelNet, optimizer: torch.optim.Optimizer, batch: list[Drawn]) -
     columns = torch.full((len(batch),), scores.shape[0])
     loss = ctc_loss(scores, targets, columns, lengths, zero_infinity=True)
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
     optimizer.step()
     return loss.item()

@@ -33,7 +33,8 @@ def find_ruler(
     best: Bar | None = None
     for threshold in _THRESHOLDS:
         mask = (strokes > 255 * threshold).astype(np.uint8)
-        _, _, boxes, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        _, _, stated, middles = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        boxes, centres = np.asarray(stated, np.int32), np.asarray(middles, np.float64)
         wide, high = boxes[:, 2], boxes[:, 3]
         small = (wide <= max(4, 0.4 * height)) & (high >= 2) & (high <= 1.1 * height) & (boxes[:, 4] >= 3)
         small[0] = False

@@ -40,7 +40,7 @@ def search_text(image: NDArray[np.float32]) -> list[tuple[Line, bool]]:
         shown = grey if light else 255 - grey
         for widest, thresholds in _LOOKS:
             kernel = np.ones((widest, widest), np.uint8)
-            strokes = cv2.subtract(shown, cv2.morphologyEx(shown, cv2.MORPH_OPEN, kernel))
+            strokes = np.asarray(cv2.subtract(shown, cv2.morphologyEx(shown, cv2.MORPH_OPEN, kernel)), np.uint8)
             for threshold in thresholds:
                 found += _lines(strokes, threshold, light)
     kept: list[_Candidate] = []
