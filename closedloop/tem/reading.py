@@ -80,21 +80,6 @@ def read_picture(source: str | Path | NDArray[Any]) -> Picture:
     return Picture(stretched, str(source), size, "; ".join(notes) or None, coloured)
 
 
-def read_labels(path: Path) -> NDArray[np.int32]:
-    """A label image (H, W): whole numbers, one per particle, 0 = background.
-
-    Raises `NotAnImage` where the file holds no such image.
-    """
-    pixels = _stored(path).pixels
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4) and (pixels[..., :1] == pixels[..., 1:3]).all():
-        pixels = pixels[..., 0]
-    if pixels.ndim != 2 or not np.issubdtype(pixels.dtype, np.integer) or pixels.min(initial=0) < 0:
-        raise NotAnImage(f"{path}: is no label image; it must hold one whole number per pixel, 0 for the background")
-    if pixels.max(initial=0) > np.iinfo(np.int32).max:
-        raise NotAnImage(f"{path}: has labels beyond {np.iinfo(np.int32).max}; renumber them")
-    return pixels.astype(np.int32)
-
-
 def to_grey(pixels: NDArray[Any], name: str = "array") -> NDArray[np.float32]:
     """(H, W), (H, W, 3) or (H, W, 4) of whole numbers or floats -> (H, W) float32, from 0 to 1.
 

@@ -91,7 +91,7 @@ def look_at_scale(image: str | Path | NDArray[Any] | Picture) -> dict[str, Any]:
             "nm_per_px": None,
             "confidence": round(bar.confidence, 4),
             "source": "scale_bar",
-            "doubt": f"{picture.name}: {_why_unreadable(bar)}; state it with --nm-per-px",
+            "doubt": _unreadable(picture, bar),
         }
 
 
@@ -101,14 +101,14 @@ def _judged(picture: Picture, bar: BarReading | None) -> Scale:
     sure = bar if bar is not None and bar.doubt is None else None
     if stated is None:
         if sure is None:
-            raise UnreadableScale(f"{picture.name}: {_why_unreadable(bar)}; state it with --nm-per-px")
+            raise UnreadableScale(_unreadable(picture, bar))
         return Scale(sure.nm_per_px, sure.confidence, "scale_bar", sure.text, sure.bar_nm, sure.bar_px, sure.label_box)
     if sure is None:
         return Scale(stated, _METADATA_CONFIDENCE, "metadata")
     if _differ(sure.nm_per_px, stated):
         raise ScaleConflict(
             f"{picture.name}: {_file(picture)} {stated:.4g} nm per pixel, its scale bar ({_bar(sure)}) says "
-            f"{sure.nm_per_px:.4g}; state the right one with --nm-per-px"
+            f"{sure.nm_per_px:.4g}; state the right one with --nm-per-px{_remark(picture)}"
         )
     # The file's number has more digits than a bar drawn in whole pixels; that the bar agrees makes it surer.
     surer = 1 - (1 - _METADATA_CONFIDENCE) * (1 - sure.confidence)
@@ -138,6 +138,15 @@ def _file(picture: Picture) -> str:
 
 def _bar(bar: BarReading) -> str:
     return f"{bar.text}, {bar.bar_px:.1f} px"
+
+
+def _unreadable(picture: Picture, bar: BarReading | None) -> str:
+    return f"{picture.name}: {_why_unreadable(bar)}; state it with --nm-per-px{_remark(picture)}"
+
+
+def _remark(picture: Picture) -> str:
+    """What is odd about the picture, such as a pixel size in the file that was not believed."""
+    return f" ({picture.note})" if picture.note else ""
 
 
 def _why_unreadable(bar: BarReading | None) -> str:

@@ -13,7 +13,9 @@ _LEAST_LENGTH = 20
 _LEAST_ASPECT = 3.5
 _LEAST_CONTRAST = 0.15
 _THRESHOLDS = (_LEAST_CONTRAST, 0.45)
+_NEAR_THRESHOLDS = (0.07, 0.2, 0.45)
 _MOST_CANDIDATES = 6
+_WIDEST_TICK, _BLURRED, _CLEAR_BEYOND, _THIN = 6, 3, 4, 3  # pixels
 _MOST_MEASURED = 20
 # In grey, of 1: how far a bar's own grey may vary, and the least step at its ends.
 _LEAST_TOLERANCE = 0.04
@@ -59,19 +61,45 @@ def find_bars(image: NDArray[np.float32]) -> list[Bar]:
     return _without_outlines([*_joined(bars), *bars])[:_MOST_CANDIDATES]
 
 
-def _bars_of_one_kind(image: NDArray[np.float32], bright: bool) -> list[Bar]:
+def find_bars_near(
+    image: NDArray[np.float32], box: tuple[float, float, float, float], height: float, bright: bool
+) -> list[Bar]:
+    """Bars around a label, fainter and shorter ones too; the clearest first.
+
+    box: left, top, right, bottom of the label, height: of its letters, all in pixels; bright: whether the bars are to
+    be brighter than what lies around them.
+    """
+    left, top, right, bottom = box
+    reach_x, reach_y = max(0.45 * image.shape[1], 4 * height), max(3.2 * height, 24)
+    x, y = max(0, int(left - reach_x)), max(0, int(top - reach_y))
+    window = image[y : int(bottom + reach_y), x : int(right + reach_x)]
+    limits = (int(max(10, 0.7 * height)) | 1, round(1.4 * height) | 1)
+    bars = _bars_of_one_kind(window, bright, limits, _NEAR_THRESHOLDS)
+    return [_moved(bar, x, y) for bar in _without_outlines([*_joined(bars), *bars])]
+
+
+def _moved(bar: Bar, x: int, y: int) -> Bar:
+    gap = None if bar.gap is None else (bar.gap[0] + x, bar.gap[1] + x)
+    return replace(bar, left=bar.left + x, right=bar.right + x, top=bar.top + y, bottom=bar.bottom + y, gap=gap)
+
+
+def _bars_of_one_kind(
+    image: NDArray[np.float32],
+    bright: bool,
+    limits: tuple[int, int] | None = None,
+    thresholds: tuple[float, ...] = _THRESHOLDS,
+) -> list[Bar]:
+    """limits: least length and greatest thickness in pixels, both odd, so that an opening shifts nothing."""
     height, width = image.shape
     grey = np.rint(255 * (image if bright else 1 - image)).astype(np.uint8)
     # Averaged along the row only: a line one pixel thin survives, noise does not.
     grey = np.asarray(cv2.blur(grey, (5, 1)), np.uint8)
-    # Odd, so that an opening shifts nothing and never exceeds the picture.
-    length = max(_LEAST_LENGTH, width // 40) | 1
-    thickest = max(10, height // 20) | 1
+    length, thickest = limits or (max(_LEAST_LENGTH, width // 40) | 1, max(10, height // 20) | 1)
     level = cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     areas = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((thickest, 1), np.uint8))
     found: list[Bar] = []
     # A bar may run into something nearly as bright; a higher threshold parts them.
-    for threshold in _THRESHOLDS:
+    for threshold in thresholds:
         mask = (level - areas > 255 * threshold).astype(np.uint8)
         count, _, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
         boxes = boxes[1:count]
@@ -125,6 +153,12 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     # A bar is drawn in one grey, whatever lies beside it: what differs by more than its own noise is no bar any more.
     tolerance = float(np.clip(5 * noise, _LEAST_TOLERANCE, 0.45 * abs(step)))
     start, stop = _run(np.abs(along - level) <= tolerance, (left + right) // 2)
+    # Where an end tick crosses a thin bar, the bar is stronger there, and paler beside it where the picture was a JPEG.
+    around = image[max(0, top - 4) : bottom + 4]
+    like = (around - outside) / step > 0.5
+    row = (along - outside) / step > 0.5
+    start -= _more(row[:start][::-1], like[:, :start][:, ::-1])
+    stop += _more(row[stop:], like[:, stop:])
     if stop - start < _LEAST_LENGTH or stop - start < _LEAST_ASPECT * (bottom - top):
         return None
     evenness = float(np.std(image[core, start + 2 : stop - 2], axis=1).mean() / abs(step))
@@ -133,6 +167,8 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     exact_left = start if start == 0 else _crossing(along, start, -1, level)
     exact_right = stop if stop >= width else _crossing(along, stop - 1, +1, level)
     clear = (_is_clear(image, start, -1, top, bottom, level), _is_clear(image, stop - 1, +1, top, bottom, level))
+    if bottom - top <= _THIN:
+        clear = (clear[0] and _ends(row[:start][::-1]), clear[1] and _ends(row[stop:]))
     quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))
     return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not all(clear), sides=sides)
 
@@ -153,6 +189,26 @@ def _run(inside: NDArray[np.bool_], start: int) -> tuple[int, int]:
     while stop < len(inside) and (inside[stop] or (stop + 2 < len(inside) and inside[stop + 1] and inside[stop + 2])):
         stop += 1
     return first, stop
+
+
+def _more(row: NDArray[np.bool_], like: NDArray[np.bool_]) -> int:
+    """How many pixels beyond the even part of a bar still belong to it: a blurred end, or an end tick.
+
+    row: whether the bar goes on, from its end outwards; like: the same of the rows of the bar and four above and below.
+    """
+    reach = int(row[: _WIDEST_TICK + 1].argmin()) if row[: _WIDEST_TICK + 1].size else 0
+    if reach <= _BLURRED:
+        return reach
+    upright = [side.mean(axis=0).max() > 0.6 for side in (like[:3, :reach], like[-3:, :reach])]
+    return reach if all(upright) else 0
+
+
+def _ends(row: NDArray[np.bool_]) -> bool:
+    """Whether nothing like the bar follows close to its end.
+
+    Shrinking mixes the grey of a thin bar with what lies under it, so that over a particle it seems to be another's.
+    """
+    return not row[:_CLEAR_BEYOND].any()
 
 
 def _is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.tem.ocr import Letters
 from closedloop.tem.scale_lexicon import CONFUSIONS, IGNORED, Entry, lexicon
 
 # A column that the reader got quite wrong costs this much, rather than everything.
@@ -32,11 +33,15 @@ def decode(probabilities: NDArray[np.float32], alphabet: str) -> Decoding:
     """One view of a line: (columns, 1 + letters) probabilities, column 0 the blank."""
     weights = _weights(alphabet)
     emissions = probabilities.astype(np.float64) @ weights + _FLOOR
-    best = probabilities.argmax(axis=1)
     free = float(np.log(np.maximum(probabilities.max(axis=1), 1e-9)).sum())
+    return Decoding(_forward(emissions), free, plainly(Letters(probabilities, alphabet)))
+
+
+def plainly(letters: Letters) -> str:
+    """The likeliest letter of each column, without blanks and repetitions."""
+    best = letters.probabilities.argmax(axis=1)
     changes = np.flatnonzero(np.diff(best, prepend=-1))
-    text = "".join(alphabet[best[index] - 1] for index in changes if best[index] > 0)
-    return Decoding(_forward(emissions), free, text)
+    return "".join(letters.alphabet[best[index] - 1] for index in changes if best[index] > 0)
 
 
 def weigh(views: list[Decoding]) -> tuple[Entry, float, float]:
@@ -49,6 +54,15 @@ def weigh(views: list[Decoding]) -> tuple[Entry, float, float]:
     length = int(by_length.argmax())
     entry = int(np.where(lexicon().lengths == length, labels, -1.0).argmax())
     return lexicon().entries[entry], float(by_length[length]), other
+
+
+def likeliest(views: list[Decoding]) -> tuple[Entry, float]:
+    """The label that most views speak for, and their mean belief in its length: one view that fails spoils nothing."""
+    shares = np.mean([_posterior([view])[0] for view in views], axis=0)
+    by_length = np.bincount(lexicon().lengths, weights=shares)
+    length = int(by_length.argmax())
+    entry = int(np.where(lexicon().lengths == length, shares, -1.0).argmax())
+    return lexicon().entries[entry], float(by_length[length])
 
 
 def _posterior(views: list[Decoding]) -> tuple[NDArray[np.float64], float]:

@@ -8,17 +8,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.tem.label_reading import HIGH_CONFIDENCE, LabelReader, Reading, read_label
+from closedloop.tem.label_reading import LabelReader, read_label
+from closedloop.tem.label_views import HIGH_CONFIDENCE, Reading
 from closedloop.tem.reading import Picture
-from closedloop.tem.scale_bar import Bar, find_bars
+from closedloop.tem.scale_bar import Bar, find_bars, find_bars_near
+from closedloop.tem.scale_ruler import find_ruler
 
 Box = tuple[float, float, float, float]
 
 _BARS_READ = 6
 _LEAST_QUALITY = 0.3
 _SAME_SCALE = 0.03
-_LEAST_FIT = 0.05
-_LEAST_OBJECTION = 0.2
+_SAME_INK = 0.15
+# Quality of a bar that no other is compared with, and how much cleaner another one must be to count.
+_CLEAN, _CLEANER = 0.95, 0.03
+_LEAST_FIT, _GOOD_FIT = 0.05, 0.5
+_LEAST_OBJECTION, _LEAST_SHOWN = 0.2, 0.05
+
 # An electron microscope shows between an atom and some centimetres at once.
 _FIELD_NM = (1.0, 5e7)
 # A picture of a label alone, in pixels; a larger one is not searched for writing without a bar.
@@ -57,27 +63,72 @@ class _Match:
 
 
 def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
-    """What the picture's scale bars say; ``None`` where no bar with a label is found.
+    """What the picture's scale bars say, or a label whose bar cannot be measured; ``None`` where neither is found.
 
-    thorough: where nothing is read surely, the best bar's surroundings go to the reader's own detector of text.
+    thorough: where no label leads to a bar, the bars are found first, and each one's label is looked for.
     """
     matches: list[_Match] = []
-    best: tuple[NDArray[np.float32], Bar] | None = None
+    labels: list[Reading] = []
     for image in _images(picture):
         reader = LabelReader(image)
-        bars = [bar for bar in find_bars(image) if bar.quality >= _LEAST_QUALITY][:_BARS_READ]
-        matches += _matches(reader, bars)
-        whole = [bar for bar in bars if not bar.cut_off]
-        if whole and (best is None or whole[0].quality > best[1].quality):
-            best = image, whole[0]
-        if any(one.confidence >= HIGH_CONFIDENCE for one in matches):
+        found = reader.anywhere()
+        found = [one for one in found if one.confidence > _LEAST_SHOWN]
+        labels += found
+        for reading in found:
+            matches += _around(image, reading)
+        if not _any_sure(matches) and thorough:
+            bars = [bar for bar in find_bars(image) if bar.quality >= _LEAST_QUALITY][:_BARS_READ]
+            for one in _matches(reader, bars):
+                matches += _around(image, one.reading) or [one]
+        if _any_sure(matches):
             break
-    # In a picture that is hardly more than a label, `lone_label` looks again.
-    thorough = thorough and picture.grey.size > _LABEL_PIXELS
-    if thorough and best is not None and not any(one.confidence >= HIGH_CONFIDENCE for one in matches):
-        again = _match(best[1], LabelReader(best[0]).beside(best[1], thorough=True))
-        matches += [] if again is None else [again]
-    return _agreed(_one_bar_per_label(matches), max(picture.grey.shape)) if matches else None
+    labels = [one for one in labels if one.confidence > _LEAST_OBJECTION]
+    if matches:
+        return _agreed(_one_bar_per_label(matches), labels, max(picture.grey.shape))
+    return _without_bar(labels[0]) if labels else None
+
+
+def _any_sure(matches: list[_Match]) -> bool:
+    return any(one.confidence >= HIGH_CONFIDENCE for one in matches)
+
+
+def _around(image: NDArray[np.float32], reading: Reading) -> list[_Match]:
+    """The bars that a label may belong to: in the grey of its letters, or, where there is none, in the opposite one."""
+    near: list[_Match] = []
+    for bright in (reading.light, not reading.light):
+        bars = find_bars_near(image, reading.box, reading.height, bright)
+        found = [_match(bar, reading) for bar in _unlike_stripes(bars)]
+        if not any(one is not None and one.fit > HIGH_CONFIDENCE for one in found):
+            ruler = find_ruler(image, reading.box, reading.height, bright)
+            found += [_match(ruler, reading)] if ruler else []
+        near += [one for one in found if one is not None and one.fit > _LEAST_FIT]
+        if any(one.fit > _GOOD_FIT and one.bar.quality > _CLEAN and _likeness(one.bar, reading) == 1.0 for one in near):
+            break
+    # Between a white box and a white bar, dark particles may look like a dark bar: a cleaner one casts doubt.
+    cleanest = max((one.bar.quality for one in near if one.fit > HIGH_CONFIDENCE), default=0.0)
+    return [
+        replace(one, fit=min(one.fit, _GOOD_FIT)) if one.bar.quality < min(_CLEAN, cleanest - _CLEANER) else one
+        for one in near
+    ]
+
+
+def _unlike_stripes(bars: list[Bar]) -> list[Bar]:
+    """Bars, as cut off those that continue in a like piece on the same rows, as the parts of a striped bar do."""
+    found = []
+    for bar in bars:
+        pieces = [
+            other
+            for other in bars
+            if other is not bar
+            and bar.gap is None
+            and other.gap is None
+            and abs(other.top - bar.top) <= 2
+            and abs(other.bottom - bar.bottom) <= 2
+            and abs(other.level - bar.level) < 0.15
+            and 0 < max(other.left - bar.right, bar.left - other.right) < 1.5 * bar.length_px
+        ]
+        found.append(replace(bar, cut_off=True) if pieces else bar)
+    return found
 
 
 def _matches(reader: LabelReader, bars: list[Bar]) -> list[_Match]:
@@ -107,13 +158,16 @@ def _alike(one: Bar, other: Bar) -> bool:
 
 
 def lone_label(picture: Picture) -> BarReading | None:
-    """The label of a small picture that shows no bar of its own, as a crop of a figure may."""
+    """The label of a small picture that is hardly more than one, as a crop of a figure may be."""
     if picture.grey.size > _LABEL_PIXELS:
         return None
     reading = read_label(picture.grey)
-    if reading is None:
-        return None
-    return BarReading(reading.label.text, reading.label.nm, 0.0, 0.0, reading.confidence, reading.box, "it has no bar")
+    return None if reading is None else _without_bar(reading)
+
+
+def _without_bar(reading: Reading) -> BarReading:
+    label = reading.label
+    return BarReading(label.text, label.nm, 0.0, 0.0, reading.confidence, reading.box, "it has no bar")
 
 
 def _images(picture: Picture) -> list[NDArray[np.float32]]:
@@ -127,14 +181,19 @@ def _match(bar: Bar, reading: Reading | None) -> _Match | None:
     if reading is None:
         return None
     left, top, right, bottom = reading.box
+    level = abs((top + bottom) - (bar.top + bar.bottom)) < reading.height
+    if bar.gap is not None and not (level and bar.gap[0] < (left + right) / 2 < bar.gap[1]):
+        return None
     height = max(1.0, bottom - top)
     aside = max(left - bar.right, bar.left - right, 0.0) / height
     apart = max(top - bar.bottom, bar.top - bottom, 0.0) / height
-    fit = min(1.0, 0.5 + bar.quality) * (1 if not bar.cut_off else 0.3)
+    fit = min(1.0, 0.4 + bar.quality) * (1 if not bar.cut_off else 0.3)
+    if _likeness(bar, reading) < 1:
+        fit *= min(1.0, bar.quality / 0.9)
     # Beside the bar or above or below it, not both.
     fit *= float(np.exp(-max(0.0, apart - 1.2) - max(0.0, aside - 1.5) - (0.7 * min(aside, apart))))
     # An end that is off by a pixel must not matter: a short bar measures poorly.
-    fit *= min(1.0, bar.length_px / 30)
+    fit *= min(1.0, bar.length_px / 25)
     return _Match(bar, reading, fit)
 
 
@@ -148,7 +207,7 @@ def _one_bar_per_label(matches: list[_Match]) -> list[_Match]:
             continue
         share = one.fit * _closeness(one) / (rival.fit * _closeness(rival))
         if share > 0.7 and abs(one.nm_per_px / rival.nm_per_px - 1) > _SAME_SCALE:
-            kept[kept.index(rival)] = replace(rival, fit=rival.fit * (1.4 - 0.9 * share))
+            kept[kept.index(rival)] = replace(rival, fit=rival.fit * max(0.1, 1.4 - 0.9 * share))
     return kept
 
 
@@ -160,7 +219,22 @@ def _closeness(match: _Match) -> float:
     off = abs((left + right) / 2 - (bar.left + bar.right) / 2) / max(right - left, bar.length_px)
     # A bar much shorter than its label is more often a stroke of something else.
     short = min(1.0, bar.length_px / (0.7 * (right - left)))
-    return bar.quality * float(np.exp(-0.5 * apart - 0.5 * off)) * short * (1.5 if bar.gap is not None else 1.0)
+    return (
+        bar.quality
+        * float(np.exp(-0.5 * apart - 0.5 * off))
+        * short
+        * (1.5 if bar.gap is not None else 1.0)
+        * _likeness(bar, match.reading)
+    )
+
+
+def _likeness(bar: Bar, reading: Reading) -> float:
+    """A bar has the grey of its letters, mostly: a weaker one or one of the opposite grey is less likely theirs."""
+    bright = bar.level > bar.outside
+    if bright != reading.light:
+        return 0.5
+    weaker = reading.ink - bar.level if bright else bar.level - reading.ink
+    return 1.0 if weaker < _SAME_INK else 0.6
 
 
 def _overlap(one: Box, other: Box) -> bool:
@@ -171,9 +245,10 @@ def _overlap(one: Box, other: Box) -> bool:
     )
 
 
-def _agreed(matches: list[_Match], side: int) -> BarReading:
+def _agreed(matches: list[_Match], labels: list[Reading], side: int) -> BarReading:
     """One scale of several panels: the one that most bars say; in doubt where a bar that was read surely differs."""
-    ranked = sorted(matches, key=lambda match: -match.confidence)
+    # Of doubtful ones the plainest label is shown, whatever its bar.
+    ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.3 + match.fit))
     sure = [one for one in ranked if one.confidence >= HIGH_CONFIDENCE]
     agreeing = [[other for other in sure if abs(other.nm_per_px / one.nm_per_px - 1) <= _SAME_SCALE] for one in sure]
     best = max(agreeing, key=len)[0] if sure else ranked[0]
@@ -188,9 +263,20 @@ def _agreed(matches: list[_Match], side: int) -> BarReading:
     if sure and others:
         said = ", ".join(f"{one.reading.label.text} over {one.bar.length_px:.1f} px" for one in [best, *others])
         confidence, doubt = min(confidence, 0.5), f"its bars differ ({said}): cut out one panel"
+    elif confidence >= HIGH_CONFIDENCE and (other := _other_label(best.reading, labels)) is not None:
+        confidence, doubt = 0.5, f"there is another label, {other.label.text}, like it: cut out one panel"
     elif not _FIELD_NM[0] <= best.nm_per_px * side <= _FIELD_NM[1]:
         confidence, doubt = min(confidence, 0.5), f"the picture would be {best.nm_per_px * side:.3g} nm wide"
     elif confidence < HIGH_CONFIDENCE:
         doubt = f"that is not beyond doubt (confidence {confidence:.2f})"
     label = best.reading.label
     return BarReading(label.text, label.nm, best.bar.length_px, best.nm_per_px, confidence, best.reading.box, doubt)
+
+
+def _other_label(own: Reading, labels: list[Reading]) -> Reading | None:
+    """A label of another length in letters of the same size and grey, as that of another panel."""
+    for other in labels:
+        alike = other.light == own.light and abs(other.height - own.height) <= max(1.5, 0.15 * own.height)
+        if alike and other.confidence >= HIGH_CONFIDENCE and abs(other.label.nm / own.label.nm - 1) > _SAME_SCALE:
+            return other
+    return None

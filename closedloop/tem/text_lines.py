@@ -91,7 +91,7 @@ def _lines_at(share: NDArray[np.float32], threshold: float) -> list[Line]:
                 break
         else:
             chains.append([index])
-    return [_line(share, labels, parts, chain) for chain in chains if _is_text(parts[chain])]
+    return [line_of(share, labels, parts, chain) for chain in chains if _is_text(parts[chain])]
 
 
 def _is_text(parts: NDArray[np.int32]) -> bool:
@@ -100,7 +100,7 @@ def _is_text(parts: NDArray[np.int32]) -> bool:
     return len(parts) >= 2 and wide >= 3
 
 
-def _line(share: NDArray[np.float32], labels: NDArray[np.int32], parts: NDArray[np.int32], chain: list[int]) -> Line:
+def line_of(share: NDArray[np.float32], labels: NDArray[np.int32], parts: NDArray[np.int32], chain: list[int]) -> Line:
     boxes = parts[chain]
     left, top = int(boxes[:, 0].min()), int(boxes[:, 1].min())
     right, bottom = int((boxes[:, 0] + boxes[:, 2]).max()), int((boxes[:, 1] + boxes[:, 3]).max())

@@ -12,7 +12,7 @@ from PIL import Image
 
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.reading import read_labels, read_picture, to_grey
+from closedloop.tem.reading import read_picture, to_grey
 
 RAMP = np.tile(np.arange(0, 200, dtype=np.uint8), (64, 1))
 
@@ -176,13 +176,3 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 def test_arrays_that_are_no_image(pixels: np.ndarray, says: str) -> None:
     with pytest.raises(NotAnImage, match=says):
         to_grey(pixels)
-
-
-def test_label_images_are_whole_numbers(tmp_path: Path) -> None:
-    labels = np.zeros((32, 32), np.uint16)
-    labels[4:9, 4:9] = 300
-    tifffile.imwrite(tmp_path / "a.tif", labels)
-    assert read_labels(tmp_path / "a.tif").max() == 300
-    tifffile.imwrite(tmp_path / "b.tif", labels.astype(np.float32))
-    with pytest.raises(NotAnImage, match="label image"):
-        read_labels(tmp_path / "b.tif")

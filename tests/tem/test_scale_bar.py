@@ -1,9 +1,10 @@
 """Scale bars drawn at known places are found and measured to a fraction of a pixel."""
 
+import cv2
 import numpy as np
 import pytest
 
-from closedloop.tem.scale_bar import find_bars
+from closedloop.tem.scale_bar import find_bars, find_bars_near
 
 NOISY = np.clip(0.5 + 0.08 * np.random.default_rng(0).standard_normal((400, 600)), 0, 1).astype(np.float32)
 
@@ -100,3 +101,13 @@ def test_a_bar_that_runs_out_of_the_picture_says_so() -> None:
 def test_noise_and_particles_hold_no_good_bar(rendered) -> None:
     assert find_bars(NOISY) == []
     assert [bar for bar in find_bars(rendered(seed=3).image) if bar.quality > 0.6 and bar.length_px > 30] == []
+
+
+def test_thin_end_ticks_belong_to_a_paler_bar() -> None:
+    image = np.ones((200, 400), np.float32)
+    image[100, 60:200] = 0.4
+    image[96:105, 60] = image[96:105, 199] = 0.2
+    image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.6), np.float32)
+    bar = find_bars_near(image, (60, 70, 120, 88), 12, bright=False)[0]
+    assert bar.length_px == pytest.approx(140, abs=1)
+    assert not bar.cut_off

@@ -118,11 +118,11 @@ def test_published_sizes_of_a_real_picture(segmenter: Segmenter, shared_data: Pa
 def test_emps_is_far_above_otsu_and_watershed(segmenter: Segmenter, shared_data: Path) -> None:
     from PIL import Image
 
+    from closedloop.tem.instance_maps import read_instance_map
     from closedloop.tem.metrics import average
-    from closedloop.tem.reading import read_labels
 
     agreements = []
     for path in sorted((shared_data / "emps" / "images").iterdir())[::30]:
-        truth = read_labels(shared_data / "emps" / "segmaps" / path.name)
+        truth = read_instance_map(shared_data / "emps" / "segmaps" / path.name).labels
         agreements.append(compare(truth, segmenter.segment(np.array(Image.open(path)))))
     assert average(agreements)["AP50"] > 0.5

@@ -1,0 +1,152 @@
+"""Read one line of text beside a scale bar: several views of it, two readers, and what they say together.
+
+Our own reader (`closedloop.tem.label_network`) knows labels and little else; it is quick, and looks first. EasyOCR's
+was trained on other pictures and so has other faults: what both read is believed.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.tem.ocr import read_line
+from closedloop.tem.scale_decoding import Decoding, decode, likeliest, plainly, weigh
+from closedloop.tem.scale_lexicon import Entry
+from closedloop.tem.scale_text import Label, parse_label
+from closedloop.tem.text_lines import Line, has_point, unit_arch
+
+HIGH_CONFIDENCE = 0.9
+# What no reading exceeds; what one of a length that few bars have does not: "12 µm" may be "2 µm" beside an edge; what
+# one reader alone has read does not; and what one outside the lexicon does not.
+_SUREST, _RARELY_SURE, _ALONE, _UNUSUAL = 0.99, 0.85, 0.8, 0.5
+_CONTRADICTED = 0.5  # of the belief that is left where the other reader reads another length
+_MANY_MICROMETRES = 100_000.0  # nm
+_HOPELESS = 0.02
+_HEIGHT = 64
+
+Box = tuple[float, float, float, float]
+
+
+class Reading(NamedTuple):
+    """A label, how far it is to be believed (0 to 1), where it stands, and how.
+
+    box: left, top, right, bottom in pixels; height: of its letters, in pixels; light: whether they are lighter than
+    their ground; ink: their grey, 0 to 1.
+    """
+
+    label: Label
+    confidence: float
+    box: Box
+    height: float
+    light: bool
+    ink: float
+
+
+class Glance(NamedTuple):
+    """A line as our own reader alone sees it: its views, and how likely they make the likeliest label."""
+
+    views: list[Decoding]
+    share: float
+
+
+def glance(line: Line, crop: NDArray[np.float32], light: bool) -> Glance:
+    """A few milliseconds. crop (h, w) float32 between 0 and 1: what the line's box belongs to."""
+    from closedloop.tem.label_network import read_label_line
+
+    pictures = [*_ink(line), _grey(crop, line, light, 0.15), _grey(crop, line, light, 0.6)]
+    seen = [read_label_line(picture) for picture in pictures]
+    if not _any_digit_and_unit([plainly(letters) for letters in seen]):
+        return Glance([], 0.0)
+    views = [decode(letters.probabilities, letters.alphabet) for letters in seen]
+    return Glance(views, likeliest(views)[1])
+
+
+def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None = None) -> Reading | None:
+    """One line, from its ink alone and from the grey picture of the same place with room at its ends.
+
+    The grey shows a letter that the ink has left out; the ink hides what the grey shows behind the letters.
+    """
+    own = (seen or glance(line, crop, light)).views
+    if not own:
+        return None
+    ink = _ink_level(line, crop, light)
+    theirs = [_view(picture) for picture in (*_ink(line), _grey(crop, line, light, 1.0))]
+    box = float(line.left), float(line.top), float(line.right), float(line.bottom)
+    high = float(max(height for _, _, _, height in line.letters)) if line.letters else box[3] - box[1]
+    entry, share, other = weigh([*own, *theirs])
+    spoken, often = likeliest([*own, *theirs])
+    if often < _HOPELESS and share < _HOPELESS:
+        label = _unusual([view.text for view in (*own, *theirs)])
+        return None if label is None else Reading(label, min(_UNUSUAL, 0.5 * label.certainty), box, high, light, ink)
+    if share < 0.5 or other > 0.5:
+        # No length that all views together speak for: the one that some do is shown, and not believed.
+        entry, share = spoken, min(often, _ALONE)
+    belief = min(_SUREST, share) * _looks_right(entry, line)
+    for views in (own, theirs):
+        alone, plain = likeliest(views)
+        if alone.nm != entry.nm:
+            belief = belief * _CONTRADICTED if plain > 0.3 else min(belief, _ALONE)
+        elif plain < 0.3:
+            belief = min(belief, _ALONE)
+    if entry.rare:
+        belief = min(belief, _RARELY_SURE)
+    return Reading(Label(entry.nm, entry.text, share, own[0].text), belief, box, high, light, ink)
+
+
+def _any_digit_and_unit(texts: list[str]) -> bool:
+    """Whether the views show a number and a unit; most places of a picture show neither."""
+    return any(letter in text for text in texts for letter in "0123456789") and any(
+        letter in text for text in texts for letter in "mnuA"
+    )
+
+
+def _view(picture: NDArray[np.uint8]) -> Decoding:
+    letters = read_line(picture)
+    return decode(letters.probabilities, letters.alphabet)
+
+
+def _ink(line: Line) -> list[NDArray[np.uint8]]:
+    """The letters alone, where they were told from their ground."""
+    return [line.picture()] if line.letters else []
+
+
+def _ink_level(line: Line, crop: NDArray[np.float32], light: bool) -> float:
+    """The grey of the letters' strokes, of which blurred edges are no part."""
+    place = crop[line.top : line.bottom, line.left : line.right]
+    return float(np.percentile(place, 97 if light else 3))
+
+
+def _unusual(texts: list[str]) -> Label | None:
+    """A length that bars do not carry, or that stands among other words: shown, but not believed."""
+    for text in texts:
+        label = parse_label(text)
+        if label is not None:
+            return label
+    return None
+
+
+def _grey(crop: NDArray[np.float32], line: Line, light: bool, room: float) -> NDArray[np.uint8]:
+    """The place of the line, dark on light; room: at its ends, in heights of the line."""
+    height = line.bottom - line.top
+    reach = round(room * height)
+    box = crop[line.top : line.bottom, max(0, line.left - reach) : line.right + reach]
+    low, high = np.percentile(box, (1, 99))
+    grey = np.clip((box - low) / max(float(high - low), 1e-6) * 255, 0, 255)
+    grey = cv2.resize(grey, None, fx=_HEIGHT / height, fy=_HEIGHT / height, interpolation=cv2.INTER_CUBIC)
+    return np.clip(255 - grey if light else grey, 0, 255).astype(np.uint8)
+
+
+def _looks_right(entry: Entry, line: Line) -> float:
+    """Look at the letters for the faults that change a length: a lost point, n for u."""
+    belief = 1.0
+    digits = sum(letter.isdigit() for letter in entry.spelling)
+    if line.letters and has_point(line, digits) and not any(mark in entry.spelling for mark in ".,"):
+        belief *= 0.4
+    arch = unit_arch(line)
+    if arch is not None and entry.text.endswith(("nm", "µm")) and (arch == "u") != entry.text.endswith("µm"):
+        belief *= 0.4
+    if entry.text.endswith("µm") and entry.nm >= _MANY_MICROMETRES and not any(mark in entry.spelling for mark in ".,"):
+        # Rare in electron microscopy, where "2.00 µm" is not: its point is smaller than the noise of many pictures.
+        belief = min(belief, _RARELY_SURE)
+    return belief
