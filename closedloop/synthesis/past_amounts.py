@@ -186,20 +186,7 @@ class PastAmounts:
 
     def candidates(self, wish: Wish, columns: Sequence[int]) -> Iterator[Candidates | None]:
         """Of each chemical (a column) in turn; ``None`` where no precedent uses it."""
-        shared = self.used[:, wish.used].sum(1)
-        missing, added = wish.used.sum() + wish.new - shared, self._listed - shared
-        share = shared / np.maximum(shared + missing + added, 1)
-        other_product = (self._names != wish.product).astype(float)
-        conditions = np.minimum(np.abs(self.conditions - wish.conditions), _MOST_APART["conditions"])
-        larger = self.log_sizes - wish.log_size
-        other_shape = (self.shapes != wish.shape).astype(float) * (wish.shape >= 0)
-        bare = (
-            _CHEMICALS * (1 - share)
-            + _OTHER_PRODUCT * other_product
-            + conditions @ _CONDITION_WEIGHTS
-            + _LOG_SIZE * np.minimum(np.abs(larger), _MOST_APART["size"])
-            + _OTHER_SHAPE * other_shape
-        )
+        bare, by_recipe = self._apart(wish)
         amounts = self._amounts_apart(wish)
         apart = bare + _AMOUNTS * amounts[0]
         missed: dict[int, tuple[float, float, float, float]] = {}
@@ -210,32 +197,47 @@ class PastAmounts:
                 yield None
                 continue
             rows = users[np.argsort(apart[users], kind="stable")[:_NEAREST]]
-            near, value = apart[rows], self.logs[rows, column]
+            near, value, batch = apart[rows], self.logs[rows, column], amounts[3][rows]
             weight = np.exp(-(near - near[0]) / BANDWIDTH)
             beside = self._of_designs(wish, rows, missed)
-            alike = conditions[rows]
             product = np.sqrt((((self.vectors[rows] - wish.vector) / self._vector_scale) ** 2).mean(1))
-            fixed = [
-                *(share[rows], missing[rows], added[rows], 1 - other_product[rows], product),
-                *alike.T,
-                *((alike < _SAME_CONDITION).sum(1), larger[rows], np.abs(larger[rows]), other_shape[rows]),
-                *(near - near[0], np.full(len(rows), near[0]), bare[rows] - bare[rows].min()),
-            ]
-            known = [*(one[rows] for one in amounts[:3]), np.full(len(rows), len(wish.known)), amounts[3][rows]]
-            design = [*beside.T, beside[:, 1] - beside[:, 1].min()]
+            distance = [near - near[0], np.full(len(rows), near[0]), bare[rows] - bare[rows].min()]
+            first = [*by_recipe[:4, rows], product, *by_recipe[4:, rows], *distance]
+            known = [*amounts[:3, rows], np.full(len(rows), len(wish.known)), batch]
+            last = [*known, *beside.T, beside[:, 1] - beside[:, 1].min()]
+            compared, values = [], []
             # A recipe may also be a precedent in another volume: then its amount goes with the batch.
-            batch = amounts[3][rows]
-            compared, values, weights = [], [], []
             for scaled, chosen in ((np.zeros(len(rows)), slice(None)), (batch, np.abs(batch) > _SAME_AMOUNT)):
                 said = value - scaled
                 same = np.abs(said[:, None] - value) < _SAME_AMOUNT
                 own = [said, same @ weight / weight.sum(), same.mean(1)]
-                compared.append(np.stack([*fixed, *own, *known, *design, -scaled], 1)[chosen])
+                compared.append(np.stack([*first, *own, *last, -scaled], 1)[chosen])
                 values.append(said[chosen])
-                weights.append(weight[chosen] * (not scaled.any()))
-            yield Candidates(
-                np.concatenate(values), np.concatenate(compared).astype(np.float32), np.concatenate(weights), near[0]
-            )
+            log_mmol = np.concatenate(values)
+            # By distance alone nothing tells whether an amount goes with the batch.
+            weight = np.concatenate([weight, np.zeros(len(log_mmol) - len(rows))])
+            yield Candidates(log_mmol, np.concatenate(compared).astype(np.float32), weight, float(near[0]))
+
+    def _apart(self, wish: Wish) -> tuple[np.ndarray, np.ndarray]:
+        """Distance to each precedent but for amounts, (n,), and the comparisons that it rests on, in the order of
+        `COMPARED` without the product's vector, (12, n)."""
+        shared = self.used[:, wish.used].sum(1)
+        missing, added = wish.used.sum() + wish.new - shared, self._listed - shared
+        share = shared / np.maximum(shared + missing + added, 1)
+        same_product = (self._names == wish.product).astype(float)
+        conditions = np.minimum(np.abs(self.conditions - wish.conditions), _MOST_APART["conditions"])
+        larger = self.log_sizes - wish.log_size
+        other_shape = (self.shapes != wish.shape).astype(float) * (wish.shape >= 0)
+        bare: np.ndarray = (
+            _CHEMICALS * (1 - share)
+            + _OTHER_PRODUCT * (1 - same_product)
+            + conditions @ _CONDITION_WEIGHTS
+            + _LOG_SIZE * np.minimum(np.abs(larger), _MOST_APART["size"])
+            + _OTHER_SHAPE * other_shape
+        )
+        alike = (conditions < _SAME_CONDITION).sum(1)
+        by_recipe = [share, missing, added, same_product, *conditions.T, alike, larger, np.abs(larger), other_shape]
+        return bare, np.stack(by_recipe)
 
     def _amounts_apart(self, wish: Wish) -> np.ndarray:
         """Mean, largest and standard deviation of the difference of ln(mmol) over the known amounts, one that a

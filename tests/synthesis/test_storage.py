@@ -69,6 +69,14 @@ def test_another_version_is_named(model: SynthesisModel, tmp_path: Path) -> None
         SynthesisModel.load(path)
 
 
+def test_a_file_of_the_version_before_weighs_precedents_by_distance(model: SynthesisModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    assert model.learned.amount_choice.trees is not None
+    rewrite(path, f'"version": {VERSION}', '"version": 2', without="amount_choice.")
+    assert SynthesisModel.load(path).learned.amount_choice.trees is None
+
+
 @pytest.mark.parametrize(
     ("old", "new", "without"),
     [
@@ -79,6 +87,8 @@ def test_another_version_is_named(model: SynthesisModel, tmp_path: Path) -> None
         ("{", "{", "parts.sizes."),
         ("{", "{", "blend.gate"),
         ("{", "{", "success."),
+        ("{", "{", "amount_choice."),
+        ("{", "{", "amount_choice.roots"),
     ],
 )
 def test_a_damaged_model_is_refused(model: SynthesisModel, tmp_path: Path, old: str, new: str, without: str) -> None:
