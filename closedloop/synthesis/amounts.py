@@ -1,9 +1,8 @@
 """Amounts that a recipe's chemicals would usually have for a wished size and shape, before any search.
 
-Precedents tell what is usual: those that use the chemical, weighed by how many chemicals they share with the recipe, by
-amounts that are known, conditions, product, size and shape. The further the nearest of them is, the more the network
-has to say, which was trained to fill in masked amounts; where no precedent uses the chemical, it alone
-(docs/decisions/0029).
+Precedents tell what is usual: those that use the chemical, weighed by how likely the recipe has the amount that they
+have (`past_amounts` compares, `amount_choice` weighs). The further the nearest of them is, the more the network has to
+say, which was trained to fill in masked amounts; where no precedent uses the chemical, it alone (docs/decisions/0029).
 """
 
 from dataclasses import dataclass
@@ -14,20 +13,14 @@ import torch
 
 from closedloop.recipes import Target
 from closedloop.synthesis.network import NO_SHAPE, SHAPES
+from closedloop.synthesis.past_amounts import Wish
 from closedloop.synthesis.precedents import group_features
-from closedloop.synthesis.tokens import AMOUNT_SLOPE, LEAST_AMOUNT_MMOL, MASKED, Arrays
+from closedloop.synthesis.tokens import CONDITIONS, KNOWN, MASKED, Arrays
 from closedloop.synthesis.training import shared, to_tokens
 
 if TYPE_CHECKING:
     from closedloop.synthesis.model import SynthesisModel
 
-# What counts in the distance to a precedent, each from 0: the share of chemicals that only one of the two has, another
-# product, the four conditions (in scales of the training set), ln(size) (in nm), another shape, and the mean difference
-# of ln(mmol) over the other chemicals whose amounts are known. Chosen on recipes outside the paper's benchmark.
-_CHEMICALS, _OTHER_PRODUCT, _LOG_SIZE, _OTHER_SHAPE, _AMOUNTS = 4.0, 0.3, 0.1, 0.2, 8.0
-_CONDITIONS = np.array([0.05, 0.15, 0.5, 0.15])
-_MOST_APART = {"conditions": 3.0, "size": 2.0, "amounts": 3.0}
-_BANDWIDTH = 0.06
 # At this distance of the nearest precedent, precedents and network count alike.
 _FAR = 2.0
 # How far from the training amounts (in their standard deviations) the network may go, and upwards for a chemical that
@@ -67,12 +60,12 @@ def usual_amounts(model: "SynthesisModel", arrays: Arrays, target: Target) -> Us
 
 def _range(model: "SynthesisModel", arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
     """ln(mmol) between which each token's chemical was used in training, (r,) each; all chemicals', for a new one."""
-    words, levels = model.vocabulary, model.learned.parts.precedents.features["amounts"].numpy()
+    words, past = model.vocabulary, model.past_amounts
     least, most = np.empty((2, arrays.state.shape[1]))
     for token, identity in enumerate(arrays.identity[0]):
-        used = levels[:, identity - 1][levels[:, identity - 1] > 0] if identity > 0 else np.empty(0)
+        used = past.logs[past.used[:, identity - 1], identity - 1] if identity > 0 else np.empty(0)
         if len(used):
-            least[token], most[token] = _log_mmol(np.array([used.min(), used.max()]))
+            least[token], most[token] = used.min(), used.max()
         else:
             least[token] = words.amount_centre - _REACH * words.amount_scale
             most[token] = words.amount_centre + _NEW_REACH * words.amount_scale
@@ -102,63 +95,43 @@ class _Precedents:
 
 
 def _by_precedents(model: "SynthesisModel", arrays: Arrays, target: Target, shape: int) -> _Precedents:
-    levels = model.learned.parts.precedents.features["amounts"].numpy()
-    listed = arrays.chemical[0] > 0
-    masked = listed & (arrays.state[0] == MASKED)
-    apart = _apart(model, arrays, target, shape, levels, listed)
-    apart += _AMOUNTS * _amounts_apart(arrays, levels, listed & ~masked)
-    found = np.full((3, len(listed)), np.nan)
-    for token in np.flatnonzero(masked):
-        column = arrays.identity[0, token] - 1
-        users = np.flatnonzero(levels[:, column] > 0) if column >= 0 else np.empty(0, dtype=np.int64)
-        if not len(users):
+    identity = arrays.identity[0]
+    masked = (arrays.chemical[0] > 0) & (arrays.state[0] == MASKED)
+    found = np.full((3, len(masked)), np.nan)
+    columns = np.unique(identity[masked & (identity > 0)] - 1).tolist()
+    wish = _wish(model, arrays, target, shape)
+    for column, of in zip(columns, model.past_amounts.candidates(wish, columns), strict=True):
+        if of is None:
             continue
-        near = apart[users]
-        weight = np.exp(-(near - near.min()) / _BANDWIDTH)
-        # A chemical in both vessels has one entry among the precedents: its amount is shared out evenly.
-        logs = _log_mmol(levels[users, column]) - np.log((arrays.identity[0] == column + 1).sum())
-        order = np.argsort(logs, kind="stable")
+        weight = model.learned.amount_choice.weights(of)
+        order = np.argsort(of.log_mmol, kind="stable")
         reached = np.cumsum(weight[order])
-        middle = logs[order][np.searchsorted(reached, reached[-1] / 2)]
-        found[:, token] = middle, np.sqrt((weight * (logs - middle) ** 2).sum() / weight.sum()), near.min()
+        middle = of.log_mmol[order][np.searchsorted(reached, reached[-1] / 2)]
+        spread = np.sqrt((weight * (of.log_mmol - middle) ** 2).sum() / weight.sum())
+        tokens = identity == column + 1
+        # A chemical in both vessels has one entry among the precedents: its amount is shared out evenly.
+        found[:, masked & tokens] = np.array([[middle - np.log(tokens.sum())], [spread], [of.nearest]])
     return _Precedents(*found)
 
 
-def _apart(
-    model: "SynthesisModel", arrays: Arrays, target: Target, shape: int, levels: np.ndarray, listed: np.ndarray
-) -> np.ndarray:
-    """Distance to each precedent but for amounts, (n,); ``levels`` (n, c) are the precedents' amounts by chemical."""
-    parts, scale = model.learned.parts, model.scale
-    own = np.unique(arrays.identity[0, listed])
-    shared_ones = (levels[:, own[own > 0] - 1] > 0).sum(1)
-    apart: np.ndarray = _CHEMICALS * (1 - shared_ones / np.maximum((levels > 0).sum(1) + len(own) - shared_ones, 1))
-    apart += _OTHER_PRODUCT * np.array([one.product != target.product for one in model.learned.origins])
-    # The first half of the columns are the conditions, the second half tells which are unknown.
-    conditions = parts.precedents.features["conditions"].numpy()[:, : len(_CONDITIONS)]
-    asked = group_features(arrays, parts.vocabulary)["conditions"][0, : len(_CONDITIONS)]
-    apart += np.minimum(np.abs(conditions - asked), _MOST_APART["conditions"]) @ _CONDITIONS
-    sizes = scale.centre + scale.scale * parts.precedents.values.numpy()
-    apart += _LOG_SIZE * np.minimum(np.abs(sizes - np.log(target.size_nm)), _MOST_APART["size"])
-    if shape != NO_SHAPE:
-        apart += _OTHER_SHAPE * (parts.precedent_shapes != shape)
-    return apart
-
-
-def _amounts_apart(arrays: Arrays, levels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Mean difference of ln(mmol) to each precedent over the reagents with a ``known`` amount, (n,); one that a
-    precedent does not use counts as the most."""
-    columns = np.unique(arrays.identity[0, known]) - 1
-    columns = columns[columns >= 0]
-    if not len(columns):
-        return np.zeros(len(levels))
-    mmol = np.array([np.exp(arrays.log_amount[0, known & (arrays.identity[0] == c + 1)]).sum() for c in columns])
-    others = levels[:, columns]
-    differ = np.minimum(np.abs(_log_mmol(others) - np.log(mmol)), _MOST_APART["amounts"])
-    mean: np.ndarray = np.where(others > 0, differ, _MOST_APART["amounts"]).mean(1)
-    return mean
-
-
-def _log_mmol(levels: np.ndarray) -> np.ndarray:
-    """ln(mmol) of amounts as the precedents hold them."""
-    logs: np.ndarray = np.log(np.maximum(np.expm1(levels) / AMOUNT_SLOPE, LEAST_AMOUNT_MMOL))
-    return logs
+def _wish(model: "SynthesisModel", arrays: Arrays, target: Target, shape: int) -> Wish:
+    parts, identity = model.learned.parts, arrays.identity[0]
+    listed = arrays.chemical[0] > 0
+    used = np.zeros(parts.vocabulary, dtype=bool)
+    used[identity[identity > 0] - 1] = True
+    # An amount of which a share is unknown is unknown.
+    told = listed & (arrays.state[0] == KNOWN) & ~np.isin(identity, identity[listed & (arrays.state[0] != KNOWN)])
+    known = np.unique(identity[told & (identity > 0)]) - 1
+    mmol = [np.exp(arrays.log_amount[0, identity == column + 1]).sum() for column in known.tolist()]
+    asked = group_features(arrays, parts.vocabulary)
+    return Wish(
+        used,
+        len(np.unique(arrays.chemical[0, listed & (identity == 0)])),
+        known,
+        np.log(np.array(mmol)),
+        asked["conditions"][0, : len(CONDITIONS)],
+        target.product,
+        asked["product"][0],
+        float(np.log(target.size_nm)),
+        -1 if shape == NO_SHAPE else shape,
+    )

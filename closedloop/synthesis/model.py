@@ -7,7 +7,7 @@ success to `success`, files to `storage`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -19,11 +19,13 @@ from closedloop.chemistry.descriptors import describe_product, describe_substanc
 from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Experiment, Recipe, Target
 from closedloop.recipes.fields import ReadOnly
+from closedloop.synthesis.amount_choice import AmountChoice
 from closedloop.synthesis.blend import Blend
 from closedloop.synthesis.calibration import Calibration, scales
 from closedloop.synthesis.members import Scale, doubts, labels, scale_of, usable
 from closedloop.synthesis.network import SHAPES, Network, Settings
 from closedloop.synthesis.parts import Parts
+from closedloop.synthesis.past_amounts import PastAmounts
 from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
 from closedloop.synthesis.regimes import LeftOut
@@ -79,6 +81,7 @@ class Learned:
     parts: Parts
     blend: Blend
     success: SuccessModel
+    amount_choice: AmountChoice
     scale: Scale
     priors: Priors
     left_out: LeftOut
@@ -197,7 +200,7 @@ class SynthesisModel:
             _heads(network, arrays.rows(sized)).size,
             ~held_out[:, sized],
             seed,
-            said(0.8, 1.0),
+            said(0.8, 0.95),
         )
         blend = Blend.of(
             tried, known.size[sized].astype(float), known.weight[sized].astype(float), scale.centre, scale.scale
@@ -209,10 +212,29 @@ class SynthesisModel:
             f"{failures} failures; seed {seed}"
         )
         origins = tuple(Precedent(e.source, e.recipe.product, e.outcome.size_nm or np.nan, 1.0) for e in own)
-        priors = Priors.of(known, success)
+        said(0.95, 1.0)(0.0, "learning which amounts go together")
+        past = PastAmounts.of(parts, scale, [one.product for one in origins])
         return cls(
-            Learned(words, network, parts, blend, success, scale, priors, start.left_out, origins, outside, description)
+            Learned(
+                words,
+                network,
+                parts,
+                blend,
+                success,
+                AmountChoice.fit(past, seed),
+                scale,
+                Priors.of(known, success),
+                start.left_out,
+                origins,
+                outside,
+                description,
+            )
         )
+
+    @cached_property
+    def past_amounts(self) -> PastAmounts:
+        """The precedents as amounts in reverse need them."""
+        return PastAmounts.of(self.learned.parts, self.scale, [one.product for one in self.learned.origins])
 
     def predict_arrays(self, recipes: Sequence[Recipe]) -> PredictedArrays:
         """The numbers alone, for those who ask of thousands; see `PredictedArrays`."""

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from closedloop.chemistry.vectors import VectorTable
+from closedloop.synthesis.amount_choice import AmountChoice
 from closedloop.synthesis.blend import Blend
 from closedloop.synthesis.errors import ModelFileError
 from closedloop.synthesis.members import Scale
@@ -40,7 +41,12 @@ def write(model: "SynthesisModel", path: Path) -> None:
     """Into a temporary file beside ``path``, then renamed. Raises `ModelFileError` where that is impossible."""
     learned = model.learned
     tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
-    for prefix, part in (("parts", learned.parts), ("blend", learned.blend), ("success", learned.success)):
+    for prefix, part in (
+        ("parts", learned.parts),
+        ("blend", learned.blend),
+        ("success", learned.success),
+        ("amount_choice", learned.amount_choice),
+    ):
         tensors |= {f"{prefix}.{name}": value for name, value in part.state().items()}
     tensors["vocabulary"] = torch.as_tensor(model.vocabulary.vectors)
     tensors["groups"] = torch.as_tensor(model.vocabulary.groups)
@@ -65,6 +71,7 @@ def write(model: "SynthesisModel", path: Path) -> None:
         "left_out": asdict(learned.left_out),
         "origins": [(one.source, one.product, one.size_nm) for one in learned.origins],
         "outside_below": learned.outside_below,
+        "amounts_learned": learned.amount_choice.trees is not None,
     }
     content = save({name: value.contiguous() for name, value in tensors.items()}, {KEY: json.dumps(header)})
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -129,6 +136,9 @@ def read(path: Path) -> "SynthesisModel":
         )
         if len(origins) != len(parts.precedents.values):
             raise ValueError("as many origins as precedents")
+        amount_choice = AmountChoice.from_state(part_of(tensors, "amount_choice."))
+        if (amount_choice.trees is not None) != header["amounts_learned"]:
+            raise ValueError("trees over amounts")
         return SynthesisModel(
             Learned(
                 vocabulary,
@@ -136,6 +146,7 @@ def read(path: Path) -> "SynthesisModel":
                 parts,
                 Blend.from_state(part_of(tensors, "blend.")),
                 SuccessModel.from_state(part_of(tensors, "success.")),
+                amount_choice,
                 Scale(**header["scale"]),
                 Priors(shape, priors["success"]),
                 LeftOut(tuple(left_out["regimes"]), int(left_out["seed"])),

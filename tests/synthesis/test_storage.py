@@ -79,6 +79,8 @@ def test_another_version_is_named(model: SynthesisModel, tmp_path: Path) -> None
         ("{", "{", "parts.sizes."),
         ("{", "{", "blend.gate"),
         ("{", "{", "success."),
+        ("{", "{", "amount_choice."),
+        ("{", "{", "amount_choice.roots"),
     ],
 )
 def test_a_damaged_model_is_refused(model: SynthesisModel, tmp_path: Path, old: str, new: str, without: str) -> None:
