@@ -216,9 +216,7 @@ def _dissolve(contents: Contents, coefficients: Rates, seconds: float) -> Conten
         return contents
     amount = contents.oxide * -math.expm1(-coefficients.dissolution_per_s * seconds)
     amount = min(amount, 0.5 * contents.acid)
-    return contents.but(
-        oxide=contents.oxide - amount, salt=contents.salt + amount, acid=contents.acid - 2.0 * amount
-    )
+    return contents.but(oxide=contents.oxide - amount, salt=contents.salt + amount, acid=contents.acid - 2.0 * amount)
 
 
 def _convert(contents: Contents, coefficients: Rates, seconds: float) -> tuple[Contents, float]:

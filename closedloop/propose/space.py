@@ -81,6 +81,11 @@ class SearchSpace(Frozen):
         return {i: j for j, i in enumerate(i for i, reagent in enumerate(self.reagents) if reagent.optional)}
 
     @cached_property
+    def optional_columns(self) -> tuple[int, ...]:
+        """Coordinates of the chemicals that may be left out; at `ABSENT` such a chemical is not there."""
+        return tuple(self._columns.index(i) for i in self.optional)
+
+    @cached_property
     def patterns(self) -> Patterns:
         """The allowed choices of chemicals. Raises `EmptySpaceError` where there is none."""
         counts = [
@@ -315,7 +320,7 @@ class SearchSpace(Frozen):
 
     def _masks(self, x: Array) -> Masks:
         """Which optional chemicals the rows (n, d) have, (n, k)."""
-        columns = [self._columns.index(i) for i in self.optional]
+        columns = list(self.optional_columns)
         return np.asarray(x[:, columns] > _BOUNDARY, dtype=bool).reshape(len(x), len(columns))
 
     def sample(self, count: int, seed: int) -> list[Recipe]:
@@ -362,7 +367,7 @@ class SearchSpace(Frozen):
         moved = rng.random((n, d)) < max(0.4, 1 / d)
         moved[np.arange(n), rng.integers(d, size=n)] = True
         step = moved * length[:, None] * rng.standard_normal((n, d))
-        columns = np.array([self._columns.index(i) for i in self.optional], dtype=int)
+        columns = np.array(self.optional_columns, dtype=int)
         if not len(columns):
             return np.asarray(start + step)
         absent = np.zeros((n, d), dtype=bool)
