@@ -33,6 +33,7 @@ from closedloop.campaign.dryrun import (
     Shelf,
     SimulatedTask,
     Study,
+    Surveyed,
     calibration,
     check_designers,
     check_strategies,
@@ -106,7 +107,9 @@ def tasks(gu2025: Path | None, pbs2019: Path | None) -> Iterator[tuple[Task, Seq
     yield Task("agnp2021", Pool.of(agnp, "Ag", goal, SETTINGS["agnp2021"]), False), agnp
 
 
-def simulated_tasks(simulator: str, model: str, executor: str, shelf: Shelf) -> Iterator[tuple[SimulatedTask, Blind]]:
+def simulated_tasks(
+    simulator: str, model: str, executor: str, shelf: Shelf
+) -> Iterator[tuple[SimulatedTask, Surveyed]]:
     """For each product the sizes nearest to five quantiles of what blind recipes give that 1 to 8% of them hit."""
     for product in SIMULATED:
         probe = SimulatedTask(simulator, definition_for(simulator, product=product, size_nm=5.0), model)
