@@ -34,6 +34,7 @@ from closedloop.campaign.dryrun import (
     SimulatedTask,
     Study,
     Surveyed,
+    Surveyed,
     calibration,
     check_designers,
     check_strategies,

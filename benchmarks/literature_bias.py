@@ -35,7 +35,8 @@ def main() -> None:
     shelf = Shelf(given.out)
     plan = Plan(("closedloop",), given.seeds, LATER + 1, all_hits=True)
     data = load("gu2025", given.gu2025, negatives=False).experiments
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[bool, dict[str, Errors]]] = []
+    kept: list[dict[str, object]] = []
     for product in [one for one in (*TUNED, *HELD_BACK) if not given.only or one in given.only.split(",")]:
         prior = None
         for pool in size_targets(data, product):
@@ -48,21 +49,22 @@ def main() -> None:
                 found = merits(pool.blind, runs)
                 told[label] = found["first_error"], found[f"error_after_{LATER}"]
             name = f"{product} {pool.view.goal.value:g}"
-            rows.append({"task": name, "tuned": product in TUNED, **told})
+            rows.append((product in TUNED, told))
+            kept.append({"task": name, "tuned": product in TUNED, **told})
             said = "; ".join(f"{label} {_percent(a)} -> {_percent(b)}" for label, (a, b) in told.items())
             print(f"{name}: {said}", flush=True)
     for tuned, label in ((True, "tuned on"), (False, "held back")):
         for known_by in ("literature", "none"):
-            pairs = [row[known_by] for row in rows if row["tuned"] is tuned]
-            both = np.array([pair for pair in pairs if None not in pair], dtype=float)  # type: ignore[operator]
+            pairs = [errors[known_by] for of_tuned, errors in rows if of_tuned is tuned]
+            both = np.array([(a, b) for a, b in pairs if a is not None and b is not None], dtype=np.float64)
             if len(both):
-                first, later = np.median(both, axis=0)
-                ratio = np.median(both[:, 1] / both[:, 0])
+                first, later = np.median(both, axis=0).tolist()
+                ratio = float(np.median(both[:, 1] / both[:, 0]))
                 print(
                     f"{label}, {known_by}: {len(both)} tasks, {first:.1%} -> {later:.1%} in the median, "
                     f"median ratio {ratio:.2f}, halved on {np.mean(both[:, 1] <= both[:, 0] / 2):.0%}"
                 )
-    (given.out / "bias.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    (given.out / "bias.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
 
 
 def _percent(value: float | None) -> str:
