@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--campaigns", type=int, default=2, help="campaigns that a study's time is extrapolated from")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    names = []
+    names: list[str] = []
     for name in given.strategies.split(","):
         try:
             names += check_designers(name)

@@ -34,7 +34,6 @@ from closedloop.campaign.dryrun import (
     SimulatedTask,
     Study,
     Surveyed,
-    Surveyed,
     calibration,
     check_designers,
     check_strategies,
