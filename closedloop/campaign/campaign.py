@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from closedloop.campaign.definition import CampaignDefinition, canonical_recipe, parse_campaign, read_campaign
+from closedloop.campaign.definition import CampaignDefinition, canonical_recipe
 from closedloop.campaign.errors import NotOfThisCampaign, NotProposed, RecipeBreaksLimits
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
+from closedloop.campaign.reading import parse_campaign, read_campaign
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
 from closedloop.recipes import CauseKind, Evidence, Experiment, FailureCause, Method, Outcome, Recipe
 from closedloop.store import ExperimentRecord, ModelRecord, State, Store

@@ -9,8 +9,8 @@ import pytest
 
 from closedloop.campaign import Campaign
 from closedloop.campaign.card import boiling
-from closedloop.campaign.definition import find_campaign
 from closedloop.campaign.precedents import differences
+from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
 from closedloop.recipes import Reagent, Recipe
 from closedloop.store import State, Store

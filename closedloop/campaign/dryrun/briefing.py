@@ -5,10 +5,11 @@ import re
 
 import yaml
 
-from closedloop.campaign.definition import CampaignDefinition, parse_campaign, read_campaign, shipped_campaigns
+from closedloop.campaign.definition import CampaignDefinition
 from closedloop.campaign.dryrun.errors import DryRunError, NoSuchSimulator
 from closedloop.campaign.dryrun.simulators import find_simulator
 from closedloop.campaign.errors import CampaignFileError
+from closedloop.campaign.reading import parse_campaign, read_campaign, shipped_campaigns
 from closedloop.recipes import Shape, Target
 
 
