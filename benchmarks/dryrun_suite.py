@@ -1,10 +1,11 @@
 """Experiments to the first hit of every strategy on the benchmark's tasks: ``python benchmarks/dryrun_suite.py``.
 
-cdse2022 (four sizes), gu2025 (ten products, three sizes each), pbs2019 (three first excitons) and agnp2021 (its loss);
-every task has 1 to 8% of its pool within tolerance but those whose target is fixed beforehand. What was tuned on is
-marked; nothing else was looked at before. Prints the conditions, a line for each task, and the ratios.
+cdse2022 (four sizes), gu2025 (ten products, three sizes each), pbs2019 (three first excitons), agnp2021 (its loss) and,
+with ``--simulator virtual``, three products that it makes (five sizes each); every task has 1 to 8% of its pool, or of
+blind recipes, within tolerance but those whose target is fixed beforehand. What was tuned on is marked; nothing else
+was looked at before. Prints the conditions, a line for each task, and the ratios.
 
-    python benchmarks/dryrun_suite.py --gu2025 PATH --pbs2019 PATH --out FOLDER [--strategies a,b] [--seeds 20]
+    python benchmarks/dryrun_suite.py --gu2025 PATH --pbs2019 PATH --simulator virtual --out FOLDER [--seeds 20]
 """
 
 import argparse
@@ -18,8 +19,11 @@ import numpy as np
 from conditions import conditions
 
 from closedloop.campaign.dryrun import (
+    DESIGNERS,
+    NAMES,
     SETTINGS,
     Aim,
+    Blind,
     Goal,
     Known,
     Plan,
@@ -27,11 +31,17 @@ from closedloop.campaign.dryrun import (
     Prior,
     Run,
     Shelf,
+    SimulatedTask,
+    Study,
+    Surveyed,
     calibration,
+    check_designers,
     check_strategies,
+    definition_for,
     literature_without,
     merits,
     prior_of,
+    run_all,
     run_study,
 )
 from closedloop.literature import load
@@ -42,6 +52,12 @@ HELD_BACK = ("Au", "Ag", "Cu", "Cs3Cu2I5", "Ag2S")
 SHARES = (0.01, 0.08)
 QUANTILES = (0.15, 0.5, 0.85)
 AGNP_QUANTILE = 0.05
+SIMULATED = ("CdSe", "PbS", "PbSe")
+SIMULATED_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SURVEYED = 512
+SIMULATED_BUDGET = 25
+# Targets of one product are further apart than this.
+APART = 0.05
 
 
 @dataclass(frozen=True)
@@ -91,11 +107,35 @@ def tasks(gu2025: Path | None, pbs2019: Path | None) -> Iterator[tuple[Task, Seq
     yield Task("agnp2021", Pool.of(agnp, "Ag", goal, SETTINGS["agnp2021"]), False), agnp
 
 
+def simulated_tasks(
+    simulator: str, model: str, executor: str, shelf: Shelf
+) -> Iterator[tuple[SimulatedTask, Surveyed]]:
+    """For each product the sizes nearest to five quantiles of what blind recipes give that 1 to 8% of them hit."""
+    for product in SIMULATED:
+        probe = SimulatedTask(simulator, definition_for(simulator, product=product, size_nm=5.0), model)
+        surveyed = probe.survey(SURVEYED, executor=executor, shelf=shelf)
+        sizes = sorted(one.size_nm for one in surveyed if one.success and one.size_nm)
+        chosen: list[float] = []
+        for quantile in SIMULATED_QUANTILES:
+            for size in sorted(sizes, key=lambda value: abs(np.searchsorted(sizes, value) / len(sizes) - quantile)):
+                rounded = float(f"{size:.3g}")
+                task = SimulatedTask(simulator, definition_for(simulator, product=product, size_nm=rounded), model)
+                blind = task.blind(surveyed)
+                far = all(abs(math.log(rounded / one)) > APART for one in chosen)
+                if far and SHARES[0] <= blind.hits / blind.draws <= SHARES[1]:
+                    chosen.append(rounded)
+                    yield task, blind
+                    break
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--gu2025", type=Path)
     parser.add_argument("--pbs2019", type=Path)
     parser.add_argument("--out", type=Path, default=Path("dryrun-suite"))
+    parser.add_argument("--simulator", help="also campaigns in this simulator, such as virtual")
+    parser.add_argument("--no-pools", action="store_true", help="campaigns in the simulator alone")
+    parser.add_argument("--model", default="shipped", help="in the simulator, what closedloop knows: shipped or none")
     parser.add_argument("--strategies", default="closedloop,random,nearest,gp,extra-trees")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--budget", type=int, default=80)
@@ -105,9 +145,55 @@ def main() -> None:
     given = parser.parse_args()
     print(conditions(f"0 to {given.seeds - 1}"), flush=True)
     shelf = Shelf(given.out)
-    plan = Plan(check_strategies(given.strategies), given.seeds, given.budget)
+    names = [name.strip() for name in given.strategies.split(",")]
+    rows: list[dict[str, object]] = []
+    runs: list[Run] = []
+    if not given.no_pools:
+        _on_pools(
+            given, shelf, check_strategies(",".join(n for n in names if n in NAMES or n not in DESIGNERS)), rows, runs
+        )
+    if given.simulator:
+        plan = Plan(
+            check_designers(",".join(n for n in names if n in DESIGNERS or n not in NAMES)),
+            given.seeds,
+            SIMULATED_BUDGET,
+        )
+        for task, blind in simulated_tasks(given.simulator, given.model, given.executor, shelf):
+            name = f"simulator {task.target.product} {task.target.size_nm:g}"
+            if given.only not in name:
+                continue
+            study = run_all(task, plan, executor=given.executor, shelf=shelf)
+            about = f"{blind.hits} of {blind.draws} blind recipes hit"
+            rows.append(_row(name, about, blind, study, None, tuned=False))
+            runs += study.runs.get("closedloop", [])
+    if runs:
+        for tuned in (True, False):
+            for simulated in (False, True):
+                chosen = [
+                    r for r in rows if r["tuned"] is tuned and str(r["task"]).startswith("simulator") is simulated
+                ]
+                label = "simulator" if simulated else "tuned on" if tuned else "held back"
+                _summary(chosen, label, given.budget)
+        stated = calibration(runs)
+        print(f"calibration error of closedloop over {stated.picks} picks: {stated.error}")
+    (given.out / "suite.json").write_text(json.dumps(rows, indent=1, default=str), encoding="utf-8")
+
+
+def _row(
+    name: str, about: str, blind: Blind, study: Study, sources: Sequence[str | None] | None, *, tuned: bool
+) -> dict[str, object]:
+    """The figures of one task, which are printed as well."""
+    found = {strategy: merits(blind, one, sources) for strategy, one in study.runs.items()}
+    medians = "  ".join(f"{strategy} {_shown(one['median'])}" for strategy, one in found.items())
+    print(f"{'tuned on ' * tuned}{name}: {about}, blind {_shown(blind.median)}; {medians}", flush=True)
+    return {"task": name, "tuned": tuned, "strategies": found}
+
+
+def _on_pools(
+    given: argparse.Namespace, shelf: Shelf, names: tuple[str, ...], rows: list[dict[str, object]], runs: list[Run]
+) -> None:
+    plan = Plan(names, given.seeds, given.budget)
     priors: dict[str, Prior | None] = {}
-    rows, runs = [], list[Run]()
     for task, data in tasks(given.gu2025, given.pbs2019):
         if given.only not in task.name:
             continue
@@ -120,18 +206,10 @@ def main() -> None:
             known = Known(literature.experiments, priors[place])
         study = run_study(task.pool, known, plan, executor=given.executor, shelf=shelf)
         sources = [data[members[0]].source for members in task.pool.members]
-        found = {name: merits(task.pool, one, sources) for name, one in study.runs.items()}
+        about = f"{len(task.pool.hits)} of {len(task.pool)} hit"
+        row = _row(task.name, about, task.pool.blind, study, sources, tuned=task.tuned)
+        rows.append(row | literature.as_json())
         runs += study.runs.get("closedloop", [])
-        rows.append({"task": task.name, "tuned": task.tuned, "strategies": found} | literature.as_json())
-        medians = "  ".join(f"{name} {_shown(one['median'])}" for name, one in found.items())
-        by_chance = next(iter(found.values()))["random_expected_median"]
-        mark = "tuned on " if task.tuned else ""
-        print(f"{mark}{task.name}: {len(task.pool.hits)} of {len(task.pool)} hit, blind {by_chance:g}; {medians}")
-    if runs:
-        for tuned in (True, False):
-            _summary([row for row in rows if row["tuned"] is tuned], "tuned on" if tuned else "held back", given.budget)
-        print(f"calibration error of closedloop over {calibration(runs).picks} picks: {calibration(runs).error}")
-    (given.out / "suite.json").write_text(json.dumps(rows, indent=1, default=str), encoding="utf-8")
 
 
 def _summary(rows: Sequence[dict[str, object]], label: str, budget: int) -> None:

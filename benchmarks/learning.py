@@ -19,7 +19,7 @@ import yaml
 from conditions import conditions
 
 from closedloop.campaign import load_champion
-from closedloop.campaign.definition import find_campaign, parse_campaign
+from closedloop.campaign.reading import find_campaign, parse_campaign
 from closedloop.recipes import Recipe
 from closedloop.store import Store
 from closedloop.synthesis import SynthesisModel

@@ -18,7 +18,7 @@ import numpy as np
 from conditions import conditions
 from scipy.stats import spearmanr
 
-from closedloop.campaign.definition import read_campaign
+from closedloop.campaign.reading import read_campaign
 from closedloop.literature import load_experiments
 from closedloop.propose import SearchSpace
 from closedloop.propose.quantity import Range

@@ -6,7 +6,7 @@ Thermal history, names and products belong to `sim.reactor_flask`; equations and
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,12 @@ class Contents:
     numbers: Array = field(default_factory=lambda: np.zeros((0, CLASSES)))
     radii_nm: Array = field(default_factory=lambda: np.zeros((0, CLASSES)))
 
+    def but(self, **changes: Any) -> "Contents":
+        """A copy with some fields changed; `dataclasses.replace` takes a tenth of a synthesis' time for it."""
+        copy = object.__new__(Contents)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
+
     def to_json(self) -> dict[str, Any]:
         plain = {name: getattr(self, name) for name in _SCALARS}
         return plain | {
@@ -93,7 +99,7 @@ def millimolar(amount_mmol: float, contents: Contents) -> float:
 
 def solid_mmol(contents: Contents, material: Material) -> float:
     """Units of product in crystals, aggregated ones left out."""
-    return _mmol_per_nm3(material) * float(np.sum(contents.numbers * contents.radii_nm**3))
+    return _mmol_per_nm3(material) * float((contents.numbers * contents.radii_nm**3).sum())
 
 
 def _mmol_per_nm3(material: Material) -> float:
@@ -210,9 +216,7 @@ def _dissolve(contents: Contents, coefficients: Rates, seconds: float) -> Conten
         return contents
     amount = contents.oxide * -math.expm1(-coefficients.dissolution_per_s * seconds)
     amount = min(amount, 0.5 * contents.acid)
-    return replace(
-        contents, oxide=contents.oxide - amount, salt=contents.salt + amount, acid=contents.acid - 2.0 * amount
-    )
+    return contents.but(oxide=contents.oxide - amount, salt=contents.salt + amount, acid=contents.acid - 2.0 * amount)
 
 
 def _convert(contents: Contents, coefficients: Rates, seconds: float) -> tuple[Contents, float]:
@@ -223,7 +227,7 @@ def _convert(contents: Contents, coefficients: Rates, seconds: float) -> tuple[C
         anions[kind] -= amount
         salt -= amount
         released += amount
-    return replace(contents, salt=salt, anions=anions, phosphine=phosphine), released
+    return contents.but(salt=salt, anions=anions, phosphine=phosphine), released
 
 
 def _grow(
@@ -235,7 +239,7 @@ def _grow(
     litre = 1e-3 * contents.volume_ml
     if not contents.numbers.size:
         end = start + released / litre
-        return replace(contents, monomer=contents.monomer + released), abs(end - start) / (end + scale) / 0.05
+        return contents.but(monomer=contents.monomer + released), abs(end - start) / (end + scale) / 0.05
     radii, numbers = contents.radii_nm, contents.numbers
     per_nm3 = _mmol_per_nm3(material)
     attachment = coefficients.attachment_nm_per_s_mm * GROWTH_FACTORS
@@ -246,30 +250,32 @@ def _grow(
     equilibrium = coefficients.solubility_mm * np.exp(coefficients.capillary_nm / np.maximum(radii, SMALLEST_RADIUS_NM))
     base = radii - slope * equilibrium
     weights = per_nm3 * numbers
-    old_solid = float(np.sum(weights * radii**3))
+    old_solid = float((weights * radii**3).sum())
     total = litre * start + released + old_solid
     monomer = start
     for _ in range(30):
         grown = np.maximum(base + slope * monomer, 0.0)
         square = weights * grown**2
-        excess = litre * monomer + float(np.sum(square * grown)) - total
-        monomer -= excess / (litre + 3.0 * float(np.sum(square * slope)))
+        excess = litre * monomer + float((square * grown).sum()) - total
+        monomer -= excess / (litre + 3.0 * float((square * slope).sum()))
         if abs(excess) < 1e-9 * total:
             break
     grown = np.maximum(base + slope * monomer, 0.0)
     gone = grown < SMALLEST_RADIUS_NM
     numbers = np.where(gone, 0.0, numbers)
     grown = np.where(gone, SMALLEST_RADIUS_NM, grown)
-    new_solid = per_nm3 * float(np.sum(numbers * grown**3))
+    volume = float((numbers * grown**3).sum())
+    new_solid = per_nm3 * volume
     left = contents.monomer + released + old_solid - new_solid
     if left < 0:  # Newton's remainder, below 1e-9 of the total
         numbers = numbers * (1.0 + left / new_solid)
+        volume = float((numbers * grown**3).sum())
         left = 0.0
-    mass = float(np.sum(numbers * grown**3)) or 1.0
-    change = 3.0 * float(np.sum(numbers * grown**2 * np.abs(grown - radii))) / mass
+    mass = volume or 1.0
+    change = 3.0 * float((numbers * grown**2 * np.abs(grown - radii)).sum()) / mass
     end = left / litre
     error = max(change / 0.10, abs(end - start) / (end + scale) / 0.05)
-    return replace(contents, monomer=left, numbers=numbers, radii_nm=grown), error
+    return contents.but(monomer=left, numbers=numbers, radii_nm=grown), error
 
 
 def _nucleate(
@@ -285,7 +291,7 @@ def _nucleate(
     fluctuation = 1e9 * 0.5 * math.sqrt(BOLTZMANN * temperature_k / (math.pi * material.surface_energy))
     radius = coefficients.capillary_nm / logarithm + fluctuation
     mass = born * _mmol_per_nm3(material) * radius**3
-    existing = float(np.sum(contents.numbers))
+    existing = float(contents.numbers.sum())
     if mass < 1e-9 * contents.monomer:
         return contents, 0.0
     error = mass / contents.monomer / 0.05
@@ -298,7 +304,7 @@ def _nucleate(
     radii = np.vstack([contents.radii_nm, np.full((1, CLASSES), radius)])
     if len(numbers) > MAX_COHORTS:
         numbers, radii = _merge(numbers, radii)
-    return replace(contents, monomer=contents.monomer - mass, numbers=numbers, radii_nm=radii), error
+    return contents.but(monomer=contents.monomer - mass, numbers=numbers, radii_nm=radii), error
 
 
 def _merge(numbers: Array, radii: Array) -> tuple[Array, Array]:
@@ -319,4 +325,4 @@ def _aggregate(contents: Contents, material: Material, coefficients: Rates, seco
     if share < 1e-12 or not contents.numbers.size:
         return contents
     lost = share * solid_mmol(contents, material)
-    return replace(contents, numbers=contents.numbers * (1.0 - share), aggregated=contents.aggregated + lost)
+    return contents.but(numbers=contents.numbers * (1.0 - share), aggregated=contents.aggregated + lost)

@@ -9,8 +9,6 @@ from closedloop.campaign.definition import (
     CampaignDefinition,
     canonical,
     canonical_recipe,
-    read_campaign,
-    shipped_campaigns,
 )
 from closedloop.campaign.errors import (
     CampaignBusy,
@@ -23,6 +21,7 @@ from closedloop.campaign.errors import (
     ReportNotWritable,
 )
 from closedloop.campaign.labnames import canonical_lab, makeable_in
+from closedloop.campaign.reading import read_campaign, shipped_campaigns
 from closedloop.campaign.report import check_place, write_report
 from closedloop.campaign.result import campaign_json, experiment_json
 from closedloop.campaign.runner import News, Retrainer, Runner, only_runner

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from closedloop.campaign.definition import CampaignDefinition, canonical_recipe, parse_campaign, read_campaign
-from closedloop.campaign.errors import NotOfThisCampaign, NotProposed
+from closedloop.campaign.definition import CampaignDefinition, canonical_recipe
+from closedloop.campaign.errors import NotOfThisCampaign, NotProposed, RecipeBreaksLimits
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
+from closedloop.campaign.reading import parse_campaign, read_campaign
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
 from closedloop.recipes import CauseKind, Evidence, Experiment, FailureCause, Method, Outcome, Recipe
 from closedloop.store import ExperimentRecord, ModelRecord, State, Store
@@ -207,6 +208,22 @@ class Campaign:
         )
         self.abandon(record.id, f"edited by a person, goes on as {new.id}")
         return new
+
+    def approve(self, experiment_id: str, note: str) -> ExperimentRecord:
+        """Lets a proposal be made, by the campaign's limits as they are now.
+
+        Raises `RecipeBreaksLimits` with every limit that it breaks: the campaign's file may have changed since it was
+        proposed.
+        """
+        from closedloop.campaign.edit import limits_broken
+
+        record = self.store.experiment(experiment_id)
+        if record.state is State.PROPOSED and (broken := limits_broken(record.recipe, self.definition)):
+            raise RecipeBreaksLimits(
+                f"{record.id} is outside the campaign's limits: {'; '.join(broken)}; edit or veto it"
+            )
+        self.store.move(record.id, State.APPROVED, note=note)
+        return self.store.experiment(record.id)
 
     @staticmethod
     def _tried(known: "Sequence[ExperimentRecord]") -> list[Experiment]:

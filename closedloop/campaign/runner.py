@@ -142,7 +142,7 @@ class Runner:
         if record.state is State.PROPOSED:
             if self.campaign.definition.approval is Approval.ASK:
                 return
-            self.store.move(record.id, State.APPROVED, note="approved by the campaign's own rule")
+            self.campaign.approve(record.id, "approved by the campaign's own rule")
         record = self.store.experiment(record.id)
         if record.state in (State.APPROVED, State.CHECKED, State.RUNNING):
             self._make(record)

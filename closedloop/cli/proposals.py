@@ -42,15 +42,16 @@ def show(experiment: Id, store: StoreOption = None, json: Json = False) -> None:
 
 @app.command()
 def approve(experiment: Id, store: StoreOption = None, json: Json = False) -> None:
-    """Let the next `closedloop run` make it."""
-    from closedloop.campaign import card_json
-    from closedloop.store import State, Store
+    """Let the next `closedloop run` make it; refused where it is outside the campaign's limits as they are now."""
+    from closedloop.campaign import Campaign, card_json
+    from closedloop.store import Store
 
     opened = Store.open(store_url(store), create=False)
-    opened.move(experiment, State.APPROVED, note="approved by a person")
+    campaign = Campaign.reopen(opened.experiment(experiment).campaign, opened)
+    approved = campaign.approve(experiment, "approved by a person")
     STDERR.print(f"{experiment} is approved")
     if json:
-        print_json(card_json(opened.experiment(experiment)))
+        print_json(card_json(approved))
 
 
 @app.command()

@@ -19,6 +19,9 @@ class Linear:
     def __init__(self, axes: int) -> None:
         self._axes = axes
         self._forms: dict[Key, tuple[Array, float]] = {}
+        # Which of them are an axis itself, and which are sums.
+        self._single: dict[Key, int] = {}
+        self._sums: dict[Key, tuple[Array, float]] = {}
 
     def __contains__(self, key: Key) -> bool:
         return key in self._forms
@@ -28,11 +31,12 @@ class Linear:
 
     def set_axis(self, key: Key, axis: int) -> None:
         self._forms[key] = (np.eye(self._axes)[axis], 0.0)
+        self._single[key] = axis
 
     def set_sum(self, key: Key, weights: Mapping[int, float], constant: float, *, scale: float) -> None:
         """``scale * (constant + sum of weights)``."""
         coefficients, rest = self.combine(weights)
-        self._forms[key] = (scale * coefficients, scale * (constant + rest))
+        self._forms[key] = self._sums[key] = (scale * coefficients, scale * (constant + rest))
 
     def combine(self, weights: Mapping[Key, float] | Mapping[int, float]) -> tuple[Array, float]:
         """Coefficients and constant of a weighted sum."""
@@ -50,7 +54,14 @@ class Linear:
     ) -> dict[Key, float]:
         """Every value at the axes' values ``row`` (a,); what is ``derived`` is rounded down as far as the comparisons
         ``checks`` allow."""
-        values = {key: float(form @ row) + constant for key, (form, constant) in self._forms.items()}
+        plain = row.tolist()
+        values = {
+            # One axis or none is most of them, and needs no sum.
+            key: constant + (plain[axis] if axis is not None else 0.0)
+            for key, (_, constant) in self._forms.items()
+            for axis in [self._single.get(key)]
+        }
+        values |= {key: float(form @ row) + constant for key, (form, constant) in self._sums.items()}
         exact = {key: max(0.0, values[key]) for key in derived}
         for digits in range(_DIGITS, 16):
             for key in derived:

@@ -81,6 +81,11 @@ class SearchSpace(Frozen):
         return {i: j for j, i in enumerate(i for i, reagent in enumerate(self.reagents) if reagent.optional)}
 
     @cached_property
+    def optional_columns(self) -> tuple[int, ...]:
+        """Coordinates of the chemicals that may be left out; at `ABSENT` such a chemical is not there."""
+        return tuple(self._columns.index(i) for i in self.optional)
+
+    @cached_property
     def patterns(self) -> Patterns:
         """The allowed choices of chemicals. Raises `EmptySpaceError` where there is none."""
         counts = [
@@ -250,13 +255,24 @@ class SearchSpace(Frozen):
             place[column] = self._to_unit(key, known)
         return place
 
+    @cached_property
+    def _spans(self) -> dict[int | str, tuple[float, float, bool, bool]]:
+        """Of each coordinate: low, high, whether it goes by its logarithm, and whether 0 means absent. A fixed amount
+        that may be left out lies in the middle."""
+        found = {}
+        for key in self._columns:
+            span = self.reagents[key].amount_mmol if isinstance(key, int) else getattr(self, key)
+            ends = (
+                (span.low, span.high, _is_log(key, span))
+                if isinstance(span, Range)
+                else (0.0, 2 * (span or 1.0), False)
+            )
+            found[key] = (*ends, isinstance(key, int) and key in self.optional)
+        return found
+
     def _to_unit(self, key: int | str, value: float) -> float:
-        if isinstance(key, int) and value == 0 and self.reagents[key].optional:
-            return ABSENT
-        span = self.reagents[key].amount_mmol if isinstance(key, int) else getattr(self, key)
-        if not isinstance(span, Range):
-            return 0.5 * value / (span or 1.0)
-        return unit_of(value, span.low, span.high, _is_log(key, span))
+        low, high, log, optional = self._spans[key]
+        return ABSENT if optional and value == 0 else unit_of(value, low, high, log)
 
     def amounts_of(self, recipe: Recipe) -> list[float | None]:
         """The amount of each of the space's chemicals; one that the recipe leaves out counts as 0 mmol.
@@ -315,7 +331,7 @@ class SearchSpace(Frozen):
 
     def _masks(self, x: Array) -> Masks:
         """Which optional chemicals the rows (n, d) have, (n, k)."""
-        columns = [self._columns.index(i) for i in self.optional]
+        columns = list(self.optional_columns)
         return np.asarray(x[:, columns] > _BOUNDARY, dtype=bool).reshape(len(x), len(columns))
 
     def sample(self, count: int, seed: int) -> list[Recipe]:
@@ -344,13 +360,16 @@ class SearchSpace(Frozen):
         fills = [i for i, reagent in enumerate(self.reagents) if reagent.fill_to_ml is not None]
         checks = [each for each in self.comparisons(mask) if any(each[1].get(i) for i in fills)]
         recipes = []
+        # An amount that is fixed is the same object in every recipe.
+        made: dict[tuple[int, float], Reagent] = {}
         for row in rows:
             value = linear.rounded(row, fills, checks)
-            reagents = tuple(
-                Reagent(name=reagent.name, amount_mmol=value[index], role=reagent.role, vessel=reagent.vessel)
-                for index, reagent in enumerate(self.reagents)
-                if value[index] != 0
-            )
+            for index, reagent in enumerate(self.reagents):
+                if (index, value[index]) not in made:
+                    made[index, value[index]] = Reagent(
+                        name=reagent.name, amount_mmol=value[index], role=reagent.role, vessel=reagent.vessel
+                    )
+            reagents = tuple(made[index, value[index]] for index in range(len(self.reagents)) if value[index] != 0)
             conditions = {field: value.get(field) for field in CONDITIONS}
             recipes.append(Recipe.model_validate({"product": self.product, "reagents": reagents} | conditions))
         return recipes
@@ -362,7 +381,7 @@ class SearchSpace(Frozen):
         moved = rng.random((n, d)) < max(0.4, 1 / d)
         moved[np.arange(n), rng.integers(d, size=n)] = True
         step = moved * length[:, None] * rng.standard_normal((n, d))
-        columns = np.array([self._columns.index(i) for i in self.optional], dtype=int)
+        columns = np.array(self.optional_columns, dtype=int)
         if not len(columns):
             return np.asarray(start + step)
         absent = np.zeros((n, d), dtype=bool)

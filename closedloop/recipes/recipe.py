@@ -67,10 +67,16 @@ class Recipe(Frozen):
 
     def with_amounts(self, amounts_mmol: dict[tuple[str, Vessel | None], float]) -> "Recipe":
         """The same chemicals and conditions with new amounts; a key is (name, vessel), one not named stays as it is."""
+        # Only what is new is validated: names, vessels and conditions stay, and a search asks for thousands.
         reagents = tuple(
-            reagent.model_copy(
-                update={"amount_mmol": amounts_mmol.get((reagent.name, reagent.vessel), reagent.amount_mmol)}
+            Reagent(
+                name=reagent.name,
+                amount_mmol=amounts_mmol[reagent.name, reagent.vessel],
+                role=reagent.role,
+                vessel=reagent.vessel,
             )
+            if (reagent.name, reagent.vessel) in amounts_mmol
+            else reagent
             for reagent in self.reagents
         )
-        return Recipe.model_validate(self.model_copy(update={"reagents": reagents}).model_dump())
+        return self.model_copy(update={"reagents": reagents})

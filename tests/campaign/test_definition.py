@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.campaign import CampaignFileError, read_campaign, shipped_campaigns
-from closedloop.campaign.definition import parse_campaign
+from closedloop.campaign.reading import parse_campaign
 
 GOOD = """\
 name: demo

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.campaign import Campaign
-from closedloop.campaign.definition import find_campaign
+from closedloop.campaign.reading import find_campaign
 from closedloop.campaign.stopping import Action, NoHope, StoppingRules, advise, hopeless
 from closedloop.propose import Outlook
 from closedloop.recipes import FailureCause, Outcome, Shape, Target

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.campaign.definition import find_campaign
+from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
 
 CAMPAIGN = find_campaign("cdse")[1]

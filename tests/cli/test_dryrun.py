@@ -131,3 +131,59 @@ def test_what_a_user_gets_wrong_is_one_line(
     assert shown.out == ""
     assert shown.err.splitlines()[-1].startswith(error)
     assert words in shown.err
+
+
+def test_in_a_simulator_the_json_has_the_same_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results"
+    arguments = ["--simulator", "virtual", "--product", "PbS", "--target-size", "6", "--strategies", "random"]
+    found, said = _json(
+        [*arguments, "--seeds", "2", "--budget", "3", "--survey", "6", "--out", str(out)], monkeypatch, capsys
+    )
+    pooled, _ = _json(["--data", "cdse2022", "--product", "CdSe", "--target-size", "2", "--strategies", "random",
+                       "--seeds", "2"], monkeypatch, capsys)  # fmt: skip
+    assert set(found["strategies"]["random"]) == set(pooled["strategies"]["random"])
+    assert len(found["strategies"]["random"]["experiments_to_hit"]) == 2
+    assert found["blind"]["recipes"] == 6
+    assert found["plan"]["budget"] == 3
+    assert "7 dimensions" in said
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "answered by the simulator virtual" in page
+    assert not any(mark in page for mark in ("<script", "<link", "<img", "src=", "url(http"))
+    again, said = _json(
+        [*arguments, "--seeds", "2", "--budget", "3", "--survey", "6", "--out", str(out)], monkeypatch, capsys
+    )
+    assert "2 of 2 runs were done before" in said
+    assert again == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ([], "DryRunError", "--data"),
+        (["--data", "cdse2022", "--simulator", "virtual"], "DryRunError", "one of the two"),
+        (["--data", "cdse2022", "--survey", "3"], "DryRunError", "--survey"),
+        (["--simulator", "virtual", "--aim", "match"], "DryRunError", "--aim"),
+        (["--simulator", "flask", "--product", "PbS", "--target-size", "6"], "NoSuchSimulator", "virtual"),
+        (["--simulator", "virtual", "--product", "PbS"], "DryRunError", "--target-size"),
+        (["--simulator", "virtual", "--strategies", "nearest"], "UnknownStrategy", "nearest"),
+        (["--simulator", "virtual", "--literature-model", "transformer"], "DryRunError", "shipped or none"),
+        (["--simulator", "virtual", "--survey", "-1"], "DryRunError", "--survey"),
+        (["--data", "cdse2022", "--product", "CdSe"], "DryRunError", "--target-size"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(
+    arguments: list[str],
+    error: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _run([*arguments, "--json"], monkeypatch) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert shown.err.startswith(error)
+    assert words in shown.err

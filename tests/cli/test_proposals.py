@@ -9,8 +9,8 @@ import pytest
 
 from closedloop.campaign import Campaign
 from closedloop.campaign.card import boiling
-from closedloop.campaign.definition import find_campaign
 from closedloop.campaign.precedents import differences
+from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
 from closedloop.recipes import Reagent, Recipe
 from closedloop.store import State, Store
@@ -114,6 +114,22 @@ class TestCommands:
         assert err.startswith(f"{name}: ")
         assert words in err
         assert [record.state for record in Store.open(url).experiments()] == [State.PROPOSED] * 2
+
+    def test_a_proposal_that_newer_limits_forbid_is_not_approved(
+        self, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        recipe = json.loads(run(url, capsys, monkeypatch, "show", "cdse-0001", "--json")[1])["recipe"]
+        coolest = recipe["injection_temperature_c"] - 1
+        text = (tmp_path / "copy" / "campaign.yaml").read_text()
+        narrower = tmp_path / "narrower.yaml"
+        narrower.write_text(text.replace("max_temperature_c: 320", f"max_temperature_c: {coolest:g}"))
+        Campaign.open(narrower, store=url)
+        status, out, err = run(url, capsys, monkeypatch, "approve", "cdse-0001", "--json")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("RecipeBreaksLimits: cdse-0001")
+        assert f"above the limit of {coolest:g} °C" in err
+        assert Store.open(url).experiment("cdse-0001").state is State.PROPOSED
+        assert run(url, capsys, monkeypatch, "veto", "cdse-0001")[0] == 0
 
     def test_approved_ones_can_no_longer_be_edited_and_a_veto_keeps_its_reason(
         self, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

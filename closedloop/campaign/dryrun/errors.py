@@ -29,3 +29,7 @@ class StrategyNotInstalled(DryRunError):
 
 class ExecutorError(DryRunError):
     """The runs cannot be handed to what should do them."""
+
+
+class NoSuchSimulator(DryRunError):
+    """No simulator is installed under that name, or it cannot make the product."""

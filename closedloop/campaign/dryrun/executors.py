@@ -98,7 +98,8 @@ def _dask(address: str) -> Executor[Any, Any, Any]:
             sent = client.scatter(shared, broadcast=True, hash=False)
             # Seeded runs would be the same anyhow; not pure, so that Dask does not compare them by content.
             places = {client.submit(work, sent, job, pure=False): place for place, job in enumerate(jobs)}
-            for future in distributed.as_completed(list(places)):
+            # Told its loop: it would look for a default client, which this one is not.
+            for future in distributed.as_completed(list(places), loop=client.loop):
                 yield places[future], future.result()
 
     return run

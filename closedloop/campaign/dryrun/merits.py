@@ -1,8 +1,8 @@
-"""What the runs of a strategy on one pool amount to: experiments to a hit, regret, hits, factors, calibration.
+"""What the runs of a strategy on one task amount to: experiments to a hit, regret, hits, factors, calibration.
 
 Acceleration and enhancement factor as PV-Lab's Benchmarking defines them (Liang et al., npj Comput. Mater. 2021, 7,
 188): how many times fewer experiments than random choice for the same share of hits, and how many times more hits
-after the same number of experiments. Random choice is counted exactly, not drawn. Leaves running to `replay`.
+after the same number of experiments. What random choice needs is `blind`'s to say. Leaves running to others.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.campaign.dryrun.pool import Pool
+from closedloop.campaign.dryrun.blind import Blind
 from closedloop.campaign.dryrun.replay import Run
 
 RESAMPLES = 1000
@@ -30,24 +30,6 @@ def median(counts: Sequence[int | None]) -> float | None:
         return None
     middle = float(np.median([math.inf if one is None else float(one) for one in counts]))
     return middle if math.isfinite(middle) else None
-
-
-def random_median(recipes: int, hits: int) -> float:
-    """Median of experiments to the first hit of a blind choice: the smallest n that hits with a chance of one half."""
-    missed = 1.0
-    for tried in range(recipes):
-        missed *= (recipes - hits - tried) / (recipes - tried)
-        if missed <= 0.5:
-            return float(tried + 1)
-    return float(recipes)
-
-
-def share_by_chance(recipes: int, hits: int, tried: int) -> float:
-    """Chance that ``tried`` recipes drawn blindly have a hit among them."""
-    missed = 1.0
-    for one in range(min(tried, recipes)):
-        missed *= max(recipes - hits - one, 0) / (recipes - one)
-    return 1 - missed
 
 
 @dataclass(frozen=True)
@@ -77,10 +59,13 @@ def calibration(runs: Sequence[Run]) -> Calibration:
     return Calibration(error, tuple(bins), len(said))
 
 
-def merits(pool: Pool, runs: Sequence[Run], sources: Sequence[str | None], seed: int = 0) -> dict[str, Any]:
+def merits(
+    blind: Blind, runs: Sequence[Run], sources: Sequence[str | None] | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Every figure as JSON; each in ``confidence_95`` with the middle 95% of draws of sources and seeds.
 
-    ``sources[i]`` is where the pool's recipe i is from: runs that hit in one source stand or fall together.
+    ``sources[i]`` is where the pool's recipe i is from: runs that hit in one source stand or fall together. Without
+    ``sources`` every run stands for itself.
     """
     counts = [run.experiments_to_hit for run in runs]
     limit = max(len(run.steps) for run in runs)
@@ -88,12 +73,12 @@ def merits(pool: Pool, runs: Sequence[Run], sources: Sequence[str | None], seed:
     found: dict[str, Any] = {
         "experiments_to_hit": counts,
         "median": median(counts),
-        "random_expected_median": random_median(len(pool), len(pool.hits)),
+        "random_expected_median": blind.median,
         "share_that_hit": sum(count is not None for count in counts) / len(counts),
-        "acceleration_factor": _acceleration(pool, runs),
-        "enhancement_factor": {str(n): _enhancement(pool, runs, n) for n in places},
+        "acceleration_factor": _acceleration(blind, runs),
+        "enhancement_factor": {str(n): _enhancement(blind, runs, n) for n in places},
         "hits_within": {str(n): float(np.mean([_hits(run, n) for run in runs])) for n in places},
-        "simple_regret": {str(n): _regret(pool, runs, n) for n in places},
+        "simple_regret": {str(n): _regret(runs, n) for n in places},
         "first_error": _error(runs, 0),
         "first_error_of_those_that_got_to_the_later": _error(runs, 0, LATER),
         f"error_after_{LATER}": _error(runs, LATER),
@@ -106,10 +91,10 @@ def merits(pool: Pool, runs: Sequence[Run], sources: Sequence[str | None], seed:
     last = places[-1]
     figures: dict[str, Callable[[Sequence[Run]], float | None]] = {
         "median": lambda chosen: median([run.experiments_to_hit for run in chosen]),
-        "acceleration_factor": lambda chosen: _acceleration(pool, chosen),
-        f"enhancement_factor at {last}": lambda chosen: _enhancement(pool, chosen, last),
+        "acceleration_factor": lambda chosen: _acceleration(blind, chosen),
+        f"enhancement_factor at {last}": lambda chosen: _enhancement(blind, chosen, last),
         f"hits_within at {last}": lambda chosen: float(np.mean([_hits(run, last) for run in chosen])),
-        f"simple_regret at {last}": lambda chosen: _regret(pool, chosen, last),
+        f"simple_regret at {last}": lambda chosen: _regret(chosen, last),
     }
     found["confidence_95"] = {name: _interval(figure, runs, drawn) for name, figure in figures.items()}
     return found
@@ -124,24 +109,24 @@ def _reached(runs: Sequence[Run], tried: int) -> float:
     return float(np.mean([_hits(run, tried) > 0 for run in runs]))
 
 
-def _acceleration(pool: Pool, runs: Sequence[Run]) -> float | None:
+def _acceleration(blind: Blind, runs: Sequence[Run]) -> float | None:
     """Random choice's median over the strategy's; ``None`` where half of the runs never hit."""
-    own = median([run.experiments_to_hit for run in runs])
-    return None if own is None else random_median(len(pool), len(pool.hits)) / own
+    own, by_chance = median([run.experiments_to_hit for run in runs]), blind.median
+    return None if own is None or by_chance is None else by_chance / own
 
 
-def _enhancement(pool: Pool, runs: Sequence[Run], tried: int) -> float:
+def _enhancement(blind: Blind, runs: Sequence[Run], tried: int) -> float | None:
     """Share of runs that hit within so many experiments over random choice's."""
-    return _reached(runs, tried) / share_by_chance(len(pool), len(pool.hits), tried)
+    by_chance = blind.within(tried)
+    return None if by_chance is None else _reached(runs, tried) / by_chance
 
 
-def _regret(pool: Pool, runs: Sequence[Run], tried: int) -> float | None:
+def _regret(runs: Sequence[Run], tried: int) -> float | None:
     """Median over runs of how far, relative to the target, the best of so many results was; a run that had hit has
     nothing more to regret than its hit."""
     best = []
     for run in runs:
-        regrets = [pool.view.goal.regret(pool.results[step.index]) for step in run.steps[:tried]]
-        best.append(min((one for one in regrets if one is not None), default=math.inf))
+        best.append(min((step.regret for step in run.steps[:tried] if step.regret is not None), default=math.inf))
     middle = float(np.median(best))
     return middle if math.isfinite(middle) else None
 
@@ -159,8 +144,11 @@ def _error(runs: Sequence[Run], place: int, reached: int | None = None) -> float
     return float(np.median(errors)) if errors else None
 
 
-def _drawn(runs: Sequence[Run], sources: Sequence[str | None], seed: int) -> list[NDArray[np.int64]]:
+def _drawn(runs: Sequence[Run], sources: Sequence[str | None] | None, seed: int) -> list[NDArray[np.int64]]:
     """Runs drawn with replacement: first the sources that they hit in, then runs of those sources."""
+    if sources is None:
+        every = np.random.default_rng(seed).integers(len(runs), size=(RESAMPLES, len(runs)))
+        return list(every)
     groups: dict[object, list[int]] = {}
     for place, run in enumerate(runs):
         hit = next((step.index for step in run.steps if step.hit), None)

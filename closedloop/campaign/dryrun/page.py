@@ -7,11 +7,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from closedloop.campaign.dryrun import plots
+from closedloop.campaign.dryrun.blind import Blind
 from closedloop.campaign.dryrun.merits import LATER, RESAMPLES
 from closedloop.campaign.dryrun.study import Study
 
 
-def page(study: Study, content: Mapping[str, Any]) -> str:
+def page(study: Study, blind: Blind, content: Mapping[str, Any]) -> str:
     """``content`` is what the command prints as JSON."""
     from closedloop import __version__
 
@@ -22,8 +23,8 @@ def page(study: Study, content: Mapping[str, Any]) -> str:
     return environment.get_template("dryrun.html").render(
         content=content,
         rows=[_row(name, one) for name, one in content["strategies"].items()],
-        hits=Markup(plots.hits_so_far(study.pool, study.runs)),
-        regret=Markup(plots.regret_so_far(study.pool, study.runs)),
+        hits=Markup(plots.hits_so_far(blind, study.runs)),
+        regret=Markup(plots.regret_so_far(study.runs)),
         chances=Markup(drawn) if drawn else None,
         draws=RESAMPLES,
         later=LATER,

@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from closedloop.campaign.dryrun.merits import calibration, share_by_chance
-from closedloop.campaign.dryrun.pool import Pool
+from closedloop.campaign.dryrun.blind import Blind
+from closedloop.campaign.dryrun.merits import calibration
 from closedloop.campaign.dryrun.replay import Run
 from closedloop.campaign.plots import INK, PREDICTED, _figure, _svg
 
 _COLOURS = ("#2f6db3", "#b3372f", "#1a7f4b", "#c98a1b", "#7a4fa3", "#3aa6a6", "#6b6b6b")
 
 
-def hits_so_far(pool: Pool, runs: Mapping[str, Sequence[Run]]) -> str:
-    """Share of campaigns that had hit after each experiment; blind choice is exact."""
+def hits_so_far(blind: Blind, runs: Mapping[str, Sequence[Run]]) -> str:
+    """Share of campaigns that had hit after each experiment; and what blind choice would have, where that is known."""
     figure, axes = _figure(7.2, 3.6)
     longest = max(len(run.steps) for own in runs.values() for run in own)
     tried = np.arange(1, longest + 1)
-    blind = [share_by_chance(len(pool), len(pool.hits), n) for n in tried.tolist()]
-    axes.plot(tried, blind, "--", color=PREDICTED, label="blind choice, exact")
+    by_chance = [known for n in tried.tolist() if (known := blind.within(n)) is not None]
+    if by_chance:
+        axes.plot(tried, by_chance, "--", color=PREDICTED, label="blind choice")
     for colour, (name, own) in zip(_COLOURS, runs.items(), strict=False):
         counts = [run.experiments_to_hit for run in own]
         share = [np.mean([count is not None and count <= n for count in counts]) for n in tried.tolist()]
@@ -28,12 +29,12 @@ def hits_so_far(pool: Pool, runs: Mapping[str, Sequence[Run]]) -> str:
     return _svg(figure)
 
 
-def regret_so_far(pool: Pool, runs: Mapping[str, Sequence[Run]]) -> str:
+def regret_so_far(runs: Mapping[str, Sequence[Run]]) -> str:
     """Median over campaigns of the relative distance of the best result so far to the target."""
     figure, axes = _figure(7.2, 3.0)
     for colour, (name, own) in zip(_COLOURS, runs.items(), strict=False):
         longest = max(len(run.steps) for run in own)
-        best = np.array([_best(pool, run, longest) for run in own])
+        best = np.array([_best(run, longest) for run in own])
         axes.plot(np.arange(1, longest + 1), 100 * np.median(best, axis=0), color=colour, label=name)
     axes.set(xlabel="experiments", ylabel="best so far, % off the target", ylim=(0, None))
     axes.legend(fontsize=8, frameon=False)
@@ -58,8 +59,7 @@ def chances(runs: Mapping[str, Sequence[Run]]) -> str | None:
     return _svg(figure)
 
 
-def _best(pool: Pool, run: Run, length: int) -> list[float]:
+def _best(run: Run, length: int) -> list[float]:
     """Regret after each experiment; after the run's end what it had then, before any result the whole target."""
-    regrets = [pool.view.goal.regret(pool.results[step.index]) for step in run.steps]
-    values = np.minimum.accumulate([1.0 if one is None else min(one, 1.0) for one in regrets])
+    values = np.minimum.accumulate([1.0 if one.regret is None else min(one.regret, 1.0) for one in run.steps])
     return [float(values[min(place, len(values) - 1)]) for place in range(length)]

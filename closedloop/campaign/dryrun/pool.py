@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 
+from closedloop.campaign.dryrun.blind import Counted
 from closedloop.campaign.dryrun.errors import DryRunError, NoHitInPool, NoSuchPool, PoolTooSmall
 from closedloop.chemistry import UnknownChemical, resolve
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Shape
@@ -128,6 +129,11 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.view)
+
+    @property
+    def blind(self) -> Counted:
+        """What a blind choice among the recipes needs."""
+        return Counted(len(self), len(self.hits))
 
     @classmethod
     def of(cls, data: Sequence[Experiment], product: str, goal: Goal, settings: Sequence[str] = ()) -> Self:

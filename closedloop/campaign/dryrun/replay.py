@@ -15,13 +15,16 @@ from closedloop.campaign.dryrun.strategies import Known, Strategy
 
 @dataclass(frozen=True)
 class Step:
-    """One experiment: the recipe's place in the pool, what the strategy said before it, and what came of it."""
+    """One experiment: the recipe's place in the pool (where recipes are designed: its place in the run), what the
+    strategy said before it, and what came of it. ``regret``: how far off the target, relative to it; ``None`` where
+    nothing was made that counts."""
 
     index: int
     chance: float | None
     expected: float | None
     value: float | None
     hit: bool
+    regret: float | None
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,9 @@ def replay(
             raise DryRunError(f"the strategy {name!r} picked nothing, or a recipe twice; it cannot be compared")
         seen |= places
         for pick in picks:
-            hit = pick.index in pool.hits
-            steps.append(Step(pick.index, pick.chance, pick.expected, pool.results[pick.index].value, hit))
+            hit, result = pick.index in pool.hits, pool.results[pick.index]
+            regret = pool.view.goal.regret(result)
+            steps.append(Step(pick.index, pick.chance, pick.expected, result.value, hit, regret))
             if hit and not all_hits:
                 return Run(name, seed, tuple(steps), seconds)
         started = time.perf_counter()

@@ -28,11 +28,27 @@ _OWN = {
     "closedloop": ("strategies/closedloop.py", "population.py"),
     "random": ("strategies/random_choice.py",),
     "nearest": ("strategies/nearest.py",),
-    "gp": ("strategies/plain_gp.py",),
-    "extra-trees": ("strategies/extra_trees.py",),
+    "gp": ("strategies/plain_gp.py", "plain.py"),
+    "extra-trees": ("strategies/extra_trees.py", "plain.py"),
     "baybe": ("strategies/by_baybe.py",),
 }
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "botorch", "gpytorch", "baybe")
+# The same where recipes are designed: a designer reads the space, and closedloop's own is the whole proposer.
+_COMMON_DESIGNING = (
+    "recipes",
+    "chemistry",
+    "propose",
+    *(f"campaign/dryrun/{name}" for name in ("simulated.py", "designers/base.py", "designers/parameters.py")),
+)
+_OWN_DESIGNING = {
+    "closedloop": ("designers/proposer.py", "../precedents.py", "../../synthesis", "../../literature"),
+    "random": ("designers/random_recipes.py",),
+    "gp": ("designers/plain.py", "plain.py"),
+    "extra-trees": ("designers/plain.py", "plain.py"),
+    "baybe": ("designers/by_baybe.py",),
+    "ax": ("designers/by_ax.py",),
+}
+_SUFFIXES = (".py", ".csv", ".safetensors")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "botorch", "gpytorch", "baybe", "ax-platform")
 
 
 class Shelf:
@@ -65,7 +81,7 @@ class Keys:
         self._pool, self._known, self._settings = pool, known, settings
 
     def __call__(self, strategy: str, seed: int) -> str:
-        digest = hashlib.sha256(self._common + _program(strategy))
+        digest = hashlib.sha256(self._common + program(strategy))
         digest.update(f"{strategy} {seed}".encode())
         return f"{strategy}-{seed}-{digest.hexdigest()[:20]}"
 
@@ -85,14 +101,15 @@ class Keys:
 
 
 @cache
-def _program(strategy: str) -> bytes:
+def program(strategy: str, *, designs: bool = False) -> bytes:
+    """A hash of the code and the libraries that decide a strategy's run."""
     digest = hashlib.sha256()
     root = Path(closedloop.__file__).parent
-    own = [f"campaign/dryrun/{part}" for part in _OWN[strategy]]
-    for part in (*_COMMON, *own):
-        place = root / part
+    common, own = (_COMMON_DESIGNING, _OWN_DESIGNING) if designs else (_COMMON, _OWN)
+    for part in (*common, *(f"campaign/dryrun/{part}" for part in own[strategy])):
+        place = (root / part).resolve()
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.suffix in (".py", ".csv"):
+            if path.suffix in _SUFFIXES:
                 digest.update(str(path.relative_to(place.parent)).encode() + path.read_bytes())
     digest.update(versions(_LIBRARIES))
     return digest.digest()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from threadpoolctl import threadpool_limits
 
@@ -32,38 +33,58 @@ class Plan:
             if value is not None and value < 1:
                 raise DryRunError(f"--{name} is {value}; give a whole number from 1")
 
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What decides how a run goes, beside its task, strategy and seed."""
+        return self.budget, self.batch, self.all_hits
+
 
 @dataclass(frozen=True)
 class Study:
     """``runs``: strategy -> one run for each seed, in order."""
 
-    pool: Pool
     plan: Plan
     runs: dict[str, list[Run]] = field(default_factory=dict)
 
 
+class Task(Protocol):
+    """What campaigns are run on; sent to wherever they are run."""
+
+    def run(self, strategy: str, seed: int, plan: Plan) -> Run: ...
+
+    def key(self, plan: Plan) -> Callable[[str, int], str]:
+        """Names of its runs, by strategy and seed: equal names only for what must be equal runs."""
+
+
 @dataclass(frozen=True)
-class _Shared:
+class PoolTask:
+    """Campaigns that choose among a pool's recipes."""
+
     pool: Pool
     known: Known
-    plan: Plan
 
-
-def _one(shared: _Shared, job: tuple[str, int]) -> Run:
-    """One run, on one thread wherever it is done."""
-    name, seed = job
-    plan = shared.plan
-    with threadpool_limits(1):
+    def run(self, strategy: str, seed: int, plan: Plan) -> Run:
+        chooser = find(strategy)
         return replay(
-            shared.pool,
-            name,
-            find(name),
-            shared.known,
+            self.pool,
+            strategy,
+            chooser,
+            self.known,
             seed,
             budget=plan.budget,
             batch=plan.batch,
             all_hits=plan.all_hits,
         )
+
+    def key(self, plan: Plan) -> Callable[[str, int], str]:
+        return Keys(self.pool, self.known, plan.settings)
+
+
+def _one(shared: tuple[Task, Plan], job: tuple[str, int]) -> Run:
+    """One run, on one thread wherever it is done."""
+    task, plan = shared
+    with threadpool_limits(1):
+        return task.run(*job, plan)
 
 
 def run_study(
@@ -75,9 +96,21 @@ def run_study(
     shelf: Shelf | None = None,
     progress: Progress | None = None,
 ) -> Study:
+    """`run_all` on a pool."""
+    return run_all(PoolTask(pool, known), plan, executor=executor, shelf=shelf, progress=progress)
+
+
+def run_all(
+    task: Task,
+    plan: Plan,
+    *,
+    executor: str = DEFAULT,
+    shelf: Shelf | None = None,
+    progress: Progress | None = None,
+) -> Study:
     """Every strategy of the plan with every seed from 0; runs that ``shelf`` has are not done again."""
     hand_out = executor_of(executor)
-    keys = Keys(pool, known, (plan.budget, plan.batch, plan.all_hits))
+    keys = task.key(plan)
     jobs = [(name, seed) for name in plan.strategies for seed in range(plan.seeds)]
     done: dict[tuple[str, int], Run] = {}
     if shelf is not None:
@@ -86,14 +119,14 @@ def run_study(
             progress(len(done) / len(jobs), f"{len(done)} of {len(jobs)} runs were done before")
     left = [job for job in jobs if job not in done]
     if left:
-        for place, run in hand_out(_one, _Shared(pool, known, plan), left):
+        for place, run in hand_out(_one, (task, plan), left):
             job = left[place]
             done[job] = run
             if shelf is not None:
                 shelf.put(keys(*job), run)
             if progress:
                 progress(len(done) / len(jobs), f"{job[0]}, seed {job[1]}: {_count(run)}")
-    return Study(pool, plan, {name: [done[name, seed] for seed in range(plan.seeds)] for name in plan.strategies})
+    return Study(plan, {name: [done[name, seed] for seed in range(plan.seeds)] for name in plan.strategies})
 
 
 def _count(run: Run) -> str:

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from closedloop.campaign.dryrun import Goal, Pool, Run, Step, calibration, median, merits
-from closedloop.campaign.dryrun.merits import random_median, share_by_chance
+from closedloop.campaign.dryrun import Counted, Goal, Pool, Run, Step, Surveyed, calibration, median, merits
 from tests.campaign.dryrun.made import experiment
 
 
@@ -16,7 +15,11 @@ def _pool() -> Pool:
 
 def _run(seed: int, order: list[int], chance: float | None = None, expected: float | None = None) -> Run:
     pool = _pool()
-    steps = tuple(Step(i, chance, expected, pool.results[i].value, i in pool.hits) for i in order)
+    steps = tuple(
+        Step(i, chance, expected, result.value, i in pool.hits, pool.view.goal.regret(result))
+        for i in order
+        for result in [pool.results[i]]
+    )
     return Run("x", seed, steps, 0.5)
 
 
@@ -29,16 +32,16 @@ def test_a_run_without_a_hit_counts_as_endless() -> None:
 
 
 def test_blind_choice_is_counted_exactly() -> None:
-    assert share_by_chance(10, 2, 1) == pytest.approx(0.2)
-    assert share_by_chance(10, 2, 3) == pytest.approx(1 - math.comb(8, 3) / math.comb(10, 3))
-    assert share_by_chance(10, 2, 10) == 1.0
-    assert random_median(10, 2) == 3
-    assert random_median(10, 10) == 1
+    assert Counted(10, 2).within(1) == pytest.approx(0.2)
+    assert Counted(10, 2).within(3) == pytest.approx(1 - math.comb(8, 3) / math.comb(10, 3))
+    assert Counted(10, 2).within(10) == 1.0
+    assert Counted(10, 2).median == 3
+    assert Counted(10, 10).median == 1
 
 
 def test_factors_are_against_blind_choice() -> None:
     runs = [_run(0, [2]), _run(1, [0, 1, 4])]
-    found = merits(_pool(), runs, ["a"] * 10)
+    found = merits(_pool().blind, runs, ["a"] * 10)
     assert found["experiments_to_hit"] == [1, 3]
     assert found["median"] == 2
     assert found["acceleration_factor"] == pytest.approx(3 / 2)
@@ -49,7 +52,7 @@ def test_factors_are_against_blind_choice() -> None:
 
 
 def test_half_without_a_hit_has_no_factor() -> None:
-    found = merits(_pool(), [_run(0, [2]), _run(1, [0]), _run(2, [1])], ["a"] * 10)
+    found = merits(_pool().blind, [_run(0, [2]), _run(1, [0]), _run(2, [1])], ["a"] * 10)
     assert found["median"] is None
     assert found["acceleration_factor"] is None
     assert found["confidence_95"]["median"][1] is None
@@ -58,7 +61,7 @@ def test_half_without_a_hit_has_no_factor() -> None:
 
 def test_runs_that_hit_in_one_source_stand_or_fall_together() -> None:
     runs = [_run(k, [2]) for k in range(5)] + [_run(k, [0, 1, 3, 5, 4]) for k in range(5, 10)]
-    apart = merits(_pool(), runs, ["a", "a", "b", "a", "c", *"adefg"[:5]])["confidence_95"]["median"]
+    apart = merits(_pool().blind, runs, ["a", "a", "b", "a", "c", *"adefg"[:5]])["confidence_95"]["median"]
     assert apart == [1.0, 5.0]
 
 
@@ -76,7 +79,32 @@ def test_a_certain_hit_is_in_the_last_bin() -> None:
 
 def test_errors_of_what_was_expected() -> None:
     late = _run(0, [0, 1, 3, 5, 6, 7, 2], expected=4.0)
-    found = merits(_pool(), [late, _run(1, [3, 2], expected=4.0)], ["a"] * 10)
+    found = merits(_pool().blind, [late, _run(1, [3, 2], expected=4.0)], ["a"] * 10)
     assert found["first_error"] == pytest.approx((1.0 + 0.2) / 2)
     assert found["first_error_of_those_that_got_to_the_later"] == pytest.approx(1.0)
     assert found["error_after_5"] == pytest.approx(0.5)
+
+
+def test_blind_choice_in_a_simulator_is_known_by_a_survey() -> None:
+    found = Surveyed(100, 5)
+    assert found.within(3) == pytest.approx(1 - 0.95**3)
+    assert found.median == 14
+    assert 0.95**13 > 0.5 >= 0.95**14
+    low, high = found.share_95 or (0, 0)
+    assert low == pytest.approx(0.0215, abs=1e-3)
+    assert high == pytest.approx(0.1118, abs=1e-3)
+    assert Surveyed(10, 10).median == 1
+
+
+def test_where_no_blind_recipe_hit_no_factor_is_told() -> None:
+    found = merits(Surveyed(50, 0), [_run(0, [2]), _run(1, [0, 1, 4])])
+    assert found["median"] == 2
+    assert found["random_expected_median"] is None
+    assert found["acceleration_factor"] is None
+    assert set(found["enhancement_factor"].values()) == {None}
+
+
+def test_without_sources_every_run_stands_for_itself() -> None:
+    runs = [_run(k, [2]) for k in range(5)] + [_run(k, [0, 1, 3, 5, 4]) for k in range(5, 10)]
+    drawn = merits(Surveyed(100, 10), runs)["confidence_95"]["median"]
+    assert drawn == [1.0, 5.0]

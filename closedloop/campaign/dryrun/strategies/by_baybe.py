@@ -61,6 +61,10 @@ class _Session:
         else:
             chosen = self._recommended(count)
         self._free = [place for place in self._free if place not in chosen]
+        # Told outright: failures are no measurements to BayBE, and it would recommend them again.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._campaign.toggle_discrete_candidates(self._frame.loc[chosen], exclude=True)
         return [Pick(place) for place in chosen]
 
     def _recommended(self, count: int) -> list[int]:

@@ -1,12 +1,10 @@
 """A plain BoTorch ``SingleTaskGP`` on the encoded recipes, picking the largest chance to be within tolerance."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from closedloop.campaign.dryrun.features import Array, Features
+from closedloop.campaign.dryrun.plain import plain_gp
 from closedloop.campaign.dryrun.pool import View
 from closedloop.campaign.dryrun.strategies.base import Known, Scored, Session, log_band
 
@@ -27,31 +25,7 @@ class _Session(Scored):
         self._seed = seed
 
     def scores(self, rest: NDArray[np.int64]) -> tuple[Array, Array, Array]:
-        import torch
-        from botorch.exceptions import BotorchWarning, ModelFittingError
-        from botorch.fit import fit_gpytorch_mll
-        from botorch.models import SingleTaskGP
-        from gpytorch.mlls import ExactMarginalLogLikelihood
-        from linear_operator.utils.warnings import NumericalWarning
-
         places, values = self.sizes()
-        x = torch.from_numpy(self._unit)
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-            warnings.simplefilter("ignore", BotorchWarning)
-            warnings.simplefilter("ignore", NumericalWarning)
-            torch.manual_seed(self._seed)
-            model = SingleTaskGP(x[places], torch.from_numpy(values)[:, None])
-            try:
-                fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-            except ModelFittingError:
-                # The prior's own hyperparameters still order the recipes.
-                model.eval()
-            with torch.no_grad():
-                posterior = model.posterior(x[rest], observation_noise=True)
-                mean = posterior.mean[:, 0].numpy()
-                sd = posterior.variance[:, 0].sqrt().numpy()
-        low, high = log_band(self.view)
-        chance = ndtr((high - mean) / sd) - ndtr((low - mean) / sd)
-        # Where every chance rounds to nothing, the nearest in standard deviations is still the best.
-        score = np.log(np.maximum(chance, 1e-300)) - 1e-9 * np.abs((mean - np.clip(mean, low, high)) / sd)
+        ask = plain_gp(self._unit[places], values, log_band(self.view), self._seed)
+        score, chance, mean = ask(self._unit[rest])
         return score, chance, np.exp(mean)

@@ -1,6 +1,6 @@
 """A strategy's name -> the strategy; each is imported when it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 
@@ -53,20 +53,25 @@ _MAKERS: dict[str, Callable[[], Strategy]] = {
     "baybe": _baybe,
 }
 # Module and package of what is an optional extra.
-_NEEDS = {"baybe": ("baybe", "baybe")}
+_NEEDS = {"baybe": ("baybe", "baybe"), "ax": ("ax", "ax-platform")}
 NAMES = tuple(_MAKERS)
 
 
 def check_strategies(written: str) -> tuple[str, ...]:
     """Names with commas between -> the names. Raises `UnknownStrategy` and `StrategyNotInstalled`."""
+    return named(written, NAMES)
+
+
+def named(written: str, among: Sequence[str]) -> tuple[str, ...]:
+    """The names of ``written`` (commas between), each ``among`` those that there are and with all that it needs."""
     names = tuple(dict.fromkeys(name.strip() for name in written.split(",") if name.strip()))
     if not names:
-        raise UnknownStrategy(f"no strategy is named; choose from {', '.join(NAMES)}")
+        raise UnknownStrategy(f"no strategy is named; choose from {', '.join(among)}")
     for name in names:
-        if name not in _MAKERS:
-            near = get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(NAMES)}"
-            raise UnknownStrategy(f"no strategy is called {name!r}; {hint}")
+        if name not in among:
+            near = get_close_matches(name, among, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(among)}"
+            raise UnknownStrategy(f"no strategy is called {name!r} here; {hint}")
         if name in _NEEDS and find_spec(_NEEDS[name][0]) is None:
             raise StrategyNotInstalled(
                 f"the strategy {name!r} needs {_NEEDS[name][1]}, which is not installed; install it with "

@@ -1,0 +1,211 @@
+"""A campaign's file: YAML with names that the registry knows -> a definition, or every fault at once with its line."""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from closedloop.campaign.definition import CampaignDefinition, canonical, supply_faults
+from closedloop.campaign.errors import CampaignFileError
+from closedloop.campaign.lines import line_of, load
+from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.propose import Coupling, Faults, name_faults
+from closedloop.recipes import Role
+
+QUANTITY_FORMS = ("value", "range")
+
+
+def shipped_campaigns() -> list[str]:
+    """Names that ``closedloop run`` takes instead of a path."""
+    return sorted(Path(entry.name).stem for entry in files("campaigns").iterdir() if entry.name.endswith(".yaml"))
+
+
+def find_campaign(path_or_name: str | Path) -> tuple[str, str]:
+    """(where, text) of a campaign's file, or of a shipped campaign by its name."""
+    path = Path(path_or_name)
+    if path.is_file() or path.suffix:
+        try:
+            return str(path), path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            fault = f"cannot be read ({_reason(error)}); give a campaign's file"
+            raise CampaignFileError(str(path), [fault]) from error
+    if str(path_or_name) in shipped_campaigns():
+        return str(path_or_name), files("campaigns").joinpath(f"{path_or_name}.yaml").read_text(encoding="utf-8")
+    known = ", ".join(shipped_campaigns())
+    fault = f"no such file, and no campaign of that name is shipped (those are: {known})"
+    raise CampaignFileError(str(path_or_name), [fault])
+
+
+def read_campaign(path_or_name: str | Path) -> CampaignDefinition:
+    """Raises `CampaignFileError` with every fault, each with its line."""
+    where, text = find_campaign(path_or_name)
+    return parse_campaign(text, where)
+
+
+def parse_campaign(text: str, where: str) -> CampaignDefinition:
+    """A definition from a campaign's YAML text; ``where`` names it in the message of a `CampaignFileError`."""
+    try:
+        content, lines = load(text)
+    except yaml.YAMLError as error:
+        raise CampaignFileError(where, [f"is not YAML ({_yaml_reason(error)})"]) from error
+    if not isinstance(content, dict):
+        raise CampaignFileError(where, ["holds no campaign; begin with 'name:', 'target:' and 'space:'"])
+    faults = _resolve_names(content, lines)
+    space, target = content.get("space"), content.get("target")
+    if isinstance(space, dict) and isinstance(target, dict) and "product" not in space and "product" in target:
+        space["product"] = target["product"]
+    try:
+        definition = CampaignDefinition.model_validate(content)
+    except ValidationError as error:
+        # A name that is not known has been reported already, with its own line.
+        said = [fault.partition(": ")[2] for fault in faults]
+        found = [fault for each in error.errors() for fault in _faults(each, lines)]
+        found += _independent_faults(content, lines)
+        faults += [fault for fault in found if not any(fault.endswith(known) for known in said)]
+    if faults:
+        raise CampaignFileError(where, sorted(dict.fromkeys(faults), key=_line_number))
+    return definition
+
+
+def _line_number(fault: str) -> int:
+    found = re.match(r"line (\d+):", fault)
+    return int(found[1]) if found else 0
+
+
+def _independent_faults(content: dict[str, Any], lines: dict[tuple[int | str, ...], int]) -> list[str]:
+    """Faults that a first fault elsewhere keeps from being looked for: names in constraints and couplings, and whether
+    the chemicals can make the product. They need no more of the file than its names."""
+    space, target = content.get("space"), content.get("target")
+    reagents = space.get("reagents") if isinstance(space, dict) else None
+    if not isinstance(space, dict) or not isinstance(reagents, list):
+        return []
+    written = [r for r in reagents if isinstance(r, dict) and isinstance(r.get("name"), str)]
+    names = [r["name"] for r in written]
+    roles = {str(r["role"]) for r in written if r.get("role") in {str(role) for role in Role}}
+    roles |= {str(role) for name in names if (role := _role(name))}
+    constraints = space.get("constraints")
+    couplings = [_coupling(each) for each in space.get("couplings") or [] if isinstance(space.get("couplings"), list)]
+    found = name_faults(constraints if isinstance(constraints, list) else [], couplings, names, roles)
+    said = [_said(("space", *place), message, lines) for place, message in found]
+    if isinstance(target, dict) and isinstance(target.get("product"), str) and names:
+        said += [_said(("space", "reagents"), each, lines) for each in supply_faults(target["product"], names)]
+    return said
+
+
+def _coupling(written: Any) -> Coupling | None:
+    try:
+        return Coupling.model_validate(written)
+    except ValidationError:
+        return None
+
+
+def _role(name: str) -> Role | None:
+    try:
+        return resolve(name).role
+    except UnknownChemical:
+        return None
+
+
+def _resolve_names(content: dict[str, Any], lines: dict[tuple[int | str, ...], int]) -> list[str]:
+    """Puts the registry's names in place of the writer's, and returns a fault for each that it does not know."""
+    faults: list[str] = []
+    renamed: dict[str, str] = {}
+
+    def rename(name: Any, place: tuple[int | str, ...]) -> Any:
+        if not isinstance(name, str):
+            return name
+        try:
+            renamed[name] = canonical(name)
+        except UnknownChemical as error:
+            faults.append(f"line {line_of(place, lines)}: {error}")
+            return name
+        return renamed[name]
+
+    space = content.get("space")
+    if isinstance(space, dict) and isinstance(space.get("reagents"), list):
+        for index, reagent in enumerate(space["reagents"]):
+            if isinstance(reagent, dict) and "name" in reagent:
+                reagent["name"] = rename(reagent["name"], ("space", "reagents", index, "name"))
+        if isinstance(space.get("constraints"), list):
+            space["constraints"] = [_rename_in(text, renamed) for text in space["constraints"]]
+        if isinstance(space.get("couplings"), list):
+            space["couplings"] = [_rename_coupling(each, renamed) for each in space["couplings"]]
+    limits = content["target"].get("limits") if isinstance(content.get("target"), dict) else None
+    if isinstance(limits, dict):
+        here = ("target", "limits")
+        if isinstance(names := limits.get("allowed_chemicals"), list):
+            limits["allowed_chemicals"] = [
+                rename(name, (*here, "allowed_chemicals", index)) for index, name in enumerate(names)
+            ]
+        if isinstance(amounts := limits.get("max_amounts_mmol"), dict):
+            limits["max_amounts_mmol"] = {
+                rename(name, (*here, "max_amounts_mmol", name)): amount for name, amount in amounts.items()
+            }
+    return faults
+
+
+def _rename_in(constraint: Any, renamed: dict[str, str]) -> Any:
+    """A constraint with the registry's names; longer names first, so that no name is replaced inside another."""
+    if not isinstance(constraint, str):
+        return constraint
+    names = sorted(renamed, key=len, reverse=True)
+    if not names:
+        return constraint
+    pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names))
+    return pattern.sub(lambda match: renamed[match.group()], constraint)
+
+
+def _rename_coupling(coupling: Any, renamed: Mapping[str, str]) -> Any:
+    """A coupling with the registry's names; a name that no chemical of the space has stays as it is."""
+    if not isinstance(coupling, dict):
+        return coupling
+
+    def rename(names: Any) -> Any:
+        if isinstance(names, list):
+            return [rename(name) for name in names]
+        if not isinstance(names, str) or names in renamed:
+            return renamed.get(names, names) if isinstance(names, str) else names
+        try:
+            known = canonical(names)
+        except UnknownChemical:
+            return names
+        return known if known in renamed.values() else names
+
+    return coupling | {key: rename(coupling[key]) for key in ("of", "ratio") if key in coupling}
+
+
+def _faults(error: Any, lines: dict[tuple[int | str, ...], int]) -> list[str]:
+    """The faults of one error of pydantic's; a check of ours may have found several at once."""
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, Faults):
+        return [_said((*error["loc"], *place), message, lines) for place, message in raised.faults]
+    return [_fault(error, lines)]
+
+
+def _said(place: tuple[int | str, ...], message: str, lines: dict[tuple[int | str, ...], int]) -> str:
+    return f"line {line_of(place, lines)}: {'.'.join(map(str, place)) + ': ' if place else ''}{message}"
+
+
+def _fault(error: Any, lines: dict[tuple[int | str, ...], int]) -> str:
+    # The last part may only say which form of a value was tried (a number or a range).
+    place = error["loc"][:-1] if error["loc"] and error["loc"][-1] in QUANTITY_FORMS else error["loc"]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "is not a key that a campaign has here; remove it or mend its spelling"
+    elif error["type"] == "missing":
+        message = "is missing; add it"
+    return _said(place, message, lines)
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not text in UTF-8"
+
+
+def _yaml_reason(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())

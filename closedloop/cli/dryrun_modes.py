@@ -1,0 +1,213 @@
+"""The two modes of ``closedloop dryrun``: what was asked in, everything that is told of it out."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from closedloop.cli.output import STDERR
+from closedloop.recipes import Shape
+
+if TYPE_CHECKING:
+    from closedloop.campaign.dryrun import Blind, Plan, Shelf, Study
+
+_POOL_MODEL, _SIMULATOR_MODEL = "extra-trees", "shipped"
+_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What both modes are told; ``None`` where the user said nothing."""
+
+    product: str | None
+    target_size: float | None
+    tolerance: float | None
+    shape: Shape | None
+    strategies: str
+    seeds: int
+    budget: int | None
+    batch: int
+    all_hits: bool
+    model: str | None
+    executor: str
+    out: Path | None
+
+    def plan(self, names: tuple[str, ...]) -> "Plan":
+        from closedloop.campaign.dryrun import Plan
+
+        return Plan(names, self.seeds, self.budget, self.batch, self.all_hits)
+
+    def shelf(self) -> "Shelf | None":
+        from closedloop.campaign.dryrun import Shelf
+
+        return Shelf(self.out / "runs") if self.out else None
+
+    def plan_json(self) -> dict[str, Any]:
+        return {"seeds": self.seeds, "budget": self.budget, "batch": self.batch, "all_hits": self.all_hits}
+
+
+def on_pool(
+    asked: Asked, data: str, observable: str | None, aim: str | None, literature: list[str]
+) -> "tuple[dict[str, Any], Study, Blind]":
+    """Campaigns that choose among published recipes."""
+    from closedloop.campaign.dryrun import (
+        DryRunError,
+        Goal,
+        Known,
+        Pool,
+        PoolTask,
+        check_strategies,
+        literature_without,
+        merits,
+        prior_of,
+        run_all,
+    )
+    from closedloop.campaign.dryrun.executors import executor_of
+    from closedloop.campaign.dryrun.pool import SETTINGS, aim_of, quantity_of
+    from closedloop.campaign.dryrun.prior import NO_MODEL, check_model
+
+    if asked.product is None or asked.target_size is None:
+        raise DryRunError("--data needs --product and --target-size")
+    plan = asked.plan(check_strategies(asked.strategies))
+    executor_of(asked.executor)
+    given = check_model(asked.model or _POOL_MODEL)
+    shelf = asked.shelf()
+    name = data.partition("=")[0]
+    quantity = observable or quantity_of(name)
+    tolerance = _TOLERANCE if asked.tolerance is None else asked.tolerance
+    goal = Goal(asked.target_size, tolerance, asked.shape, quantity, aim_of(aim, quantity))
+    experiments = _experiments(data)
+    pool = Pool.of(experiments, asked.product, goal, SETTINGS.get(name, ()))
+    more = [one for named in literature for one in _experiments(named)]
+    remaining = literature_without(pool, [*experiments, *more])
+    for note in pool.notes:
+        _say(note)
+    _say(
+        f"pool: {len(pool)} recipes of {asked.product} from {len(pool.sources)} sources, {len(pool.hits)} of them hit; "
+        f"held out of the literature: {remaining.same_source} experiments of these sources, {remaining.near_copies} "
+        f"near copies; {len(remaining.experiments)} are left to learn from" + (" (cold start)" * remaining.is_cold)
+    )
+    model = given if "closedloop" in plan.strategies else NO_MODEL
+    prior = prior_of(pool.view, remaining, _say, shelf.folder if shelf else None, model)
+    known = Known(remaining.experiments, prior)
+    study = run_all(PoolTask(pool, known), plan, executor=asked.executor, shelf=shelf, progress=_Line())
+    sources = [experiments[members[0]].source for members in pool.members]
+    content: dict[str, Any] = {
+        "data": data,
+        "product": asked.product,
+        "target": {"quantity": quantity, "value": goal.value, "band": _finite(goal.band), "shape": asked.shape},
+        "pool": {
+            "recipes": len(pool),
+            "hits": len(pool.hits),
+            "sources": len(pool.sources),
+            "notes": list(pool.notes),
+        },
+        "literature": remaining.as_json() | {"model": model, "cold_start": prior is None},
+        "plan": asked.plan_json(),
+        "strategies": {strategy: merits(pool.blind, runs, sources) for strategy, runs in study.runs.items()},
+    }
+    return content, study, pool.blind
+
+
+def in_simulator(
+    asked: Asked, simulator: str, campaign: str | None, survey: int | None
+) -> "tuple[dict[str, Any], Study, Blind]":
+    """Campaigns that design recipes within a campaign's space."""
+    from closedloop.campaign.dryrun import (
+        SURVEYED,
+        DryRunError,
+        SimulatedTask,
+        check_designers,
+        definition_for,
+        merits,
+        run_all,
+    )
+    from closedloop.campaign.dryrun.designers.proposer import MODELS, NONE
+    from closedloop.campaign.dryrun.executors import executor_of
+    from closedloop.campaign.dryrun.simulated import BUDGET
+
+    plan = asked.plan(check_designers(asked.strategies))
+    executor_of(asked.executor)
+    model = asked.model or _SIMULATOR_MODEL
+    if model not in MODELS:
+        raise DryRunError(f"--literature-model {model}: in a simulator it is {' or '.join(MODELS)}")
+    count = SURVEYED if survey is None else survey
+    if count < 0:
+        raise DryRunError(f"--survey is {count}; give a whole number from 0")
+    shelf = asked.shelf()
+    definition = definition_for(
+        simulator,
+        campaign=campaign,
+        product=asked.product,
+        size_nm=asked.target_size,
+        tolerance=asked.tolerance,
+        shape=asked.shape,
+    )
+    target, space = definition.target, definition.search_space
+    task = SimulatedTask(simulator, definition, model)
+    _say(
+        f"simulator {simulator}: {target.product} of {target.size_nm:g} ± {target.half_width_nm:g} nm, in "
+        f"{space.dimension} dimensions ({', '.join(space.labels)})"
+    )
+    blind = task.blind(task.survey(count, executor=asked.executor, shelf=shelf, progress=_Line()))
+    if count:
+        _say(f"blind choice: {blind.hits} of {blind.draws} recipes from all over the space hit")
+    study = run_all(task, plan, executor=asked.executor, shelf=shelf, progress=_Line())
+    content: dict[str, Any] = {
+        "simulator": simulator,
+        "campaign": definition.name,
+        "product": target.product,
+        "target": {
+            "quantity": "size_nm",
+            "value": target.size_nm,
+            "band": list(target.band_nm),
+            "shape": target.shape,
+            "max_relative_spread": target.max_relative_spread,
+        },
+        "space": {"dimension": space.dimension, "varies": list(space.labels)},
+        "blind": {"recipes": blind.draws, "hits": blind.hits, "share_95": blind.share_95},
+        "literature": {"model": model, "cold_start": model == NONE},
+        "plan": asked.plan_json() | {"budget": asked.budget or BUDGET},
+        "strategies": {strategy: merits(blind, runs) for strategy, runs in study.runs.items()},
+    }
+    return content, study, blind
+
+
+def _experiments(named: str) -> list[Any]:
+    """Synthetic failures are no published outcomes, so that they are left out."""
+    from closedloop.literature import load
+
+    name, _, path = named.partition("=")
+    return load(name, path or None, negatives=False).experiments
+
+
+def _finite(band: tuple[float, float]) -> list[float | None]:
+    return [band[0], band[1] if band[1] < float("inf") else None]
+
+
+def _say(words: str) -> None:
+    STDERR.print(words, soft_wrap=True, markup=False)
+
+
+class _Line:
+    """One line on standard error: rewritten in place on a terminal, every ten seconds where the output is kept."""
+
+    def __init__(self) -> None:
+        self.started = self.last = time.monotonic()
+
+    def __call__(self, part: float, words: str) -> None:
+        now = time.monotonic()
+        words = f"{part:4.0%} {words}{self._left(now, part)}"
+        if sys.stderr.isatty():
+            print(f"\r{words:<100}", end="\n" if part >= 1 else "", file=sys.stderr, flush=True)
+        elif now - self.last > 10 or part >= 1:
+            print(words, file=sys.stderr, flush=True)
+            self.last = now
+
+    def _left(self, now: float, part: float) -> str:
+        """What is left of the runs at the pace so far."""
+        seconds = (now - self.started) * (1 - part) / part
+        if seconds < 5:
+            return ""
+        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
