@@ -65,12 +65,14 @@ class Said:
 @dataclass(frozen=True)
 class Blended:
     """Standardised: ``mean``, ``spread`` and its part ``noise`` that no further data would remove, (n,) each;
-    ``regimes`` (n, r): the gate's shares; ``widths`` (n, levels): see `Calibration`."""
+    ``regimes`` (n, r): the gate's shares; ``transformer`` (n,): its share in the mean; ``widths`` (n, levels): see
+    `Calibration`."""
 
     mean: np.ndarray
     spread: np.ndarray
     noise: np.ndarray
     regimes: np.ndarray
+    transformer: np.ndarray
     widths: np.ndarray
 
 
@@ -159,7 +161,9 @@ class Blend:
         widths = shares @ self.widths
         # Noise cannot be more than what is uncertain altogether.
         noise = np.minimum(np.sqrt(said.noise), 0.9 * spread)
-        return Blended(self.mean(said), spread, noise, shares, widths)
+        parts = shares @ self.weights[:, :-1]
+        transformer = parts[:, -1] / np.maximum(parts.sum(1), 1e-9)
+        return Blended(self.mean(said), spread, noise, shares, transformer, widths)
 
 
 def _weights(said: Said, truth: np.ndarray, weight: np.ndarray, centre: float, scale: float) -> np.ndarray:

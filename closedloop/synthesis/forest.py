@@ -12,8 +12,8 @@ import torch
 
 from closedloop.synthesis.trees import Trees
 
-# Of the columns, the share that each split looks at: all of them for values, fewer for classes.
-_COLUMNS, _COLUMNS_FOR_CLASSES = 1.0, 0.3
+# Of the columns, the share that each split looks at (docs/decisions/0081).
+_COLUMNS = 1.0
 # Trees over at least this many recipes are grown on all cores; the trees are the same.
 _MANY = 1000
 
@@ -38,7 +38,7 @@ class Forest:
         """``classes`` (n,) from 0 without gaps: ``values`` are their probabilities."""
         from sklearn.ensemble import ExtraTreesClassifier
 
-        forest = ExtraTreesClassifier(trees, max_features=_COLUMNS_FOR_CLASSES, random_state=seed, n_jobs=_jobs(inputs))
+        forest = ExtraTreesClassifier(trees, max_features=_COLUMNS, random_state=seed, n_jobs=_jobs(inputs))
         return cls._of(forest, inputs, classes, weights)
 
     @classmethod

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "cdse2022.safetensors"
 FINE_TUNING = Schedule(steps=100, learning_rate=1e-3)
-# The transformer's share in shape probabilities; forest and precedents have as much each.
-SHAPE_SHARE = 1 / 3
 # A recipe is outside the model's experience if this share of the recipes that were held out as new were more like what
 # the model knew.
 _UNLIKE = 0.95
@@ -256,7 +254,9 @@ class SynthesisModel:
         log_spread = heads.log_spread.mean(0)
         by_trees = learned.parts.log_spread(inputs)
         if shapes is not None:
-            shapes = (1 - SHAPE_SHARE) * shapes + SHAPE_SHARE * np.exp(log_softmax(heads.shape, -1)).mean(0)
+            # What the transformer knows of sizes it knows of shapes: among siblings nothing that others do not.
+            share = blended.transformer[:, None]
+            shapes = (1 - share) * shapes + share * np.exp(log_softmax(heads.shape, -1)).mean(0)
         else:
             shapes = np.tile(np.asarray(self.priors.shape), (len(recipes), 1))
         numbers = PredictedArrays(

@@ -64,7 +64,7 @@ class Parts:
     ) -> Self:
         """``experiments`` (n,) with a size or a shape, their ``known`` outcomes and the ``doubt`` (n,) of the sizes."""
         chemicals = len(words.chemicals)
-        columns = Columns.of(arrays, float(np.exp(words.amount_centre)))
+        columns = Columns.of(arrays, chemicals, float(np.exp(words.amount_centre)))
         inputs = columns(arrays)
         sized = np.flatnonzero(np.isfinite(known.size))
         progress(0.0, f"comparing {len(sized)} precedents")
@@ -195,6 +195,7 @@ class Parts:
     def state(self) -> dict[str, torch.Tensor]:
         """Everything that is not a word as named tensors; `from_state` is the way back."""
         named = {
+            "chemicals": torch.as_tensor(self.columns.chemicals),
             "kept": torch.as_tensor(self.columns.kept),
             "typical_mmol": torch.tensor(self.columns.typical_mmol, dtype=torch.float64),
             "shape_classes": torch.as_tensor(self.shape_classes),
@@ -220,7 +221,7 @@ class Parts:
 
         if not all(value.isfinite().all() for value in state.values()):
             raise ValueError("numbers that are not finite")
-        columns = Columns(state["kept"].numpy(), float(state["typical_mmol"]))
+        columns = Columns(state["chemicals"].numpy(), state["kept"].numpy(), float(state["typical_mmol"]))
         classes = state["shape_classes"].numpy()
         sizes, shapes, spreads = Forest.from_state(part_of(state, "sizes.")), forest("shapes"), forest("spreads")
         by_size, width = forest("shapes_by_size"), len(columns.kept)
@@ -232,8 +233,8 @@ class Parts:
         ):
             if grown is not None and (grown.values.shape[1] != outputs or (grown.trees.feature >= inputs).any()):
                 raise ValueError("trees for other columns")
-        if ((classes < 0) | (classes >= len(SHAPES))).any():
-            raise ValueError("shapes that there are none of")
+        if ((classes < 0) | (classes >= len(SHAPES))).any() or (columns.chemicals > vocabulary).any():
+            raise ValueError("shapes or chemicals that there are none of")
         return cls(
             vocabulary,
             columns,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from closedloop.chemistry.descriptors import ELEMENTS
 from closedloop.recipes import Reagent, Recipe, Role
 from closedloop.synthesis.columns import Columns
 from closedloop.synthesis.functions import GROUP_NAMES
@@ -39,7 +40,7 @@ def words(recipes: list[Recipe]) -> Vocabulary:
 
 @pytest.fixture(scope="module")
 def columns(recipes: list[Recipe], words: Vocabulary) -> Columns:
-    return Columns.of(words.encode(recipes), 1.0)
+    return Columns.of(words.encode(recipes), len(words.chemicals), 1.0)
 
 
 def everything(columns: Columns, words: Vocabulary, *asked: Recipe) -> dict[str, np.ndarray]:
@@ -47,13 +48,12 @@ def everything(columns: Columns, words: Vocabulary, *asked: Recipe) -> dict[str,
     row = columns._all(words.encode(list(asked)))
     first = 2 * len(CONDITIONS) + 1
     found, start = {"conditions": row[:, : len(CONDITIONS)]}, first
-    roles = len(ROLES)
     for name, width in (
-        ("totals", 5),
-        ("roles", roles),
-        ("role ratios", roles),
-        ("counts", 2),
+        ("own", len(columns.chemicals)),
+        ("roles", len(ROLES)),
         ("groups", len(GROUP_NAMES)),
+        ("supply", len(ELEMENTS)),
+        ("unknown", 1),
     ):
         found[name] = row[:, start : start + width]
         start += width
@@ -70,37 +70,36 @@ def test_entries_of_one_chemical_add_up_in_its_supply(columns: Columns, words: V
     half = whole.reagents[0].model_copy(update={"amount_mmol": 0.5})
     split = whole.model_copy(update={"reagents": (half, half, *whole.reagents[1:])})
     one, two = (everything(columns, words, asked) for asked in (whole, split))
-    for name in ("totals", "roles", "groups"):
+    for name in ("own", "roles", "groups", "supply"):
         np.testing.assert_allclose(one[name], two[name], rtol=1e-6, err_msg=name)
-    assert two["counts"][0, 0] == one["counts"][0, 0] + 1
 
 
-def test_amounts_are_those_of_the_bottles(columns: Columns, words: Vocabulary) -> None:
+def test_the_inventory_of_elements_is_that_of_the_bottles(columns: Columns, words: Vocabulary) -> None:
     """0.5 mmol CdO, 2 mmol oleic acid (C18H34O2), 0.25 mmol Se; logarithms of 1 + 5 mmol."""
     found = everything(columns, words, made(cd=0.5, oa=2.0, se=0.25))
-    in_groups = dict(zip(GROUP_NAMES, np.expm1(found["groups"][0].astype(float)) / 5, strict=True))
-    assert in_groups == pytest.approx(dict.fromkeys(GROUP_NAMES, 0.0) | {"acid": 2.0}, abs=1e-4)
-    total, metal, anion, metal_to_anion, metal_to_total = np.exp(found["totals"][0].astype(float))
-    assert total == pytest.approx(2.75, rel=1e-3)
-    assert metal == pytest.approx(0.5, rel=3e-3)
-    assert anion == pytest.approx(0.25, rel=5e-3)
-    assert metal_to_anion == pytest.approx(2, rel=5e-3)
-    assert metal_to_total == pytest.approx(0.5 / 2.75, rel=5e-3)
-    by_role = np.exp(found["roles"][0].astype(float)) - 1e-3
-    assert by_role[ROLES[Role.LIGAND]] == pytest.approx(2.0, rel=1e-4)
-    assert by_role[ROLES[Role.CATION_PRECURSOR]] == pytest.approx(0.5, rel=1e-4)
-    assert by_role[ROLES[Role.SOLVENT]] == pytest.approx(0.0, abs=1e-6)
+    mmol = {name: np.expm1(row[0].astype(float)) / 5 for name, row in found.items()}
+    brought = {"Cd": 0.5, "O": 0.5 + 4.0, "C": 36.0, "H": 68.0, "Se": 0.25}
+    np.testing.assert_allclose(mmol["supply"], [brought.get(one, 0.0) for one in ELEMENTS], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(mmol["groups"], [2.0 * (one == "acid") for one in GROUP_NAMES], rtol=1e-4, atol=1e-5)
+    used = {Role.LIGAND: 2.0, Role.CATION_PRECURSOR: 0.5, Role.ANION_PRECURSOR: 0.25}
+    np.testing.assert_allclose(mmol["roles"], [used.get(role, 0.0) for role in ROLES], rtol=1e-4, atol=1e-5)
 
 
 def test_an_unknown_amount_is_neither_zero_nor_a_typical_one(columns: Columns, words: Vocabulary) -> None:
     absent, unknown, typical = (
         everything(columns, words, made(cd=amount, oa=2.0, se=0.5)) for amount in (0.0, None, columns.typical_mmol)
     )
-    assert [found["counts"][0].tolist() for found in (absent, unknown, typical)] == [[2, 0], [3, 1], [3, 0]]
-    metal = [np.exp(found["totals"][0, 1].astype(float)) for found in (absent, unknown, typical)]
-    assert metal == pytest.approx([1e-3, columns.typical_mmol + 1e-3, columns.typical_mmol + 1e-3], rel=1e-4)
+    assert [found["unknown"][0, 0] for found in (absent, unknown, typical)] == [0, 1, 0]
+    cadmium = list(columns.chemicals).index(words.chemicals.index("cadmium oxide") + 1)
+    assert absent["own"][0, cadmium] == 0
+    assert unknown["own"][0, cadmium] == pytest.approx(np.log1p(5 * columns.typical_mmol))
     kept = [columns(words.encode([made(cd=amount, oa=2.0, se=0.5)])) for amount in (0.0, None)]
     assert np.abs(kept[0] - kept[1]).max() > 0.1
+
+
+def test_a_rare_chemical_has_no_column_and_a_common_one_has(columns: Columns, words: Vocabulary) -> None:
+    named = {words.chemicals[place - 1] for place in columns.chemicals}
+    assert named == {"cadmium oxide", "oleic acid", "selenium"}, "zinc acetate was used twice only"
 
 
 def test_a_chemical_that_is_new_is_described(columns: Columns, words: Vocabulary) -> None:
@@ -112,8 +111,9 @@ def test_a_chemical_that_is_new_is_described(columns: Columns, words: Vocabulary
     rows = columns(words.encode([plain, with_new, with_nonsense]))
     assert np.isfinite(rows).all()
     assert np.abs(rows[1] - rows[2]).max() > 0.1, "phosphine and nonsense look alike"
-    phosphine = everything(columns, words, plain, with_new, with_nonsense)["groups"][:, GROUP_NAMES.index("phosphine")]
-    np.testing.assert_allclose(phosphine, [0, np.log(6), 0], rtol=1e-5)
+    phosphorus = ELEMENTS.index("P")
+    supply = everything(columns, words, plain, with_new, with_nonsense)["supply"][:, phosphorus]
+    np.testing.assert_allclose(supply, [0, np.log(6), 0], rtol=1e-5)
 
 
 def test_a_row_alone_is_the_row_in_a_batch(columns: Columns, words: Vocabulary, recipes: list[Recipe]) -> None:
@@ -136,4 +136,4 @@ def test_only_what_varies_is_kept(columns: Columns, words: Vocabulary, recipes: 
 
 def test_recipes_that_are_all_the_same_leave_something_to_look_at(words: Vocabulary, recipes: list[Recipe]) -> None:
     arrays = words.encode(recipes[:1] * 5)
-    assert Columns.of(arrays, 1.0)(arrays).shape == (5, 1)
+    assert Columns.of(arrays, len(words.chemicals), 1.0)(arrays).shape == (5, 1)

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load, save
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-from closedloop.synthesis.forest import _COLUMNS, _COLUMNS_FOR_CLASSES, Forest
+from closedloop.synthesis.forest import _COLUMNS, Forest
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_values_are_those_of_the_library(data: tuple[np.ndarray, ...]) -> None:
 
 def test_probabilities_are_those_of_the_library(data: tuple[np.ndarray, ...]) -> None:
     inputs, _, classes, weights = data
-    theirs = ExtraTreesClassifier(20, max_features=_COLUMNS_FOR_CLASSES, random_state=4).fit(inputs, classes, weights)
+    theirs = ExtraTreesClassifier(20, max_features=_COLUMNS, random_state=4).fit(inputs, classes, weights)
     asked = fresh()
     found, _ = Forest.of_classes(inputs, classes, weights, trees=20, seed=4).predict(asked)
     np.testing.assert_allclose(found, theirs.predict_proba(asked), atol=1e-6)

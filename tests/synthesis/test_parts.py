@@ -83,6 +83,7 @@ def test_a_state_holds_everything(model: SynthesisModel, run_lab: Lab) -> None:
         ("sizes.feature", lambda value: value + 10_000),
         ("shapes.values", lambda value: value[:, :-1]),
         ("shape_classes", lambda value: value + 100),
+        ("chemicals", lambda value: value + 100),
         ("precedents.values", lambda value: value * float("inf")),
     ],
 )
