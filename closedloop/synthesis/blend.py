@@ -104,8 +104,17 @@ class Blend:
         )
 
     @classmethod
-    def of(cls, held_out: Sequence[Said], truth: np.ndarray, weight: np.ndarray, centre: float, scale: float) -> Self:
-        """One `Said` for each regime; ``truth`` (n,) standardised: ln(nm) = centre + scale · truth."""
+    def of(
+        cls,
+        held_out: Sequence[Said],
+        truth: np.ndarray,
+        weight: np.ndarray,
+        centre: float,
+        scale: float,
+        groups: Sequence[int] | None = None,
+    ) -> Self:
+        """One `Said` for each regime; ``truth`` (n,) standardised: ln(nm) = centre + scale · truth. ``groups``: how
+        many were left out as a whole in each regime; every experiment by itself unless given."""
         if not held_out or len(truth) < _LEAST_HELD_OUT:
             return cls.unlearned()
         weights = np.stack([_weights(said, truth, weight, centre, scale) for said in held_out])
@@ -118,8 +127,9 @@ class Blend:
         error = np.tile(truth, len(held_out)) - means
         spread = _spread(np.concatenate([said.doubt() for said in held_out]), error, np.tile(weight, len(held_out)))
         widths = []
-        for said, errors in zip(held_out, error.reshape(len(held_out), -1), strict=True):
-            widths.append(Calibration.of(errors / np.exp(said.doubt() @ spread)).widths)
+        alone = [len(truth)] * len(held_out)
+        for said, errors, of in zip(held_out, error.reshape(len(held_out), -1), groups or alone, strict=True):
+            widths.append(Calibration.of(errors / np.exp(said.doubt() @ spread), of).widths)
         return cls(weights, gate, middle, width, spread, np.stack(widths))
 
     def state(self) -> dict[str, torch.Tensor]:

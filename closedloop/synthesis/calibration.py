@@ -22,14 +22,19 @@ class Calibration:
     widths: np.ndarray
 
     @classmethod
-    def of(cls, errors: np.ndarray) -> "Calibration":
-        """From held-out errors over predicted standard deviations, (n,)."""
+    def of(cls, errors: np.ndarray, groups: int | None = None) -> "Calibration":
+        """From held-out errors over predicted standard deviations, (n,).
+
+        ``groups``: how many sources (or products) were held out as a whole; unless given, each error is one. What is
+        new next time is a group, so that few groups ask for wider intervals however many errors they hold.
+        """
         normal = norm.ppf((1 + LEVELS) / 2)
         n = len(errors)
         if n < LEAST_ERRORS:
             return cls(normal)
         # The (n + 1)(1 - alpha)th smallest error; where there are too few errors for a level, the normal law goes on.
-        wanted = LEVELS * (n + 1) / n
+        groups = n if groups is None else min(groups, n)
+        wanted = LEVELS * (groups + 1) / groups
         reached = wanted <= 1
         widths = np.quantile(np.abs(errors), np.minimum(wanted, 1), method="higher")
         last = int(np.flatnonzero(reached)[-1])

@@ -19,7 +19,7 @@ from closedloop.synthesis.columns import Columns
 from closedloop.synthesis.forest import Forest
 from closedloop.synthesis.network import SHAPES
 from closedloop.synthesis.precedents import Precedents, Similar, group_features
-from closedloop.synthesis.regimes import LeftOut, folds_of, regimes_of, seen_before
+from closedloop.synthesis.regimes import LeftOut, folds_of, seen_before
 from closedloop.synthesis.state import part_of
 from closedloop.synthesis.tokens import Arrays, Vocabulary
 from closedloop.synthesis.training import Labels, Progress
@@ -160,13 +160,13 @@ class Parts:
         seed: int,
         progress: Progress,
     ) -> list[Said]:
-        """For each regime what would have been said of the sized experiments (n,) had they been unknown.
+        """For each regime that can be tried what would have been said of the sized experiments (n,) had they been
+        unknown.
 
-        A regime of ``left_out`` for which these are too few groups is passed over: a lab's own are one source.
         ``members`` (k, n): what the networks say, of which ``learned`` (k, n) tells who did not leave it out.
         """
         inputs, values = self.columns(arrays), self.precedents.values.numpy()
-        found, regimes = [], [name for name in left_out.regimes if name in regimes_of(experiments)]
+        found, regimes = [], left_out.tried(experiments)
         for number, regime in enumerate(regimes):
             progress(number / len(regimes), f"trying the parts on what is new: {regime}")
             folds = folds_of(experiments, regime)

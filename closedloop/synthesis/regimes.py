@@ -37,9 +37,14 @@ def _product(experiment: Experiment) -> Hashable:
 _KEYS: dict[str, Callable[[Experiment], Hashable]] = {"sibling": _row, "source": _source, "product": _product}
 
 
+def groups_in(experiments: Sequence[Experiment], regime: str) -> int:
+    """How many groups (rows, sources, products) the regime could leave out."""
+    return len({_KEYS[regime](e) for e in experiments})
+
+
 def regimes_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
     """The regimes in which something can be left out of these experiments."""
-    return tuple(name for name, key in _KEYS.items() if len({key(e) for e in experiments}) >= _LEAST_GROUPS)
+    return tuple(name for name in _KEYS if groups_in(experiments, name) >= _LEAST_GROUPS)
 
 
 def folds_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:
@@ -64,6 +69,10 @@ class LeftOut:
     @classmethod
     def of(cls, experiments: Sequence[Experiment], seed: int) -> Self:
         return cls(regimes_of(experiments), seed)
+
+    def tried(self, experiments: Sequence[Experiment]) -> tuple[str, ...]:
+        """The regimes that these experiments can try; not those of too few groups: a lab's own are one source."""
+        return tuple(name for name in self.regimes if name in regimes_of(experiments))
 
     def pairs(self, experiments: Sequence[Experiment], regime: str) -> np.ndarray:
         """(n,): the pair that leaves the experiment out in this regime, -1 for none."""

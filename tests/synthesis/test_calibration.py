@@ -39,3 +39,18 @@ def test_beyond_the_errors_that_there_are_the_normal_law_goes_on() -> None:
 def test_scales_of_many_are_those_of_each() -> None:
     widths = np.stack([Calibration.of(factor * np.random.default_rng(2).normal(size=60)).widths for factor in (1, 2)])
     np.testing.assert_allclose(scales(widths), [Calibration(one).scale for one in widths])
+
+
+def test_errors_of_few_sources_ask_for_wider_intervals() -> None:
+    """Each of twenty sources has an offset; a new source is held as often as promised if sources are what counts."""
+    rng = np.random.default_rng(5)
+    held: dict[int | None, list[float]] = {None: [], 20: []}
+    for _ in range(300):
+        offsets = rng.normal(size=21)
+        errors = (offsets[:, None] + 0.3 * rng.normal(size=(21, 10))).ravel()
+        for groups, of in held.items():
+            width = Calibration.of(errors[:200], groups).width(0.9)
+            of.append(float(np.mean(np.abs(errors[200:]) <= width)))
+    few, many = np.mean(held[20]), np.mean(held[None])
+    assert many < few
+    assert few == pytest.approx(0.9, abs=0.04)
