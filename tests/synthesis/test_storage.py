@@ -20,7 +20,8 @@ def test_a_model_comes_back_as_it_was(model: SynthesisModel, literature: list[Ex
     np.testing.assert_allclose([p.size_interval(0.9) for p in a], [p.size_interval(0.9) for p in b], rtol=1e-4)
     np.testing.assert_allclose([p.success_probability for p in a], [p.success_probability for p in b], rtol=1e-5)
     shapes = [[list(p.shape_probabilities.values()) for p in one] for one in (a, b)]
-    np.testing.assert_allclose(*shapes, atol=1e-5)
+    # A file keeps the precedents' inputs in single precision.
+    np.testing.assert_allclose(*shapes, atol=1e-4)
     assert [p.warnings for p in a] == [p.warnings for p in b]
     assert [p.source for p in model.nearest_precedents(recipes[0])] == [
         p.source for p in back.nearest_precedents(recipes[0])
