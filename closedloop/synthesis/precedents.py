@@ -202,6 +202,10 @@ class Precedents:
         total = weighed(self.log_scales, TERMS, kernels)
         return total if same is None else total + same * weighed(self.log_source_scales, SOURCE_TERMS, kernels)
 
+    def _noise(self) -> Tensor:
+        """What each experiment's own value is in doubt by, (n, n)."""
+        return torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
+
     def _same_source(self, some: Tensor | slice = slice(None)) -> Tensor | None:
         """(n, n); ``None`` where there is but one source, from which nothing of its own can be told."""
         sources = self.sources[some]
@@ -215,7 +219,7 @@ class Precedents:
 
     def _solve(self, foreign: Tensor | None = None) -> None:
         kernels = self._kernels(self._scaled(self.features, self.features))
-        extra = torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
+        extra = self._noise()
         if foreign is not None:
             extra = extra + _OFFSET_VARIANCE * torch.outer(foreign, foreign)
         error = (self.values - self.mean)[:, None]
@@ -224,9 +228,8 @@ class Precedents:
         same = self._same_source()
         self._of_sources = self._weights
         if same is not None:
-            self._of_sources = torch.cholesky_solve(error, torch.linalg.cholesky(self._total(kernels, same) + extra))[
-                :, 0
-            ]
+            with_sources = torch.linalg.cholesky(self._total(kernels, same) + extra)
+            self._of_sources = torch.cholesky_solve(error, with_sources)[:, 0]
         self._single = self._factor.float()
         self._near = Near.of(self.features, self.log_lengths, self.log_scales)
 
@@ -266,8 +269,7 @@ class Precedents:
         correlation = chemistry / self.log_scales.exp().sum()
         total = None
         if same is not None:
-            own = torch.diag(self.log_noise.exp() * self.relative_noise + _JITTER)
-            total = self._total(kernels, same) + own
+            total = self._total(kernels, same) + self._noise()
         error = self.values - self.mean
         noise = (self.log_noise.exp() * self.relative_noise).numpy()
         n = len(self.values)

@@ -72,7 +72,8 @@ class LeftOut:
 
     def tried(self, experiments: Sequence[Experiment]) -> tuple[str, ...]:
         """The regimes that these experiments can try; not those of too few groups: a lab's own are one source."""
-        return tuple(name for name in self.regimes if name in regimes_of(experiments))
+        possible = regimes_of(experiments)
+        return tuple(name for name in self.regimes if name in possible)
 
     def pairs(self, experiments: Sequence[Experiment], regime: str) -> np.ndarray:
         """(n,): the pair that leaves the experiment out in this regime, -1 for none."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from closedloop.campaign.dryrun.designers.base import SEED_STEP, Brief, Design, Designing
 from closedloop.campaign.dryrun.designers.parameters import ABSENT, THERE, Parameters
+from closedloop.campaign.dryrun.seeding import seeded
 from closedloop.recipes import Outcome, Recipe
 
 _AWAY = "away"
@@ -36,12 +37,9 @@ class _Designing:
         self._client = _client(self._parameters, seed)
 
     def pick(self, count: int) -> list[Design]:
-        import torch
-
         seed = self._seed * SEED_STEP + self._chosen
         self._chosen += count
-        with _quiet(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with _quiet(), seeded(seed):
             asked = self._client.get_next_trials(max_trials=count)
         found = [(self._parameters.recipe(row), number) for number, row in asked.items()]
         self._trials += found

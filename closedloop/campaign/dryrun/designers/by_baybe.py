@@ -4,13 +4,13 @@ Its own default recommender on its own search space; the space's constraints are
 inside, and it is told of the recipe that was made. States no chance.
 """
 
-import random
 import warnings
 from importlib import import_module
 from typing import Any
 
 from closedloop.campaign.dryrun.designers.base import SEED_STEP, Brief, Design, Designing
 from closedloop.campaign.dryrun.designers.parameters import ABSENT, THERE, Parameters
+from closedloop.campaign.dryrun.seeding import seeded
 from closedloop.recipes import Outcome, Recipe
 
 
@@ -37,18 +37,9 @@ class _Designing:
         return [Design(self._parameters.recipe(row)) for row in self._recommended(count, seed)]
 
     def _recommended(self, count: int, seed: int) -> list[dict[str, float]]:
-        import torch
-
-        # BayBE draws from the global generators alone.
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        with warnings.catch_warnings(), seeded(seed):
             warnings.simplefilter("ignore")
-            torch.manual_seed(seed)
-            before = random.getstate()
-            random.seed(seed)
-            try:
-                rows: list[dict[str, float]] = self._campaign.recommend(count).to_dict("records")
-            finally:
-                random.setstate(before)
+            rows: list[dict[str, float]] = self._campaign.recommend(count).to_dict("records")
         return rows
 
     def learn(self, recipe: Recipe, outcome: Outcome) -> None:

@@ -4,7 +4,6 @@ Set up as its documentation suggests: numerical parameters for conditions and su
 chemical plays a role, a match target without bounds. States no chance.
 """
 
-import random
 import warnings
 from importlib import import_module
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from closedloop.campaign.dryrun.features import Features
 from closedloop.campaign.dryrun.pool import Aim, Result, View
+from closedloop.campaign.dryrun.seeding import seeded
 from closedloop.campaign.dryrun.strategies.base import Known, Pick, Session
 
 _NOTHING = "none"
@@ -68,18 +68,9 @@ class _Session:
         return [Pick(place) for place in chosen]
 
     def _recommended(self, count: int) -> list[int]:
-        import torch
-
-        # BayBE draws from the global generators alone.
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        with warnings.catch_warnings(), seeded(self._seed):
             warnings.simplefilter("ignore")
-            torch.manual_seed(self._seed)
-            before = random.getstate()
-            random.seed(self._seed)
-            try:
-                rows = self._campaign.recommend(count)
-            finally:
-                random.setstate(before)
+            rows = self._campaign.recommend(count)
         names = list(self._frame.columns)
         return [self._places[tuple(row)] for row in rows[names].itertuples(index=False, name=None)]
 
