@@ -28,7 +28,7 @@ from closedloop.synthesis.parts import Parts
 from closedloop.synthesis.past_amounts import PastAmounts
 from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
-from closedloop.synthesis.regimes import LeftOut, groups_in
+from closedloop.synthesis.regimes import LeftOut, groups_of
 from closedloop.synthesis.success import SuccessModel
 from closedloop.synthesis.threads import threads_for
 from closedloop.synthesis.tokens import Arrays, Vocabulary, canonical_name
@@ -206,7 +206,7 @@ class SynthesisModel:
             known.weight[sized].astype(float),
             scale.centre,
             scale.scale,
-            [groups_in(own, regime) for regime in start.left_out.tried(own)],
+            [groups_of(own, regime) for regime in start.left_out.tried(own)],
         )
         # A precedent itself must never be outside, whatever single precision makes of a likeness of one.
         outside = min(float(np.quantile(tried[-1].nearest, 1 - _UNLIKE)), 0.999) if tried else 0.0
