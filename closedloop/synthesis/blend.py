@@ -17,9 +17,9 @@ from scipy.special import softmax
 from closedloop.synthesis.calibration import LEVELS, Calibration
 from closedloop.synthesis.part_weights import LeftOutAnswers, part_weights, together
 
-# The transformer, the last, has an answer for what was left out where a pair of members left it out; the others always.
+# The last has an answer for what was left out where a pair of members left it out; the others always.
 PARTS = ("forest", "precedents", "consensus", "transformer")
-# Pull of the spread towards the precedents' own doubt, in experiments: with fewer held-out ones, the data do not decide.
+# Pull of the spread towards the precedents' own doubt, in experiments: with fewer held-out ones it decides.
 _PRIOR_EXPERIMENTS = 10.0
 _LEAST_HELD_OUT = 10
 _LEAST_SPREAD = 1e-3
@@ -110,8 +110,8 @@ class Blend:
         scale: float,
         groups: Sequence[np.ndarray] | None = None,
     ) -> Self:
-        """One `Said` for each regime; ``truth`` (n,) standardised: ln(nm) = centre + scale · truth. ``groups``: for each
-        regime numbers (n,) of what was left out as a whole; every experiment by itself unless given."""
+        """One `Said` for each regime; ``truth`` (n,) standardised: ln(nm) = centre + scale · truth. ``groups``: of each
+        regime, numbers (n,) of what was left out as a whole; every experiment by itself unless given."""
         if not held_out or len(truth) < _LEAST_HELD_OUT:
             return cls.unlearned()
         if groups is None:
