@@ -23,6 +23,7 @@ _SUREST, _RARELY_SURE, _ALONE, _UNUSUAL = 0.99, 0.85, 0.8, 0.5
 _CONTRADICTED = 0.5  # of the belief that is left where the other reader reads another length
 _MANY_MICROMETRES = 100_000.0  # nm
 _HOPELESS = 0.02
+_ONE_MORE, _ANOTHER = 0.2, 0.6  # chance that one view gives a longer number, or any other, before it is an objection
 _HEIGHT = 64
 
 Box = tuple[float, float, float, float]
@@ -89,9 +90,18 @@ def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None
             belief = belief * _CONTRADICTED if plain > 0.3 else min(belief, _ALONE)
         elif plain < 0.3:
             belief = min(belief, _ALONE)
+    if any(_says_otherwise(view, entry) for view in (*own, *theirs)):
+        belief = min(belief, _ALONE)
     if entry.rare:
         belief = min(belief, _RARELY_SURE)
     return Reading(Label(entry.nm, entry.text, share, own[0].text), belief, box, high, light, ink)
+
+
+def _says_otherwise(view: Decoding, entry: Entry) -> bool:
+    """Whether one view by itself speaks for another length, or for the same digits with one more before them."""
+    alone, plain = likeliest([view])
+    longer = len(alone.spelling) > len(entry.spelling) and alone.spelling.endswith(entry.spelling)
+    return alone.nm != entry.nm and plain > (_ONE_MORE if longer else _ANOTHER)
 
 
 def _any_digit_and_unit(texts: list[str]) -> bool:

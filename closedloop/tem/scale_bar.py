@@ -20,6 +20,8 @@ _MOST_MEASURED = 20
 # In grey, of 1: how far a bar's own grey may vary, and the least step at its ends.
 _LEAST_TOLERANCE = 0.04
 _LEAST_END = 0.06
+# How far two measures of one length may differ: as a share of it, and in pixels.
+_LARGEST_DIFFERENCE, _LEAST_DIFFERENCE = 0.01, 0.5
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,13 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
         return None
     exact_left = start if start == 0 else _crossing(along, start, -1, level)
     exact_right = stop if stop >= width else _crossing(along, stop - 1, +1, level)
-    clear = (_is_clear(image, start, -1, top, bottom, level), _is_clear(image, stop - 1, +1, top, bottom, level))
+    clear = _is_clear(image, start, -1, top, bottom, level) and _is_clear(image, stop - 1, +1, top, bottom, level)
     if bottom - top <= _THIN:
-        clear = (clear[0] and _ends(row[:start][::-1]), clear[1] and _ends(row[stop:]))
+        clear = clear and _ends(row[:start][::-1]) and _ends(row[stop:])
+    elif clear:
+        clear = _halves_agree(image[core], start, stop, exact_right - exact_left)
     quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))
-    return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not all(clear), sides=sides)
+    return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not clear, sides=sides)
 
 
 def _run(inside: NDArray[np.bool_], start: int) -> tuple[int, int]:
@@ -209,6 +213,24 @@ def _ends(row: NDArray[np.bool_]) -> bool:
     Shrinking mixes the grey of a thin bar with what lies under it, so that over a particle it seems to be another's.
     """
     return not row[:_CLEAR_BEYOND].any()
+
+
+def _halves_agree(core: NDArray[np.float32], start: int, stop: int, length: float) -> bool:
+    """Whether the upper and the lower half of a bar say the same length: a particle's outline runs aslant over an end.
+
+    core: rows of the bar (h, W); start, stop: its first pixel and one past its last; length: as all rows say.
+    """
+    middle = len(core) // 2
+    for half in (core[:middle], core[len(core) - middle :]):
+        along = half.mean(axis=0)
+        level = float(np.median(along[start:stop]))
+        beyond = along[max(0, start - 3) : start], along[stop : stop + 3]
+        if any(float(np.abs(side - level).max()) < _LEAST_END for side in beyond):
+            return False
+        half_length = _crossing(along, stop - 1, +1, level) - _crossing(along, start, -1, level)
+        if abs(half_length - length) > max(_LARGEST_DIFFERENCE * length, _LEAST_DIFFERENCE):
+            return False
+    return True
 
 
 def _is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:
@@ -278,9 +300,21 @@ def _without_outlines(bars: list[Bar]) -> list[Bar]:
                 dropped.add(id(short))
             elif paper or long.thickness_px < short.thickness_px:
                 dropped.add(id(long))
+        doubtful |= {id(long)} if any(_lines_of_one_outline(long, other) for other in bars) else set()
     bars = [replace(bar, cut_off=bar.cut_off or id(bar) in doubtful) for bar in bars if id(bar) not in dropped]
     return sorted(
         bars, key=lambda bar: -bar.quality * (0.3 if bar.cut_off else 1.0) * min(1, bar.thickness_px / 3) ** 0.5
+    )
+
+
+def _lines_of_one_outline(one: Bar, other: Bar) -> bool:
+    """Whether two thin bars are the upper and the lower line about a bar of the opposite grey, or of a box."""
+    apart = max(one.top - other.bottom, other.top - one.bottom)
+    return (
+        max(one.thickness_px, other.thickness_px) <= _THIN
+        and 0 < apart < 0.5 * one.length_px
+        and abs(one.level - other.level) < 0.15
+        and max(abs(one.left - other.left), abs(one.right - other.right)) < 2
     )
 
 

@@ -188,6 +188,7 @@ def _match(bar: Bar, reading: Reading | None) -> _Match | None:
     aside = max(left - bar.right, bar.left - right, 0.0) / height
     apart = max(top - bar.bottom, bar.top - bottom, 0.0) / height
     fit = min(1.0, 0.4 + bar.quality) * (1 if not bar.cut_off else 0.3)
+    fit *= _GOOD_FIT if _runs_through(bar, reading) else 1.0
     if _likeness(bar, reading) < 1:
         fit *= min(1.0, bar.quality / 0.9)
     # Beside the bar or above or below it, not both.
@@ -195,6 +196,18 @@ def _match(bar: Bar, reading: Reading | None) -> _Match | None:
     # An end that is off by a pixel must not matter: a short bar measures poorly.
     fit *= min(1.0, bar.length_px / 25)
     return _Match(bar, reading, fit)
+
+
+def _runs_through(bar: Bar, reading: Reading) -> bool:
+    """Whether a bar lies among the letters of a label: it is paper below them, ended by the tail of a µ, or their stroke.
+
+    One that is as high as they are carries them.
+    """
+    left, top, right, bottom = reading.box
+    margin = (bottom - top) / 6  # of the box around the letters
+    left, top, right, bottom = left + margin, top + margin, right - margin, bottom - margin
+    among = bar.left < right and bar.right > left and bar.top < bottom and bar.bottom > top
+    return bar.gap is None and among and not (bar.top <= top and bar.bottom >= bottom)
 
 
 def _one_bar_per_label(matches: list[_Match]) -> list[_Match]:

@@ -111,3 +111,25 @@ def test_thin_end_ticks_belong_to_a_paler_bar() -> None:
     bar = find_bars_near(image, (60, 70, 120, 88), 12, bright=False)[0]
     assert bar.length_px == pytest.approx(140, abs=1)
     assert not bar.cut_off
+
+
+def test_the_lines_about_a_hollow_bar_are_not_its_length() -> None:
+    image = np.full((200, 400), 0.5, np.float32)
+    image[99:110, 59:161] = 1.0
+    image[100:109, 60:160] = 0.0
+    box = (70.0, 60.0, 150.0, 90.0)
+    lines = [bar for bar in find_bars_near(image, box, 20, bright=True) if bar.thickness_px <= 2]
+    assert all(bar.cut_off for bar in lines)
+    (inside,) = [bar for bar in find_bars_near(image, box, 20, bright=False) if bar.quality > 0.6]
+    assert inside.length_px == pytest.approx(100, abs=0.3)
+    assert not inside.cut_off
+
+
+@pytest.mark.parametrize("aslant", [False, True])
+def test_an_end_that_lies_elsewhere_in_the_upper_half_than_in_the_lower_is_in_doubt(aslant: bool) -> None:
+    image = np.full((200, 400), 0.6, np.float32)
+    image[100:108, 60:160] = 0.0
+    if aslant:  # a dark particle's outline crosses the end
+        image[100:104, 160:163] = 0.0
+    (bar,) = find_bars(image)
+    assert bar.cut_off is aslant
