@@ -14,7 +14,7 @@ from closedloop.tem.ocr import read_line
 from closedloop.tem.scale_decoding import Decoding, decode, likeliest, plainly, weigh
 from closedloop.tem.scale_lexicon import Entry
 from closedloop.tem.scale_text import Label, parse_label
-from closedloop.tem.text_lines import Line, has_point, unit_arch
+from closedloop.tem.text_lines import Line, has_point, hides_a_point, unit_arch
 
 HIGH_CONFIDENCE = 0.9
 # What no reading exceeds; what one of a length that few bars have does not: "12 µm" may be "2 µm" beside an edge; what
@@ -153,6 +153,8 @@ def _looks_right(entry: Entry, line: Line) -> float:
     digits = sum(letter.isdigit() for letter in entry.spelling)
     if line.letters and has_point(line, digits) and not any(mark in entry.spelling for mark in ".,"):
         belief *= 0.4
+    if digits > 1 and not any(mark in entry.spelling for mark in ".,") and hides_a_point(line):
+        belief = min(belief, _RARELY_SURE)
     arch = unit_arch(line)
     if arch is not None and entry.text.endswith(("nm", "µm")) and (arch == "u") != entry.text.endswith("µm"):
         belief *= 0.4

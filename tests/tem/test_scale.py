@@ -183,6 +183,8 @@ def test_bars_of_harder_styles_are_read(style: str, seed: int) -> None:
         ("black with a rim", 6003),  # the lines of its rim are longer than the bar
         ("strokes", 6000),  # the first digit stands on a particle of nearly its grey
         ("rim", 7003),
+        ("hollow", 7021),  # the point has run into the zero
+        ("strip, in a gap", 7016),  # one half of the bar
         ("opposite greys", 7003),  # white paper below the letters, ended by the tail of the µ
     ],
 )
