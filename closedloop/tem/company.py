@@ -75,10 +75,10 @@ def expected_best(chance: NDArray[np.floating]) -> NDArray[np.bool_]:
 def measures(labels: NDArray[np.int32], credit: NDArray[np.floating], grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, 14) float32 in the order of `MEASURES`, from labels (H, W) numbered 1 to n, their credibilities (n,) and the
     normalised picture (H, W)."""
-    credit = np.clip(np.asarray(credit, np.float64), 0.01, 0.99)
-    area, contrast, free = _places(labels, grey, len(credit))
+    belief: NDArray[np.float64] = np.clip(np.asarray(credit, np.float64), 0.01, 0.99)
+    area, contrast, free = _places(labels, grey, len(belief))
     size = 0.5 * np.log(4 * area / np.pi)
-    by_count, by_area = credit, credit * area
+    by_count, by_area = belief, belief * area
     typical = _weighted_median(size, by_area)
     middle = _weighted_median(contrast, by_area)
 
@@ -86,7 +86,7 @@ def measures(labels: NDArray[np.int32], credit: NDArray[np.floating], grey: NDAr
         return np.full(len(size), value)
 
     columns = [
-        np.log(credit / (1 - credit)),
+        np.log(belief / (1 - belief)),
         size,
         size - typical,
         np.abs(size - typical),
@@ -94,8 +94,8 @@ def measures(labels: NDArray[np.int32], credit: NDArray[np.floating], grey: NDAr
         _alike(size, by_count),
         _alike(size, by_area),
         one(np.log(len(size))),
-        one(float(credit.mean())),
-        one(float(np.average(credit, weights=area))),
+        one(float(belief.mean())),
+        one(float(np.average(belief, weights=area))),
         one(float(area.sum() / labels.size)),
         np.abs(contrast),
         np.clip(contrast / (middle if abs(middle) > 1e-3 else 1e-3), -2, 3),

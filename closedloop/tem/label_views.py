@@ -151,14 +151,16 @@ def _looks_right(entry: Entry, line: Line) -> float:
     """Look at the letters for the faults that change a length: a lost point, n for u."""
     belief = 1.0
     digits = sum(letter.isdigit() for letter in entry.spelling)
-    if line.letters and has_point(line, digits) and not any(mark in entry.spelling for mark in ".,"):
+    pointless = not any(mark in entry.spelling for mark in ".,")
+    if line.letters and has_point(line, digits) and pointless:
         belief *= 0.4
-    if digits > 1 and not any(mark in entry.spelling for mark in ".,") and hides_a_point(line):
+    if digits > 1 and pointless and entry.text.endswith("µm") and hides_a_point(line):
+        # Microscopes write "1.0 µm", but seldom "1.0 nm".
         belief = min(belief, _RARELY_SURE)
     arch = unit_arch(line)
     if arch is not None and entry.text.endswith(("nm", "µm")) and (arch == "u") != entry.text.endswith("µm"):
         belief *= 0.4
-    if entry.text.endswith("µm") and entry.nm >= _MANY_MICROMETRES and not any(mark in entry.spelling for mark in ".,"):
+    if entry.text.endswith("µm") and entry.nm >= _MANY_MICROMETRES and pointless:
         # Rare in electron microscopy, where "2.00 µm" is not: its point is smaller than the noise of many pictures.
         belief = min(belief, _RARELY_SURE)
     return belief

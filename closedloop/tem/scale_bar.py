@@ -192,7 +192,10 @@ def without_outlines(bars: list[Bar]) -> list[Bar]:
             if not (opposite and inside and (below or above)) or long.length_px > short.length_px + 40:
                 continue
             far_long, far_short = (long.sides[0], short.sides[1]) if below else (long.sides[1], short.sides[0])
-            ticks, paper = abs(far_long - short.level) < 0.1, abs(far_short - long.level) < 0.1
+            off_ticks, off_paper = abs(far_long - short.level), abs(far_short - long.level)
+            ticks, paper = off_ticks < 0.1, off_paper < 0.1
+            if ticks and paper and abs(off_ticks - off_paper) > 0.05:
+                ticks, paper = off_ticks < off_paper, off_paper < off_ticks
             if ticks and paper:
                 doubtful |= {id(long), id(short)}
             elif ticks:

@@ -56,7 +56,7 @@ def runs_through(bar: Bar, reading: Reading) -> bool:
     left, top, right, bottom = reading.box
     margin = (bottom - top) / 6  # of the box around the letters
     left, top, right, bottom = left + margin, top + margin, right - margin, bottom - margin
-    among = bar.left < right and bar.right > left and bar.top < bottom and bar.bottom > top
+    among = bar.left < right and bar.right > left and top < (bar.top + bar.bottom) / 2 < bottom
     return bar.gap is None and among and not (bar.top <= top and bar.bottom >= bottom)
 
 

@@ -84,6 +84,14 @@ def test_paper_around_a_bar_is_not_taken_for_it(ticks: bool) -> None:
     assert [bar.length_px for bar in whole] == pytest.approx([160], abs=0.5)
 
 
+def test_the_edge_of_a_box_on_ground_of_nearly_the_bars_grey_is_not_taken_for_it() -> None:
+    image = np.full((200, 400), 0.91, np.float32)
+    image[80:126, 30:200] = 0.0
+    image[108:118, 40:180] = 1.0
+    (bar,) = [one for one in find_bars(image) if not one.cut_off and one.quality > 0.6]
+    assert (bar.level, bar.length_px) == (1, pytest.approx(140, abs=0.3))
+
+
 def test_a_bar_in_a_strip_below_the_picture() -> None:
     image = np.vstack([NOISY, np.ones((40, 600), np.float32)])
     image[417:423, 30:180] = 0

@@ -49,4 +49,5 @@ def test_one_half_of_a_bar_with_its_label_in_a_gap(whole: bool) -> None:
 def test_paper_below_letters_runs_through_them_and_a_bar_that_carries_them_does_not() -> None:
     assert runs_through(_bar(90, 140, 78, 88), READING)
     assert not runs_through(_bar(90, 140, 92, 98), READING)
+    assert not runs_through(_bar(80, 180, 82, 94), READING)  # what is to be seen below them of one that carries them
     assert not runs_through(_bar(80, 180, 55, 95), READING)
