@@ -189,6 +189,9 @@ def without_outlines(bars: list[Bar]) -> list[Bar]:
             opposite = (long.level > long.outside) != (short.level > short.outside)
             inside = long.left <= short.left + 1 and short.right <= long.right + 1
             below, above = abs(long.bottom - short.top) < 5, abs(short.bottom - long.top) < 5
+            ends = max(abs(long.left - short.left), abs(long.right - short.right))
+            if opposite and (below or above) and long.thickness_px <= min(_THIN, short.thickness_px - 1) and ends < 3:
+                doubtful.add(id(long))  # its rim, unless it is dropped
             if not (opposite and inside and (below or above)) or long.length_px > short.length_px + 40:
                 continue
             far_long, far_short = (long.sides[0], short.sides[1]) if below else (long.sides[1], short.sides[0])

@@ -87,7 +87,9 @@ def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
             break
     labels = [one for one in labels if one.confidence > _LEAST_OBJECTION]
     if matches:
-        return _agreed(_one_bar_per_label(matches), labels, max(picture.grey.shape))
+        kept = _one_bar_per_label(matches)
+        others = _unread(find_bars(image), kept) if _any_sure(kept) else []
+        return _agreed(kept, labels, others, max(picture.grey.shape))
     return _without_bar(labels[0]) if labels else None
 
 
@@ -237,7 +239,23 @@ def _overlap(one: Box, other: Box) -> bool:
     )
 
 
-def _agreed(matches: list[_Match], labels: list[Reading], side: int) -> BarReading:
+def _unread(bars: list[Bar], matches: list[_Match]) -> list[Bar]:
+    """Bars that are drawn just as one that was read, elsewhere, and whose labels were not: those of other panels."""
+    sure = [one.bar for one in matches if one.confidence >= HIGH_CONFIDENCE]
+    read = [one.bar for one in matches if one.fit > _GOOD_FIT]
+    return [
+        bar
+        for bar in bars
+        if bar.quality > _CLEAN
+        and any(
+            _alike(bar, one) and abs(bar.level - one.level) < 0.03 and abs(bar.thickness_px - one.thickness_px) <= 1
+            for one in sure
+        )
+        and not any(abs(bar.top - one.top) < 5 and bar.left < one.right and bar.right > one.left for one in read)
+    ]
+
+
+def _agreed(matches: list[_Match], labels: list[Reading], unread: list[Bar], side: int) -> BarReading:
     """One scale of several panels: the one that most bars say; in doubt where a bar that was read surely differs."""
     # Of doubtful ones the plainest label is shown, whatever its bar.
     ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.3 + match.fit))
@@ -257,6 +275,11 @@ def _agreed(matches: list[_Match], labels: list[Reading], side: int) -> BarReadi
         confidence, doubt = min(confidence, 0.5), f"its bars differ ({said}): cut out one panel"
     elif confidence >= HIGH_CONFIDENCE and (other := _other_label(best.reading, labels)) is not None:
         confidence, doubt = 0.5, f"there is another label, {other.label.text}, like it: cut out one panel"
+    elif confidence >= HIGH_CONFIDENCE and unread:
+        confidence, doubt = (
+            0.5,
+            f"a bar like it ({unread[0].length_px:.1f} px) has no label that was read: cut out one panel",
+        )
     elif not _FIELD_NM[0] <= best.nm_per_px * side <= _FIELD_NM[1]:
         confidence, doubt = min(confidence, 0.5), f"the picture would be {best.nm_per_px * side:.3g} nm wide"
     elif confidence < HIGH_CONFIDENCE:
