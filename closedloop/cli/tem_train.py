@@ -52,6 +52,9 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Training steps of 12 crops; 4300, or 200 to fine-tune.")
     ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Highest step of the weights; 1.5e-3, or 2e-4 to fine-tune.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Repeatable from this number.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -62,6 +65,7 @@ def train(
         raise CannotTrain(f"--out {out}: give a name that ends with .safetensors in a folder that exists")
     from closedloop.tem.learning.credit import learn_credibility
     from closedloop.tem.learning.folders import read_folder, read_unlabelled, sources, split
+    from closedloop.tem.learning.judgement import learn_company
     from closedloop.tem.learning.samples import Group
     from closedloop.tem.learning.train import Schedule
     from closedloop.tem.learning.train import train as learn
@@ -91,9 +95,9 @@ def train(
         held = [(frozen, read_folder(frozen))] if frozen is not None else [_shipped_test()]
         before = _score(_start("shipped"), held[0][1])
     schedule = (
-        Schedule(steps=steps or 200, rate=2e-4, towards_start=0.05)
+        Schedule(steps=steps or 200, rate=rate or 2e-4, towards_start=0.05)
         if finetune is not None
-        else Schedule(steps or Schedule.steps)
+        else Schedule(steps or Schedule.steps, rate=rate or Schedule.rate)
     )
     checkpoint = out.with_suffix(".checkpoint")
     net = learn(
@@ -107,6 +111,7 @@ def train(
     )
     if finetune is None:
         learn_credibility(net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
+        learn_company(net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
     scores = {str(folder): _score(net, samples) for folder, samples in held if samples}
     for folder_name, score in scores.items():
         print(f"{folder_name}, held out: " + ", ".join(f"{k} {v:.3f}" for k, v in score.items()), file=sys.stderr)
@@ -127,6 +132,7 @@ def train(
                 for folder, group in zip(folders, groups, strict=False)
             ],
             "steps": schedule.steps,
+            "rate": schedule.rate,
             "seed": seed,
             "start": "shipped" if finetune is not None else start,
             "held_out": scores,

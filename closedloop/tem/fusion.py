@@ -23,16 +23,18 @@ class Fusion:
         self._area: list[int] = [0]
         self._place: list[tuple[slice, slice]] = [(slice(0, 0), slice(0, 0))]
 
-    @property
-    def diameter_px(self) -> float | None:
-        """Median of the equivalent diameters; `None` without particles."""
-        areas = [area for area in self._area if area]
+    def diameter_px(self, least_credit: float) -> float | None:
+        """Median of the equivalent diameters of those as credible as this; `None` without any."""
+        areas = self._areas(least_credit)
         return float(2 * np.sqrt(np.median(areas) / np.pi)) if areas else None
 
-    @property
-    def area_px(self) -> int:
-        """Of all particles together."""
-        return sum(self._area)
+    def area_px(self, least_credit: float) -> int:
+        """Of all those together."""
+        return sum(self._areas(least_credit))
+
+    def _areas(self, least_credit: float) -> list[int]:
+        known = zip(self._area, self._credit, strict=True)
+        return [area for area, credit in known if area and credit >= least_credit]
 
     def add(self, mask: NDArray[np.bool_], credit: float, corner: tuple[int, int]) -> None:
         """A particle (h, w) whose mask has this upper left corner, unless a more credible one lies there."""
@@ -66,9 +68,9 @@ class Fusion:
         self._place.append(place)
         here[free] = len(self._credit) - 1
 
-    def numbered(self) -> NDArray[np.int32]:
-        """The labels, numbered anew from 1 without gaps; nothing can be added afterwards."""
+    def numbered(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """The labels, numbered anew from 1 without gaps, and their credits (n,); nothing can be added afterwards."""
         present = np.array(self._area) > 0
         table = np.where(present, np.cumsum(present), 0).astype(np.int32)
         np.take(table, self.labels, out=self.labels, mode="clip")
-        return self.labels
+        return self.labels, np.array(self._credit)[present]

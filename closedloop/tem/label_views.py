@@ -14,7 +14,7 @@ from closedloop.tem.ocr import read_line
 from closedloop.tem.scale_decoding import Decoding, decode, likeliest, plainly, weigh
 from closedloop.tem.scale_lexicon import Entry
 from closedloop.tem.scale_text import Label, parse_label
-from closedloop.tem.text_lines import Line, has_point, unit_arch
+from closedloop.tem.text_lines import Line, has_point, hides_a_point, unit_arch
 
 HIGH_CONFIDENCE = 0.9
 # What no reading exceeds; what one of a length that few bars have does not: "12 µm" may be "2 µm" beside an edge; what
@@ -23,6 +23,7 @@ _SUREST, _RARELY_SURE, _ALONE, _UNUSUAL = 0.99, 0.85, 0.8, 0.5
 _CONTRADICTED = 0.5  # of the belief that is left where the other reader reads another length
 _MANY_MICROMETRES = 100_000.0  # nm
 _HOPELESS = 0.02
+_ONE_MORE, _ANOTHER = 0.2, 0.6  # chance that one view gives a longer number, or any other, before it is an objection
 _HEIGHT = 64
 
 Box = tuple[float, float, float, float]
@@ -89,9 +90,18 @@ def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None
             belief = belief * _CONTRADICTED if plain > 0.3 else min(belief, _ALONE)
         elif plain < 0.3:
             belief = min(belief, _ALONE)
+    if any(_says_otherwise(view, entry) for view in (*own, *theirs)):
+        belief = min(belief, _ALONE)
     if entry.rare:
         belief = min(belief, _RARELY_SURE)
     return Reading(Label(entry.nm, entry.text, share, own[0].text), belief, box, high, light, ink)
+
+
+def _says_otherwise(view: Decoding, entry: Entry) -> bool:
+    """Whether one view by itself speaks for another length, or for the same digits with one more before them."""
+    alone, plain = likeliest([view])
+    longer = len(alone.spelling) > len(entry.spelling) and alone.spelling.endswith(entry.spelling)
+    return alone.nm != entry.nm and plain > (_ONE_MORE if longer else _ANOTHER)
 
 
 def _any_digit_and_unit(texts: list[str]) -> bool:
@@ -141,12 +151,16 @@ def _looks_right(entry: Entry, line: Line) -> float:
     """Look at the letters for the faults that change a length: a lost point, n for u."""
     belief = 1.0
     digits = sum(letter.isdigit() for letter in entry.spelling)
-    if line.letters and has_point(line, digits) and not any(mark in entry.spelling for mark in ".,"):
+    pointless = not any(mark in entry.spelling for mark in ".,")
+    if line.letters and has_point(line, digits) and pointless:
         belief *= 0.4
+    if digits > 1 and pointless and entry.text.endswith("µm") and hides_a_point(line):
+        # Microscopes write "1.0 µm", but seldom "1.0 nm".
+        belief = min(belief, _RARELY_SURE)
     arch = unit_arch(line)
     if arch is not None and entry.text.endswith(("nm", "µm")) and (arch == "u") != entry.text.endswith("µm"):
         belief *= 0.4
-    if entry.text.endswith("µm") and entry.nm >= _MANY_MICROMETRES and not any(mark in entry.spelling for mark in ".,"):
+    if entry.text.endswith("µm") and entry.nm >= _MANY_MICROMETRES and pointless:
         # Rare in electron microscopy, where "2.00 µm" is not: its point is smaller than the noise of many pictures.
         belief = min(belief, _RARELY_SURE)
     return belief

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from closedloop.tem.company import Company
 from closedloop.tem.credibility import Credibility
 
 MAPS = 4
@@ -95,7 +96,8 @@ class ParticleNet(nn.Module):
             _Up(_DECODER[i + 1], _SKIP_CHANNELS[i], _DECODER[i]) for i in reversed(range(len(_DECODER) - 1))
         )
         self.head = nn.Conv2d(_DECODER[0], MAPS, 3, padding=1)
-        self.credibility = Credibility()  # learned last, of what is made from the maps
+        self.credibility = Credibility()  # learned of what is made from the maps
+        self.company = Company()  # learned last, of what is credible
 
     def ready(self) -> Self:
         """For looking only: normalisation folded into the convolutions before it, nothing to be learned."""

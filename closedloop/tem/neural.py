@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
+from closedloop.tem.company import expected_best
+from closedloop.tem.company import measures as in_company
 from closedloop.tem.contrast import normalised
 from closedloop.tem.credibility import measures
 from closedloop.tem.fusion import Fusion
@@ -38,7 +40,8 @@ class Looks:
     coarsest_px: least short side of the first look. enough_px: where typical particles are seen this large, and
     `explained` is the share of what may be a particle that has been made out, no finer look is taken. least_px: where
     they are seen smaller than this in the picture as it is, it is enlarged until they are not, twice at most.
-    credible: least likely overlap of a particle with a true one. tile_px, margin_px: a tile of a look, and how far it
+    considered: least likely overlap of a particle with a true one by itself; credible: of one that tells how large
+    particles are seen. tile_px, margin_px: a tile of a look, and how far it
     looks beyond its own part.
     """
 
@@ -46,6 +49,7 @@ class Looks:
     enough_px: float = 60.0
     least_px: float = 14.0
     explained: float = 0.5
+    considered: float = 0.3
     credible: float = 0.6
     tile_px: int = 1024
     margin_px: int = 128
@@ -59,17 +63,34 @@ def segment_with_network(
     settings: InstanceSettings | None = None,
 ) -> Labels:
     """Labels (H, W) int32, 0 = background, from grey (H, W) float32; `ignore` (H, W) bool is never a particle."""
-    looks, settings = looks or Looks(), settings or InstanceSettings()
-    found = Fusion((grey.shape[0], grey.shape[1]))
     if min(grey.shape) < 8 or float(grey.max() - grey.min()) <= 0:
-        return found.labels
-    even = normalised(grey)
-    zoom: float | None = coarsest_zoom(grey.shape, looks)
+        return np.zeros(grey.shape, np.int32)
+    looks, even = looks or Looks(), normalised(grey)
+    labels, credit = candidates(even, net, ignore, looks, settings)
+    if not len(credit):
+        return labels
+    kept = np.append(False, expected_best(net.company.of(in_company(labels, credit, even))))
+    table = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    np.take(table, labels, out=labels, mode="clip")
+    return labels
+
+
+def candidates(
+    even: Grey,
+    net: "ParticleNet",
+    ignore: NDArray[np.bool_] | None = None,
+    looks: Looks | None = None,
+    settings: InstanceSettings | None = None,
+) -> tuple[Labels, NDArray[np.float64]]:
+    """All that may be particles of a normalised picture, (H, W) int32 from 1, and how credible each is, (n,)."""
+    looks, settings = looks or Looks(), settings or InstanceSettings()
+    found = Fusion((even.shape[0], even.shape[1]))
+    zoom: float | None = coarsest_zoom(even.shape, looks)
     while zoom is not None:
         possible = _look(found, even, zoom, net, ignore, looks, settings)
         # Where little of what may be a particle was made out, its size says nothing about the rest.
-        told = found.area_px >= looks.explained * possible * even.size
-        zoom = next_zoom(zoom, found.diameter_px if told or zoom >= 1 else None, looks)
+        told = found.area_px(looks.credible) >= looks.explained * possible * even.size
+        zoom = next_zoom(zoom, found.diameter_px(looks.credible) if told or zoom >= 1 else None, looks)
     return found.numbered()
 
 
@@ -116,7 +137,7 @@ def _look(
         whole = [
             (float(credit[index - 1]), mask, place)
             for index, mask, place in at_full_size(labels, maps[0], zoom, even[seen].shape)
-            if credit[index - 1] >= looks.credible
+            if credit[index - 1] >= looks.considered
         ]
         for belief, mask, place in sorted(whole, key=lambda one: -one[0]):
             corner = (seen[0].start + place[0].start, seen[1].start + place[1].start)

@@ -9,17 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.tem.scale_ends import beyond_the_even_part, crossing, halves_agree, is_clear, nothing_follows, run
+
 _LEAST_LENGTH = 20
 _LEAST_ASPECT = 3.5
 _LEAST_CONTRAST = 0.15
 _THRESHOLDS = (_LEAST_CONTRAST, 0.45)
 _NEAR_THRESHOLDS = (0.07, 0.2, 0.45)
 _MOST_CANDIDATES = 6
-_WIDEST_TICK, _BLURRED, _CLEAR_BEYOND, _THIN = 6, 3, 4, 3  # pixels
+_THIN = 3  # pixels
 _MOST_MEASURED = 20
-# In grey, of 1: how far a bar's own grey may vary, and the least step at its ends.
+# In grey, of 1: how far a bar's own grey may vary.
 _LEAST_TOLERANCE = 0.04
-_LEAST_END = 0.06
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def find_bars(image: NDArray[np.float32]) -> list[Bar]:
     if width < 2 * _LEAST_LENGTH or height < 16:
         return []
     bars = [bar for bright in (True, False) for bar in _bars_of_one_kind(image, bright)]
-    return _without_outlines([*_joined(bars), *bars])[:_MOST_CANDIDATES]
+    return without_outlines([*_joined(bars), *bars])[:_MOST_CANDIDATES]
 
 
 def find_bars_near(
@@ -75,7 +76,7 @@ def find_bars_near(
     window = image[y : int(bottom + reach_y), x : int(right + reach_x)]
     limits = (int(max(10, 0.7 * height)) | 1, round(1.4 * height) | 1)
     bars = _bars_of_one_kind(window, bright, limits, _NEAR_THRESHOLDS)
-    return [_moved(bar, x, y) for bar in _without_outlines([*_joined(bars), *bars])]
+    return [_moved(bar, x, y) for bar in without_outlines([*_joined(bars), *bars])]
 
 
 def _moved(bar: Bar, x: int, y: int) -> Bar:
@@ -152,111 +153,31 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     noise = 1.4826 * float(np.median(np.abs(along[inner] - level)))
     # A bar is drawn in one grey, whatever lies beside it: what differs by more than its own noise is no bar any more.
     tolerance = float(np.clip(5 * noise, _LEAST_TOLERANCE, 0.45 * abs(step)))
-    start, stop = _run(np.abs(along - level) <= tolerance, (left + right) // 2)
+    start, stop = run(np.abs(along - level) <= tolerance, (left + right) // 2)
     # Where an end tick crosses a thin bar, the bar is stronger there, and paler beside it where the picture was a JPEG.
     around = image[max(0, top - 4) : bottom + 4]
     like = (around - outside) / step > 0.5
-    row = (along - outside) / step > 0.5
-    start -= _more(row[:start][::-1], like[:, :start][:, ::-1])
-    stop += _more(row[stop:], like[:, stop:])
+    strength = (along - outside) / step
+    row = strength > 0.5
+    start -= beyond_the_even_part(strength[:start][::-1], like[:, :start][:, ::-1])
+    stop += beyond_the_even_part(strength[stop:], like[:, stop:])
     if stop - start < _LEAST_LENGTH or stop - start < _LEAST_ASPECT * (bottom - top):
         return None
     evenness = float(np.std(image[core, start + 2 : stop - 2], axis=1).mean() / abs(step))
     if evenness > 0.3:
         return None
-    exact_left = start if start == 0 else _crossing(along, start, -1, level)
-    exact_right = stop if stop >= width else _crossing(along, stop - 1, +1, level)
-    clear = (_is_clear(image, start, -1, top, bottom, level), _is_clear(image, stop - 1, +1, top, bottom, level))
+    exact_left = start if start == 0 else crossing(along, start, -1, level)
+    exact_right = stop if stop >= width else crossing(along, stop - 1, +1, level)
+    clear = is_clear(image, start, -1, top, bottom, level) and is_clear(image, stop - 1, +1, top, bottom, level)
     if bottom - top <= _THIN:
-        clear = (clear[0] and _ends(row[:start][::-1]), clear[1] and _ends(row[stop:]))
+        clear = clear and nothing_follows(row[:start][::-1]) and nothing_follows(row[stop:])
+    elif clear:
+        clear = halves_agree(image[core], start, stop, exact_right - exact_left)
     quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))
-    return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not all(clear), sides=sides)
+    return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not clear, sides=sides)
 
 
-def _run(inside: NDArray[np.bool_], start: int) -> tuple[int, int]:
-    """First and one past the last pixel of the run of True that contains `start`; single pixels of noise are bridged.
-
-    Empty where there is none.
-    """
-    if not inside[start]:
-        near = np.flatnonzero(inside[max(0, start - 2) : start + 3])
-        if not len(near):
-            return start, start
-        start = max(0, start - 2) + int(near[0])
-    first = stop = start
-    while first > 0 and (inside[first - 1] or (first > 2 and inside[first - 2] and inside[first - 3])):
-        first -= 1
-    while stop < len(inside) and (inside[stop] or (stop + 2 < len(inside) and inside[stop + 1] and inside[stop + 2])):
-        stop += 1
-    return first, stop
-
-
-def _more(row: NDArray[np.bool_], like: NDArray[np.bool_]) -> int:
-    """How many pixels beyond the even part of a bar still belong to it: a blurred end, or an end tick.
-
-    row: whether the bar goes on, from its end outwards; like: the same of the rows of the bar and four above and below.
-    """
-    reach = int(row[: _WIDEST_TICK + 1].argmin()) if row[: _WIDEST_TICK + 1].size else 0
-    if reach <= _BLURRED:
-        return reach
-    upright = [side.mean(axis=0).max() > 0.6 for side in (like[:3, :reach], like[-3:, :reach])]
-    return reach if all(upright) else 0
-
-
-def _ends(row: NDArray[np.bool_]) -> bool:
-    """Whether nothing like the bar follows close to its end.
-
-    Shrinking mixes the grey of a thin bar with what lies under it, so that over a particle it seems to be another's.
-    """
-    return not row[:_CLEAR_BEYOND].any()
-
-
-def _is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:
-    """Whether an end is one: within the picture, upright, and the bar told from what lies above, below and beyond it.
-
-    end: last pixel of the bar; step: −1 towards the left, +1 towards the right.
-    """
-    width = image.shape[1]
-    if end <= 1 or end >= width - 2:
-        return False
-    beyond = image[top:bottom, sorted((end + step, end + 2 * step))]
-    if float(np.max(np.abs(beyond - level).mean(axis=0))) < _LEAST_END:
-        return False
-    # An end tick stands out above and below; it is about as wide as the bar is thick, so more columns count.
-    reach = max(6, bottom - top + 4)
-    columns = slice(max(0, end - reach + 1), end + 1) if step > 0 else slice(end, end + reach)
-    beside = [image[rows, columns] for rows in (slice(max(0, top - 2), top), slice(bottom, bottom + 2))]
-    return all(not side.size or float(np.max(np.abs(side - level))) > _LEAST_END for side in beside)
-
-
-def _crossing(along: NDArray[np.floating], end: int, step: int, level: float) -> float:
-    """Where the profile crosses half way between the bar and what lies beyond its end.
-
-    end: last pixel of the bar; step: −1 towards the left, +1 towards the right. Beyond may be an outline that is
-    brighter or darker than the rest, so the half way is taken from there.
-    """
-    beyond = along[max(0, end - 3) : end][::-1] if step < 0 else along[end + 1 : end + 4]
-    if not len(beyond):
-        return float(end + (step > 0))
-    far = float(beyond[int(np.argmax(np.abs(beyond - level)))])
-    half = (level + far) / 2
-    position = float(end)
-    for index in range(max(0, end - 3), min(len(along) - 1, end + 3) + 1):
-        following = index + 1
-        if following >= len(along):
-            break
-        a, b = float(along[index]), float(along[following])
-        inner, outer = (a, b) if step > 0 else (b, a)
-        if (inner - half) * (level - half) >= 0 and (outer - half) * (level - half) < 0:
-            position = index + (half - a) / (b - a)
-            break
-    else:
-        position = end + 0.5 * step
-    # Pixel i is centred on i + 1/2.
-    return position + 0.5
-
-
-def _without_outlines(bars: list[Bar]) -> list[Bar]:
+def without_outlines(bars: list[Bar]) -> list[Bar]:
     """Drop what borders a bar in the opposite grey: its rim, the paper of its box, the paper between its end ticks.
 
     Rim and paper are longer than the bar, which has their grey on both sides; the paper between ticks is shorter, and
@@ -268,19 +189,37 @@ def _without_outlines(bars: list[Bar]) -> list[Bar]:
             opposite = (long.level > long.outside) != (short.level > short.outside)
             inside = long.left <= short.left + 1 and short.right <= long.right + 1
             below, above = abs(long.bottom - short.top) < 5, abs(short.bottom - long.top) < 5
+            ends = max(abs(long.left - short.left), abs(long.right - short.right))
+            if opposite and (below or above) and long.thickness_px <= min(_THIN, short.thickness_px - 1) and ends < 3:
+                doubtful.add(id(long))  # its rim, unless it is dropped
             if not (opposite and inside and (below or above)) or long.length_px > short.length_px + 40:
                 continue
             far_long, far_short = (long.sides[0], short.sides[1]) if below else (long.sides[1], short.sides[0])
-            ticks, paper = abs(far_long - short.level) < 0.1, abs(far_short - long.level) < 0.1
+            off_ticks, off_paper = abs(far_long - short.level), abs(far_short - long.level)
+            ticks, paper = off_ticks < 0.1, off_paper < 0.1
+            if ticks and paper and abs(off_ticks - off_paper) > 0.05:
+                ticks, paper = off_ticks < off_paper, off_paper < off_ticks
             if ticks and paper:
                 doubtful |= {id(long), id(short)}
             elif ticks:
                 dropped.add(id(short))
             elif paper or long.thickness_px < short.thickness_px:
                 dropped.add(id(long))
+        doubtful |= {id(long)} if any(_lines_of_one_outline(long, other) for other in bars) else set()
     bars = [replace(bar, cut_off=bar.cut_off or id(bar) in doubtful) for bar in bars if id(bar) not in dropped]
     return sorted(
         bars, key=lambda bar: -bar.quality * (0.3 if bar.cut_off else 1.0) * min(1, bar.thickness_px / 3) ** 0.5
+    )
+
+
+def _lines_of_one_outline(one: Bar, other: Bar) -> bool:
+    """Whether two thin bars are the upper and the lower line about a bar of the opposite grey, or of a box."""
+    apart = max(one.top - other.bottom, other.top - one.bottom)
+    return (
+        max(one.thickness_px, other.thickness_px) <= _THIN
+        and 0 < apart < 0.5 * one.length_px
+        and abs(one.level - other.level) < 0.15
+        and max(abs(one.left - other.left), abs(one.right - other.right)) < 2
     )
 
 

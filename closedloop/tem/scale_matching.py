@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from closedloop.tem.label_reading import LabelReader, read_label
 from closedloop.tem.label_views import HIGH_CONFIDENCE, Reading
 from closedloop.tem.reading import Picture
-from closedloop.tem.scale_bar import Bar, find_bars, find_bars_near
+from closedloop.tem.scale_bar import Bar, find_bars, find_bars_near, without_outlines
+from closedloop.tem.scale_pieces import halved, runs_through, unlike_stripes
 from closedloop.tem.scale_ruler import find_ruler
 
 Box = tuple[float, float, float, float]
@@ -20,6 +21,8 @@ _BARS_READ = 6
 _LEAST_QUALITY = 0.3
 _SAME_SCALE = 0.03
 _SAME_INK = 0.15
+_OPPOSITE, _WEAKER = 0.5, 0.6  # likeness of a bar to letters of the opposite grey, or of more contrast
+_THIN = 3  # pixels
 # Quality of a bar that no other is compared with, and how much cleaner another one must be to count.
 _CLEAN, _CLEANER = 0.95, 0.03
 _LEAST_FIT, _GOOD_FIT = 0.05, 0.5
@@ -84,7 +87,9 @@ def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
             break
     labels = [one for one in labels if one.confidence > _LEAST_OBJECTION]
     if matches:
-        return _agreed(_one_bar_per_label(matches), labels, max(picture.grey.shape))
+        kept = _one_bar_per_label(matches)
+        others = _unread(find_bars(image), kept) if _any_sure(kept) else []
+        return _agreed(kept, labels, others, max(picture.grey.shape))
     return _without_bar(labels[0]) if labels else None
 
 
@@ -95,9 +100,13 @@ def _any_sure(matches: list[_Match]) -> bool:
 def _around(image: NDArray[np.float32], reading: Reading) -> list[_Match]:
     """The bars that a label may belong to: in the grey of its letters, or, where there is none, in the opposite one."""
     near: list[_Match] = []
+    around = [bar for bright in (True, False) for bar in find_bars_near(image, reading.box, reading.height, bright)]
+    around = without_outlines(around)
     for bright in (reading.light, not reading.light):
-        bars = find_bars_near(image, reading.box, reading.height, bright)
-        found = [_match(bar, reading) for bar in _unlike_stripes(bars)]
+        own = [bar for bar in around if (bar.level > bar.outside) == bright]
+        others = [bar for bar in around if (bar.level > bar.outside) != bright]
+        bars = [halved(image, bar, reading) for bar in unlike_stripes(own, others, reading)]
+        found = [_match(bar, reading) for bar in bars]
         if not any(one is not None and one.fit > HIGH_CONFIDENCE for one in found):
             ruler = find_ruler(image, reading.box, reading.height, bright)
             found += [_match(ruler, reading)] if ruler else []
@@ -110,25 +119,6 @@ def _around(image: NDArray[np.float32], reading: Reading) -> list[_Match]:
         replace(one, fit=min(one.fit, _GOOD_FIT)) if one.bar.quality < min(_CLEAN, cleanest - _CLEANER) else one
         for one in near
     ]
-
-
-def _unlike_stripes(bars: list[Bar]) -> list[Bar]:
-    """Bars, as cut off those that continue in a like piece on the same rows, as the parts of a striped bar do."""
-    found = []
-    for bar in bars:
-        pieces = [
-            other
-            for other in bars
-            if other is not bar
-            and bar.gap is None
-            and other.gap is None
-            and abs(other.top - bar.top) <= 2
-            and abs(other.bottom - bar.bottom) <= 2
-            and abs(other.level - bar.level) < 0.15
-            and 0 < max(other.left - bar.right, bar.left - other.right) < 1.5 * bar.length_px
-        ]
-        found.append(replace(bar, cut_off=True) if pieces else bar)
-    return found
 
 
 def _matches(reader: LabelReader, bars: list[Bar]) -> list[_Match]:
@@ -188,8 +178,12 @@ def _match(bar: Bar, reading: Reading | None) -> _Match | None:
     aside = max(left - bar.right, bar.left - right, 0.0) / height
     apart = max(top - bar.bottom, bar.top - bottom, 0.0) / height
     fit = min(1.0, 0.4 + bar.quality) * (1 if not bar.cut_off else 0.3)
+    fit *= _GOOD_FIT if runs_through(bar, reading) else 1.0
     if _likeness(bar, reading) < 1:
         fit *= min(1.0, bar.quality / 0.9)
+    # Only a thin bar pales when a picture is shrunk.
+    if _likeness(bar, reading) == _WEAKER and bar.thickness_px > _THIN:
+        fit *= _GOOD_FIT
     # Beside the bar or above or below it, not both.
     fit *= float(np.exp(-max(0.0, apart - 1.2) - max(0.0, aside - 1.5) - (0.7 * min(aside, apart))))
     # An end that is off by a pixel must not matter: a short bar measures poorly.
@@ -232,9 +226,9 @@ def _likeness(bar: Bar, reading: Reading) -> float:
     """A bar has the grey of its letters, mostly: a weaker one or one of the opposite grey is less likely theirs."""
     bright = bar.level > bar.outside
     if bright != reading.light:
-        return 0.5
+        return _OPPOSITE
     weaker = reading.ink - bar.level if bright else bar.level - reading.ink
-    return 1.0 if weaker < _SAME_INK else 0.6
+    return 1.0 if weaker < _SAME_INK else _WEAKER
 
 
 def _overlap(one: Box, other: Box) -> bool:
@@ -245,7 +239,23 @@ def _overlap(one: Box, other: Box) -> bool:
     )
 
 
-def _agreed(matches: list[_Match], labels: list[Reading], side: int) -> BarReading:
+def _unread(bars: list[Bar], matches: list[_Match]) -> list[Bar]:
+    """Bars that are drawn just as one that was read, elsewhere, and whose labels were not: those of other panels."""
+    sure = [one.bar for one in matches if one.confidence >= HIGH_CONFIDENCE]
+    read = [one.bar for one in matches if one.fit > _GOOD_FIT]
+    return [
+        bar
+        for bar in bars
+        if bar.quality > _CLEAN
+        and any(
+            _alike(bar, one) and abs(bar.level - one.level) < 0.03 and abs(bar.thickness_px - one.thickness_px) <= 1
+            for one in sure
+        )
+        and not any(abs(bar.top - one.top) < 5 and bar.left < one.right and bar.right > one.left for one in read)
+    ]
+
+
+def _agreed(matches: list[_Match], labels: list[Reading], unread: list[Bar], side: int) -> BarReading:
     """One scale of several panels: the one that most bars say; in doubt where a bar that was read surely differs."""
     # Of doubtful ones the plainest label is shown, whatever its bar.
     ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.3 + match.fit))
@@ -265,6 +275,11 @@ def _agreed(matches: list[_Match], labels: list[Reading], side: int) -> BarReadi
         confidence, doubt = min(confidence, 0.5), f"its bars differ ({said}): cut out one panel"
     elif confidence >= HIGH_CONFIDENCE and (other := _other_label(best.reading, labels)) is not None:
         confidence, doubt = 0.5, f"there is another label, {other.label.text}, like it: cut out one panel"
+    elif confidence >= HIGH_CONFIDENCE and unread:
+        confidence, doubt = (
+            0.5,
+            f"a bar like it ({unread[0].length_px:.1f} px) has no label that was read: cut out one panel",
+        )
     elif not _FIELD_NM[0] <= best.nm_per_px * side <= _FIELD_NM[1]:
         confidence, doubt = min(confidence, 0.5), f"the picture would be {best.nm_per_px * side:.3g} nm wide"
     elif confidence < HIGH_CONFIDENCE:

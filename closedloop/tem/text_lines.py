@@ -152,6 +152,12 @@ def has_point(line: Line, digits: int) -> bool:
     return False
 
 
+def hides_a_point(line: Line) -> bool:
+    """Whether the first or the second letter has run into what follows it, so that a point there could not be seen."""
+    first = sorted(line.letters)[:2]
+    return any(w > 1.3 * h for _, _, w, h in first)
+
+
 def _has_part_of_its_own(line: Line) -> bool:
     """Whether one of the parts is as low as a point, so that there is one part more than letters."""
     height = float(np.median([h for _, _, _, h in line.letters]))

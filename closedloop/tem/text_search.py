@@ -19,6 +19,7 @@ _MOST_PARTS = 1500
 _MOST_LINES = 24
 # Of a line's height: how far the feet of its letters may lie apart, and how wide a gap parts two lines.
 _FEET, _GAP = 0.16, 0.9
+_TALLER = 1.7  # most that one letter is of another's height
 
 
 class _Candidate(NamedTuple):
@@ -77,11 +78,15 @@ def _chains(parts: NDArray[np.int32], chosen: NDArray[np.int64]) -> list[list[in
     order = chosen[np.argsort(parts[chosen, 0])]
     chains: list[list[int]] = []
     ends: list[tuple[int, int, int]] = []  # right, foot and greatest height of each chain
+    within_reach: list[int] = []
     for index in order.tolist():
         x, y, w, h, _ = parts[index].tolist()
         foot = y + h
-        for number, (right, level, tallest) in enumerate(ends):
-            alike = 0.5 < h / tallest < 1.7 and x - right < _GAP * max(h, tallest) and x >= right - 0.3 * h
+        # Pieces come from left to right: a chain that this one is too far from gets no other either.
+        within_reach = [number for number in within_reach if x - ends[number][0] < _GAP * _TALLER * ends[number][2]]
+        for number in within_reach:
+            right, level, tallest = ends[number]
+            alike = 0.5 < h / tallest < _TALLER and x - right < _GAP * max(h, tallest) and x >= right - 0.3 * h
             # The tail of µ hangs below the others' feet, a third of their height.
             if alike and -_FEET < (foot - level) / max(h, tallest) < 0.4:
                 chains[number].append(index)
@@ -89,6 +94,7 @@ def _chains(parts: NDArray[np.int32], chosen: NDArray[np.int64]) -> list[list[in
                 ends[number] = (max(right, x + w), level, max(h, tallest))
                 break
         else:
+            within_reach.append(len(chains))
             chains.append([index])
             ends.append((x + w, foot, h))
     return [chain for chain in chains if len(chain) >= 2]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).with_name("model") / "particles.safetensors"
 FROZEN = SHIPPED.with_name("frozen")  # rendered images that fine-tuned weights must not be worse on
-VERSION = 2
+VERSION = 3
 _KIND = "closedloop particle network"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from closedloop.tem import neural
+from closedloop.tem.company import MEASURES
 from closedloop.tem.learning.samples import typical_diameter_px
 from closedloop.tem.learning.targets import targets
 from closedloop.tem.metrics import compare
@@ -19,7 +20,8 @@ def _credit(measured: np.ndarray) -> np.ndarray:
     return np.exp(-0.05 * np.abs(measured[:, 0] - np.log(SHARPEST))).astype(np.float32)
 
 
-NET = SimpleNamespace(credibility=SimpleNamespace(of=_credit))
+ALL = SimpleNamespace(of=lambda measured: np.ones(len(measured), np.float32))
+NET = SimpleNamespace(credibility=SimpleNamespace(of=_credit), company=ALL)
 
 
 @pytest.fixture(autouse=True)
@@ -121,9 +123,26 @@ def test_of_two_looks_the_more_credible_one_tells(monkeypatch: pytest.MonkeyPatc
     for one, four, count in ((0.7, 0.8, 4), (0.8, 0.7, 1)):
         credit = {1: one, 4: four}
         net = SimpleNamespace(
-            credibility=SimpleNamespace(of=lambda m, credit=credit: np.full(len(m), credit[len(m)], np.float32))
+            credibility=SimpleNamespace(of=lambda m, credit=credit: np.full(len(m), credit[len(m)], np.float32)),
+            company=ALL,
         )
         assert segment_with_network(grey, net, looks=Looks(enough_px=1000)).max() == count
+
+
+def test_what_is_unlikely_among_the_others_is_left_out() -> None:
+    grey, labels = _discs(500, 500, 15, 50)
+    for corner in range(50, 500, 50):
+        grey[corner - 4 : corner + 4, corner - 4 : corner + 4] = 0.1  # specks
+
+    def company(measured: np.ndarray) -> np.ndarray:
+        return np.where(measured[:, MEASURES.index("over_typical_by_area")] > -0.5, 0.95, 0.05).astype(np.float32)
+
+    everything = segment_with_network(grey, NET)
+    likely = segment_with_network(
+        grey, SimpleNamespace(credibility=NET.credibility, company=SimpleNamespace(of=company))
+    )
+    assert compare(labels, likely).at(0.5) > compare(labels, everything).at(0.5)
+    assert likely.max() == len(np.unique(likely)) - 1
 
 
 def test_what_is_to_be_ignored_is_no_particle() -> None:

@@ -84,6 +84,14 @@ def test_paper_around_a_bar_is_not_taken_for_it(ticks: bool) -> None:
     assert [bar.length_px for bar in whole] == pytest.approx([160], abs=0.5)
 
 
+def test_the_edge_of_a_box_on_ground_of_nearly_the_bars_grey_is_not_taken_for_it() -> None:
+    image = np.full((200, 400), 0.91, np.float32)
+    image[80:126, 30:200] = 0.0
+    image[108:118, 40:180] = 1.0
+    (bar,) = [one for one in find_bars(image) if not one.cut_off and one.quality > 0.6]
+    assert (bar.level, bar.length_px) == (1, pytest.approx(140, abs=0.3))
+
+
 def test_a_bar_in_a_strip_below_the_picture() -> None:
     image = np.vstack([NOISY, np.ones((40, 600), np.float32)])
     image[417:423, 30:180] = 0
@@ -111,3 +119,25 @@ def test_thin_end_ticks_belong_to_a_paler_bar() -> None:
     bar = find_bars_near(image, (60, 70, 120, 88), 12, bright=False)[0]
     assert bar.length_px == pytest.approx(140, abs=1)
     assert not bar.cut_off
+
+
+def test_the_lines_about_a_hollow_bar_are_not_its_length() -> None:
+    image = np.full((200, 400), 0.5, np.float32)
+    image[99:110, 59:161] = 1.0
+    image[100:109, 60:160] = 0.0
+    box = (70.0, 60.0, 150.0, 90.0)
+    lines = [bar for bar in find_bars_near(image, box, 20, bright=True) if bar.thickness_px <= 2]
+    assert all(bar.cut_off for bar in lines)
+    (inside,) = [bar for bar in find_bars_near(image, box, 20, bright=False) if bar.quality > 0.6]
+    assert inside.length_px == pytest.approx(100, abs=0.3)
+    assert not inside.cut_off
+
+
+@pytest.mark.parametrize("aslant", [False, True])
+def test_an_end_that_lies_elsewhere_in_the_upper_half_than_in_the_lower_is_in_doubt(aslant: bool) -> None:
+    image = np.full((200, 400), 0.6, np.float32)
+    image[100:108, 60:160] = 0.0
+    if aslant:  # a dark particle's outline crosses the end
+        image[100:104, 160:163] = 0.0
+    (bar,) = find_bars(image)
+    assert bar.cut_off is aslant

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from closedloop.tem.text_lines import Line, find_lines, has_point, unit_arch
+from closedloop.tem.text_lines import Line, find_lines, has_point, hides_a_point, unit_arch
 
 
 def _line(text: str, size: int = 30) -> Line:
@@ -36,6 +36,12 @@ def test_a_point_between_digits_is_seen(text: str, digits: int) -> None:
 @pytest.mark.parametrize(("text", "digits"), [("200 nm", 3), ("50. nm", 2), ("100 µm", 3), ("5 nm", 1)])
 def test_where_no_point_parts_digits_none_is_seen(text: str, digits: int) -> None:
     assert not has_point(_line(text), digits)
+
+
+def test_digits_that_ran_into_the_unit_may_hide_a_point() -> None:
+    assert not hides_a_point(_line("10 µm"))
+    ink = np.zeros((24, 60), np.float32)
+    assert hides_a_point(Line(0, 0, 60, 24, ink, ((4, 4, 7, 11), (9, 4, 44, 18))))
 
 
 @pytest.mark.parametrize(("text", "arch"), [("50 nm", "n"), ("50 um", "u"), ("50 µm", "u")])

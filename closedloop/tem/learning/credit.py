@@ -7,6 +7,7 @@ what its measures are to tell. A picture weighs with the root of its number of p
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,11 +17,11 @@ from torch.nn import functional
 from closedloop.tem.contrast import normalised
 from closedloop.tem.credibility import MEASURES, Credibility, measures
 from closedloop.tem.instances import instances
-from closedloop.tem.learning.samples import Group, Sample
+from closedloop.tem.learning.samples import Group, Sample, evenly
+from closedloop.tem.learning.small import fit
 from closedloop.tem.network import ParticleNet
 from closedloop.tem.neural import Looks, at_full_size, coarsest_zoom, maps_at
 
-_STEPS, _BATCH, _RATE = 1500, 512, 5e-3
 _MOST_PIXELS = 6_000_000  # of a look
 _ENLARGED_BELOW = 2.0  # of the diameter at which the segmenter enlarges: it may be mistaken
 
@@ -47,7 +48,7 @@ def learn_credibility(
     progress: called with how many pictures of how many have been looked at.
     """
     looking = copy.deepcopy(net).ready().to(device)
-    chosen = [sample for group in groups for sample in _some(group.samples, most_pictures)]
+    chosen = [sample for group in groups for sample in evenly(group.samples, most_pictures)]
     looked: list[Looked] = []
     for number, sample in enumerate(chosen, 1):
         looked.append(look_at(sample, looking))
@@ -93,29 +94,10 @@ def _overlaps(
     return best
 
 
-def _some(samples: Sequence[Sample], most: int) -> list[Sample]:
-    """Evenly from the whole sequence."""
-    return [samples[i] for i in np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(int))]
-
-
 def _fit(credit: Credibility, looked: Sequence[Looked], seed: int) -> None:
     if not looked:  # a network that finds nothing anywhere: there is nothing to believe or to doubt
         return
-    torch.manual_seed(seed)
     values = torch.from_numpy(np.concatenate([one.measures for one in looked]))
     overlap = torch.from_numpy(np.concatenate([one.overlap for one in looked]).astype(np.float32))
-    share = torch.from_numpy(np.concatenate([np.full(len(one.overlap), len(one.overlap) ** -0.5) for one in looked]))
-    credit.mean.copy_(values.mean(0))
-    credit.scale.copy_(values.std(0, correction=0) + 1e-3)
-    for layer in credit.layers:
-        if isinstance(layer, torch.nn.Linear):
-            layer.reset_parameters()
-    optimiser = torch.optim.AdamW(credit.parameters(), lr=_RATE, weight_decay=1e-3)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=_STEPS)
-    for _ in range(_STEPS):
-        drawn = torch.multinomial(share, _BATCH, replacement=True)
-        misfit = functional.smooth_l1_loss(credit(values[drawn]), overlap[drawn], beta=0.1)
-        optimiser.zero_grad()
-        misfit.backward()
-        optimiser.step()
-        rates.step()
+    weight = torch.from_numpy(np.concatenate([np.full(len(one.overlap), len(one.overlap) ** -0.5) for one in looked]))
+    fit(credit, values, overlap, weight, partial(functional.smooth_l1_loss, beta=0.1), seed)

@@ -59,6 +59,11 @@ class Group:
     share: float
 
 
+def evenly(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """At most so many, evenly from the whole sequence."""
+    return [samples[i] for i in np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).astype(int))]
+
+
 def batches(
     groups: Sequence[Group], size: int, count: int, seed: int, steps: int, first: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:

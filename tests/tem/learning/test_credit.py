@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from closedloop.tem import neural
-from closedloop.tem.learning import credit
+from closedloop.tem.learning import credit, small
 from closedloop.tem.learning.credit import learn_credibility, look_at
 from closedloop.tem.learning.samples import Group, Sample
 from closedloop.tem.learning.targets import targets
@@ -45,7 +45,7 @@ def test_a_look_tells_what_is_true() -> None:
 
 
 def test_true_particles_are_believed_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credit, "_STEPS", 200)
+    monkeypatch.setattr(small, "_STEPS", 200)
     net, told = ParticleNet(), []
     learn_credibility(net, [Group(list(_samples(6)), 1.0)], seed=3, progress=lambda done, of: told.append((done, of)))
     assert told[-1] == (6, 6)

@@ -1,0 +1,53 @@
+"""One line of text in several views: what a single view objects to is not sure, whatever the others say."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from closedloop.tem import label_views
+from closedloop.tem.label_views import HIGH_CONFIDENCE, Glance, read
+from closedloop.tem.ocr import Letters
+from closedloop.tem.scale_decoding import Decoding, decode
+from closedloop.tem.text_lines import Line
+
+ALPHABET = "0123456789numµ "
+LINE = Line(0, 0, 120, 40, np.zeros((40, 120), np.float32), ())
+
+
+def _letters(text: str) -> Letters:
+    """Columns of a reader that is nearly sure: a blank before and after each letter."""
+    rows = np.full((2 * len(text) + 1, 1 + len(ALPHABET)), 0.002, np.float32)
+    rows[::2, 0] = 0.97
+    for index, letter in enumerate(text):
+        rows[2 * index + 1, 1 + ALPHABET.index(letter)] = 0.97
+    return Letters(rows, ALPHABET)
+
+
+def _view(text: str) -> Decoding:
+    letters = _letters(text)
+    return decode(letters.probabilities, letters.alphabet)
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs", "sure"),
+    [
+        (["50 nm", "50 nm", "50 nm"], "50 nm", True),
+        (["50 nm", "50 nm", "250 nm"], "50 nm", False),
+        (["50 nm", "50 nm", "50 nm"], "20 nm", False),
+    ],
+)
+def test_one_view_of_another_length_is_enough_to_doubt(
+    own: list[str], theirs: str, sure: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def second_reader(picture: NDArray[np.uint8]) -> Letters:
+        assert picture.ndim == 2
+        return _letters(theirs)
+
+    monkeypatch.setattr(label_views, "read_line", second_reader)
+    crop = np.full((40, 120), 0.9, np.float32)
+    cv2.rectangle(crop, (20, 10), (90, 30), 0.1, -1)
+    reading = read(LINE, crop, light=False, seen=Glance([_view(text) for text in own], 1.0))
+    assert reading is not None
+    assert reading.label.nm == 50
+    assert (reading.confidence >= HIGH_CONFIDENCE) is sure
