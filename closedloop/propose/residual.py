@@ -6,6 +6,7 @@ Works with no observation (then it *is* the model), with one, and with hundreds.
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -176,7 +177,7 @@ class ResidualGP(ExactGP, GPyTorchModel):
         )
         super().__init__(x, log_sizes, likelihood)
         self.mean_module = _ModelMean(columns)
-        self.covar_module: _ResidualKernel = _ResidualKernel(columns)
+        self.covar_module = _ResidualKernel(columns)
         self.to(torch.double)
         self.likelihood.second_noise = _NOISE_SD**2
         self._next_counting = next_counting
@@ -249,6 +250,7 @@ def _loss(model: ResidualGP, x: Tensor, log_sizes: Tensor, counting: Tensor) -> 
     away = (log_sizes - model.mean_module(x)).unsqueeze(-1)
     half = torch.linalg.solve_triangular(root, away, upper=False)
     loss = 0.5 * half.square().sum() + root.diagonal().log().sum()
-    for _, module, prior, value, _ in model.named_priors():
+    # A mixin hides gpytorch's method from the type checker.
+    for _, module, prior, value, _ in cast(Any, model).named_priors():
         loss = loss - prior.log_prob(value(module)).sum()
     return loss / len(x)
