@@ -11,21 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from conditions import conditions
 
 from closedloop.literature import load_experiments, split
 from closedloop.recipes import Recipe
 from closedloop.synthesis import SynthesisModel
 from closedloop.synthesis.blend import PARTS, Blend, Said
-from closedloop.synthesis.training import shared, to_tokens
+from closedloop.synthesis.training import ask
 
 
 def said_by(model: SynthesisModel, recipes: Sequence[Recipe]) -> Said:
     arrays = model.vocabulary.encode(recipes)
-    with torch.no_grad():
-        tokens = shared(to_tokens(arrays, torch.device("cpu")), model.network.settings.members)
-        transformer = model.network(tokens).size.double().mean(0).numpy()
+    transformer = ask(model.network, arrays).size.mean(0)
     parts = model.learned.parts
     return parts.said(arrays, parts.columns(arrays), [recipe.product for recipe in recipes], transformer)[0]
 

@@ -2,7 +2,7 @@
 gate that says from how new a recipe looks which regime it is in.
 
 All that is learned here is learned from predictions for experiments that the parts had not seen, left out by regime
-(`regimes`). Weights minimise the absolute error in nm, for that is what a chemist feels. docs/decisions/0028.
+(`regimes`). Leaves the weights of one regime to `part_weights`. docs/decisions/0028.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,13 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from closedloop.synthesis.calibration import LEVELS, Calibration
+from closedloop.synthesis.part_weights import LeftOutAnswers, part_weights, together
 
+# The last has an answer for what was left out where a pair of members left it out; the others always.
 PARTS = ("forest", "precedents", "consensus", "transformer")
-# Those with an answer for everything left out; the transformer, the last, has one where a pair of members left it out.
-_ALWAYS = len(PARTS) - 1
-# Pull towards equal weights, in experiments: with fewer held-out ones than this, the data do not decide.
+# Pull of the spread towards the precedents' own doubt, in experiments: with fewer held-out ones it decides.
 _PRIOR_EXPERIMENTS = 10.0
 _LEAST_HELD_OUT = 10
-# Absolute errors are rounded off below this (nm), so that they have a gradient.
-_ROUNDING_NM = 0.05
-_MOST_TRANSFORMER = 0.7
 _LEAST_SPREAD = 1e-3
 
 
@@ -111,13 +108,20 @@ class Blend:
         weight: np.ndarray,
         centre: float,
         scale: float,
-        groups: Sequence[int] | None = None,
+        groups: Sequence[np.ndarray] | None = None,
     ) -> Self:
-        """One `Said` for each regime; ``truth`` (n,) standardised: ln(nm) = centre + scale · truth. ``groups``: how
-        many were left out as a whole in each regime; every experiment by itself unless given."""
+        """One `Said` for each regime; ``truth`` (n,) standardised: ln(nm) = centre + scale · truth. ``groups``: of each
+        regime, numbers (n,) of what was left out as a whole; every experiment by itself unless given."""
         if not held_out or len(truth) < _LEAST_HELD_OUT:
             return cls.unlearned()
-        weights = np.stack([_weights(said, truth, weight, centre, scale) for said in held_out])
+        if groups is None:
+            groups = [np.arange(len(truth))] * len(held_out)
+        weights = np.stack(
+            [
+                part_weights(LeftOutAnswers(said.means, truth, weight / weight.mean(), of, centre, scale))
+                for said, of in zip(held_out, groups, strict=True)
+            ]
+        )
         novelty = np.concatenate([said.novelty() for said in held_out])
         middle, width = novelty.mean(0), novelty.std(0) + 1e-6
         regime = np.repeat(np.arange(len(held_out)), len(truth))
@@ -127,9 +131,8 @@ class Blend:
         error = np.tile(truth, len(held_out)) - means
         spread = _spread(np.concatenate([said.doubt() for said in held_out]), error, np.tile(weight, len(held_out)))
         widths = []
-        alone = [len(truth)] * len(held_out)
-        for said, errors, of in zip(held_out, error.reshape(len(held_out), -1), groups or alone, strict=True):
-            widths.append(Calibration.of(errors / np.exp(said.doubt() @ spread), of).widths)
+        for said, errors, of in zip(held_out, error.reshape(len(held_out), -1), groups, strict=True):
+            widths.append(Calibration.of(errors / np.exp(said.doubt() @ spread), len(np.unique(of))).widths)
         return cls(weights, gate, middle, width, spread, np.stack(widths))
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -158,12 +161,7 @@ class Blend:
 
     def mean(self, said: Said) -> np.ndarray:
         """(n,). A part that has nothing to say leaves its weight to the others."""
-        weights = self.shares(said) @ self.weights
-        silent = ~np.isfinite(said.means)
-        parts = weights[:, :-1] * ~silent
-        parts *= (weights[:, :-1].sum(1) / np.maximum(parts.sum(1), 1e-9))[:, None]
-        mean: np.ndarray = (parts * np.where(silent, 0.0, said.means)).sum(1) + weights[:, -1]
-        return mean
+        return together(said.means, self.shares(said) @ self.weights)
 
     def __call__(self, said: Said) -> Blended:
         shares = self.shares(said)
@@ -174,36 +172,6 @@ class Blend:
         parts = shares @ self.weights[:, :-1]
         transformer = parts[:, -1] / np.maximum(parts.sum(1), 1e-9)
         return Blended(self.mean(said), spread, noise, shares, transformer, widths)
-
-
-def _weights(said: Said, truth: np.ndarray, weight: np.ndarray, centre: float, scale: float) -> np.ndarray:
-    """(5,): the parts' and a constant. The transformer's share comes last, from the experiments that a
-    pair of networks left out: they are too few to choose everything at once."""
-    true_nm = np.exp(centre + scale * truth)
-    weight = weight / weight.mean()
-    known = said.means[:, :_ALWAYS]
-
-    def error(standardised: np.ndarray, where: np.ndarray | slice = slice(None)) -> float:
-        apart = np.exp(np.clip(centre + scale * standardised, -5, 8)) - true_nm[where]
-        rounded = np.sqrt(apart**2 + _ROUNDING_NM**2)
-        return float((rounded * weight[where]).mean() / np.median(true_nm))
-
-    pull = _PRIOR_EXPERIMENTS / len(truth)
-
-    def loss(w: np.ndarray) -> float:
-        return error(known @ w[:-1] + w[-1]) + pull * float(((w[:-1] - 1 / _ALWAYS) ** 2).sum() + w[-1] ** 2)
-
-    first_guess = np.array([*[1 / _ALWAYS] * _ALWAYS, 0.0])
-    found = minimize(loss, first_guess, bounds=[*[(0, 1.2)] * _ALWAYS, (-0.5, 0.5)], method="L-BFGS-B").x
-    left = np.flatnonzero(np.isfinite(said.means[:, -1]))
-    share = 1 / 3
-    if len(left) >= _LEAST_HELD_OUT:
-        first = known[left] @ found[:-1] + found[-1]
-        tried = np.linspace(0, _MOST_TRANSFORMER, 29)
-        pull = _PRIOR_EXPERIMENTS / len(left)
-        losses = [error((1 - a) * first + a * said.means[left, -1], left) + pull * (a - 1 / 3) ** 2 for a in tried]
-        share = float(tried[int(np.argmin(losses))])
-    return np.array([*((1 - share) * found[:-1]), share, (1 - share) * found[-1]])
 
 
 def _gate(novelty: np.ndarray, regime: np.ndarray, regimes: int) -> np.ndarray:

@@ -1,91 +1,41 @@
 """The synthesis model as everybody else sees it: recipes in, predictions out; a target in, amounts out.
 
-A predicted ln(size) is a blend of three parts: extra-trees, a Gaussian process over precedents and the transformer
-ensemble (docs/decisions/0028). Leaves the parts to `parts`, the network to `network` and `training`, the chance of
-success to `success`, files to `storage`.
+A predicted ln(size) is a blend of four parts: extra-trees, a Gaussian process over precedents that speaks twice, and
+the transformer ensemble (docs/decisions/0028, 0080). Leaves what a model consists of to `learned`, how it comes to be
+to `fitting`, files to `storage`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
 from scipy.special import expit, log_softmax
 
 from closedloop.chemistry.descriptors import describe_product, describe_substance
 from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Experiment, Recipe, Target
 from closedloop.recipes.fields import ReadOnly
-from closedloop.synthesis.amount_choice import AmountChoice
-from closedloop.synthesis.blend import Blend
 from closedloop.synthesis.calibration import Calibration, scales
-from closedloop.synthesis.members import Scale, doubts, labels, scale_of, usable
-from closedloop.synthesis.network import SHAPES, Network, Settings
-from closedloop.synthesis.parts import Parts
+from closedloop.synthesis.fitting import Run, from_model, from_nothing
+from closedloop.synthesis.learned import Learned
+from closedloop.synthesis.members import usable
+from closedloop.synthesis.network import SHAPES, Settings
 from closedloop.synthesis.past_amounts import PastAmounts
 from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
-from closedloop.synthesis.regimes import LeftOut, groups_in
-from closedloop.synthesis.success import SuccessModel
+from closedloop.synthesis.storage import read, write
 from closedloop.synthesis.threads import threads_for
-from closedloop.synthesis.tokens import Arrays, Vocabulary, canonical_name
-from closedloop.synthesis.training import Labels, Progress, Schedule, shared, to_tokens, train
+from closedloop.synthesis.tokens import canonical_name
+from closedloop.synthesis.training import Progress, Schedule, ask
 
 if TYPE_CHECKING:
     from closedloop.synthesis.design import Design
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "cdse2022.safetensors"
-FINE_TUNING = Schedule(steps=100, learning_rate=1e-3)
-# A recipe is outside the model's experience if this share of the recipes that were held out as new were more like what
-# the model knew.
-_UNLIKE = 0.95
 _CHUNK = 512
-_CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Priors:
-    """Shape probabilities (11,) and chance of success that stand in where the data cannot teach them; else ``None``."""
-
-    shape: tuple[float, ...] | None
-    success: float | None
-
-    @classmethod
-    def of(cls, known: Labels, success: SuccessModel) -> Self:
-        seen = known.shape[known.shape >= 0]
-        shape = None
-        if len(np.unique(seen)) < 2:
-            counts = np.bincount(seen, minlength=len(SHAPES)) + 1.0
-            shape = tuple((counts / counts.sum()).tolist())
-        return cls(shape, float(expit(success.offset)) if success.trees is None else None)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        if self.shape is None:
-            return ()
-        return ("shape: a prior, for the experiments that the model learned from name fewer than two shapes",)
-
-
-@dataclass(frozen=True)
-class Learned:
-    """Everything that a model consists of. ``origins``: where each precedent comes from, in the parts' order;
-    ``outside_below``: the likeness under which a recipe is outside the model's experience."""
-
-    vocabulary: Vocabulary
-    network: Network
-    parts: Parts
-    blend: Blend
-    success: SuccessModel
-    amount_choice: AmountChoice
-    scale: Scale
-    priors: Priors
-    left_out: LeftOut
-    origins: tuple[Precedent, ...]
-    outside_below: float
-    description: str
 
 
 class SynthesisModel:
@@ -116,16 +66,7 @@ class SynthesisModel:
         ``progress`` is called with a fraction and a sentence. ``vectors``: your own of chemicals, in place of the graph
         encoder's; they are stored with the model. Raises `TooFewExperiments`.
         """
-        chosen, weight = usable(experiments, weights)
-        settings, schedule = settings or Settings(), schedule or Schedule.of(len(_with_outcome(chosen)))
-        vocabulary = Vocabulary.of([e.recipe for e in chosen], vectors)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = Network(settings, len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale)
-        left_out = LeftOut.of(_with_outcome(chosen), seed)
-        start = _Start(vocabulary, network, scale_of(chosen), left_out, "fitted")
-        with threads_for(len(chosen)):
-            return cls._trained(start, chosen, weight, schedule, seed, device, progress)
+        return cls(from_nothing(usable(experiments, weights), settings, schedule, vectors, Run(seed, device, progress)))
 
     def fine_tune(
         self,
@@ -142,97 +83,8 @@ class SynthesisModel:
         Give literature and a lab's own experiments together, the latter with the larger ``weights``: trees and
         precedents are replaced by what is given here. Chemicals that are new get places of their own in the vocabulary.
         """
-        chosen, weight = usable(experiments, weights)
-        vocabulary = self.vocabulary.extended([e.recipe for e in chosen])
-        network = Network(
-            self.network.settings, len(vocabulary.chemicals), vocabulary.amount_centre, vocabulary.amount_scale
-        )
-        state = {name: value.clone() for name, value in self.network.state_dict().items()}
-        identity = state["identity.weight"]
-        new = len(vocabulary.chemicals) - len(self.vocabulary.chemicals)
-        state["identity.weight"] = torch.cat([identity, identity[:, :1].expand(-1, new, -1)], 1)
-        network.load_state_dict(state)
-        start = _Start(vocabulary, network, self.scale, self.learned.left_out, "fine-tuned")
-        with threads_for(len(chosen)):
-            return self._trained(start, chosen, weight, schedule or FINE_TUNING, seed, device, progress)
-
-    @classmethod
-    def _trained(
-        cls,
-        start: "_Start",
-        experiments: list[Experiment],
-        weight: np.ndarray,
-        schedule: Schedule,
-        seed: int,
-        device: str,
-        progress: Progress | None,
-    ) -> Self:
-        def said(first: float, last: float) -> Progress:
-            return lambda part, words: progress(first + (last - first) * part, words) if progress else None
-
-        where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        words, network, scale = start.vocabulary, start.network, start.scale
-        failures = sum(e.outcome.success is False for e in experiments)
-        success = _success(experiments, weight, seed, said(0.0, 0.1))
-        # What follows asks what came out, so that it learns from experiments which say so.
-        known = labels(experiments, weight, scale)
-        told = np.flatnonzero(np.isfinite(known.size) | (known.shape >= 0))
-        experiments, known = [experiments[i] for i in told], known.rows(told)
-        arrays, doubt = words.encode([e.recipe for e in experiments]), doubts(experiments)
-        parts = Parts.fit(words, arrays, experiments, known, doubt, seed, said(0.1, 0.3))
-        sized = np.flatnonzero(np.isfinite(known.size))
-        # The network learns sizes as the lab that weighs most would have measured them.
-        known.size[sized] = parts.precedents.values.float().numpy()
-        members = network.settings.members
-        held_out = start.left_out.members(experiments, members)
-        network.to(where)
-        train(network, arrays, known, held_out, seed=seed, schedule=schedule, device=where, progress=said(0.3, 0.8))
-        network.to(_CPU).eval()
-        own = [experiments[i] for i in sized]
-        tried = parts.held_out(
-            arrays.rows(sized),
-            own,
-            doubt[sized],
-            known.weight[sized].astype(float),
-            start.left_out,
-            _heads(network, arrays.rows(sized)).size,
-            ~held_out[:, sized],
-            seed,
-            said(0.8, 0.95),
-        )
-        blend = Blend.of(
-            tried,
-            known.size[sized].astype(float),
-            known.weight[sized].astype(float),
-            scale.centre,
-            scale.scale,
-            [groups_in(own, regime) for regime in start.left_out.tried(own)],
-        )
-        # A precedent itself must never be outside, whatever single precision makes of a likeness of one.
-        outside = min(float(np.quantile(tried[-1].nearest, 1 - _UNLIKE)), 0.999) if tried else 0.0
-        description = (
-            f"{start.verb} on {len(experiments)} experiments with an outcome, {len(sized)} of them with a size, and "
-            f"{failures} failures; seed {seed}"
-        )
-        origins = tuple(Precedent(e.source, e.recipe.product, e.outcome.size_nm or np.nan, 1.0) for e in own)
-        said(0.95, 1.0)(0.0, "learning which amounts go together")
-        past = PastAmounts.of(parts, scale, [one.product for one in origins])
-        return cls(
-            Learned(
-                words,
-                network,
-                parts,
-                blend,
-                success,
-                AmountChoice.fit(past, seed),
-                scale,
-                Priors.of(known, success),
-                start.left_out,
-                origins,
-                outside,
-                description,
-            )
-        )
+        run = Run(seed, device, progress)
+        return type(self)(from_model(self.learned, usable(experiments, weights), schedule, run))
 
     @cached_property
     def past_amounts(self) -> PastAmounts:
@@ -249,7 +101,7 @@ class SynthesisModel:
         """The numbers, the intervals' widths (n, levels), and the likeness to the nearest precedent (n,)."""
         learned = self.learned
         arrays = self.vocabulary.encode(recipes)
-        heads = _heads(self.network, arrays)
+        heads = ask(self.network, arrays)
         inputs = learned.parts.columns(arrays)
         products = [recipe.product for recipe in recipes]
         said, shapes = learned.parts.said(arrays, inputs, products, heads.size.mean(0))
@@ -355,16 +207,12 @@ class SynthesisModel:
 
     def save(self, path: str | Path) -> None:
         """One safetensors file with everything in it; appears whole or not at all."""
-        from closedloop.synthesis.storage import write
-
-        write(self, Path(path))
+        write(self.learned, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path) -> "SynthesisModel":
+    def load(cls, path: str | Path) -> Self:
         """Raises `ModelFileError` for a file that is not a model, is cut short, or is of another version."""
-        from closedloop.synthesis.storage import read
-
-        return read(Path(path))
+        return cls(read(Path(path)))
 
     @classmethod
     def default(cls) -> "SynthesisModel":
@@ -374,49 +222,6 @@ class SynthesisModel:
     def with_description(self, description: str) -> "SynthesisModel":
         """The same model under another description."""
         return SynthesisModel(replace(self.learned, description=description))
-
-
-@dataclass(frozen=True)
-class _Start:
-    """What training starts from."""
-
-    vocabulary: Vocabulary
-    network: Network
-    scale: Scale
-    left_out: LeftOut
-    verb: str
-
-
-def _with_outcome(experiments: Sequence[Experiment]) -> list[Experiment]:
-    return [e for e in experiments if e.outcome.size_nm is not None or e.outcome.shape is not None]
-
-
-def _success(experiments: Sequence[Experiment], weight: np.ndarray, seed: int, progress: Progress) -> SuccessModel:
-    """From all that worked or failed; what has a size and says nothing of success has worked."""
-    progress(0.0, "learning what fails")
-    told = [i for i, e in enumerate(experiments) if e.outcome.success is not None or e.outcome.size_nm is not None]
-    return SuccessModel.fit(
-        [experiments[i].recipe for i in told],
-        [experiments[i].outcome.success is not False for i in told],
-        weight[told],
-        [experiments[i].source for i in told],
-        seed,
-    )
-
-
-@dataclass(frozen=True)
-class _Members:
-    """Heads of k members for n recipes: size and ln(relative spread) (k, n), shape logits (k, n, 11)."""
-
-    size: np.ndarray
-    log_spread: np.ndarray
-    shape: np.ndarray
-
-
-@torch.no_grad()
-def _heads(network: Network, arrays: Arrays) -> _Members:
-    heads = network(shared(to_tokens(arrays, _CPU), network.settings.members))
-    return _Members(heads.size.double().numpy(), heads.log_spread.double().numpy(), heads.shape.double().numpy())
 
 
 @lru_cache(maxsize=1)

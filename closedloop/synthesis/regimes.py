@@ -37,21 +37,22 @@ def _product(experiment: Experiment) -> Hashable:
 _KEYS: dict[str, Callable[[Experiment], Hashable]] = {"sibling": _row, "source": _source, "product": _product}
 
 
-def groups_in(experiments: Sequence[Experiment], regime: str) -> int:
-    """How many groups (rows, sources, products) the regime could leave out."""
-    return len({_KEYS[regime](e) for e in experiments})
+def groups_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:
+    """(n,): the number of the group (row, source, product) that each experiment would be left out with."""
+    groups: np.ndarray = np.unique([str(_KEYS[regime](e)) for e in experiments], return_inverse=True)[1]
+    return groups
 
 
 def regimes_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
     """The regimes in which something can be left out of these experiments."""
-    return tuple(name for name in _KEYS if groups_in(experiments, name) >= _LEAST_GROUPS)
+    return tuple(name for name in _KEYS if len(np.unique(groups_of(experiments, name))) >= _LEAST_GROUPS)
 
 
 def folds_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:
     """Folds (n,) of about equal size that keep the regime's groups together."""
     from sklearn.model_selection import GroupKFold
 
-    groups = [str(_KEYS[regime](e)) for e in experiments]
+    groups = groups_of(experiments, regime)
     folds = np.empty(len(groups), dtype=np.int64)
     for number, (_, tested) in enumerate(GroupKFold(FOLDS).split(groups, groups=groups)):
         folds[tested] = number

@@ -10,7 +10,7 @@ import secrets
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from closedloop.chemistry.vectors import VectorTable
 from closedloop.synthesis.amount_choice import AmountChoice
 from closedloop.synthesis.blend import Blend
 from closedloop.synthesis.errors import ModelFileError
+from closedloop.synthesis.learned import Learned, Priors
 from closedloop.synthesis.members import Scale
 from closedloop.synthesis.network import Network, Settings
 from closedloop.synthesis.parts import Parts
@@ -30,17 +31,14 @@ from closedloop.synthesis.state import part_of
 from closedloop.synthesis.success import SuccessModel
 from closedloop.synthesis.tokens import Vocabulary
 
-if TYPE_CHECKING:
-    from closedloop.synthesis.model import SynthesisModel
-
 KEY = "closedloop_synthesis"
 VERSION = 3
 
 
-def write(model: "SynthesisModel", path: Path) -> None:
+def write(learned: Learned, path: Path) -> None:
     """Into a temporary file beside ``path``, then renamed. Raises `ModelFileError` where that is impossible."""
-    learned = model.learned
-    tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
+    words = learned.vocabulary
+    tensors = {f"network.{name}": value for name, value in learned.network.state_dict().items()}
     for prefix, part in (
         ("parts", learned.parts),
         ("blend", learned.blend),
@@ -48,16 +46,15 @@ def write(model: "SynthesisModel", path: Path) -> None:
         ("amount_choice", learned.amount_choice),
     ):
         tensors |= {f"{prefix}.{name}": value for name, value in part.state().items()}
-    tensors["vocabulary"] = torch.as_tensor(model.vocabulary.vectors)
-    tensors["groups"] = torch.as_tensor(model.vocabulary.groups)
-    words = model.vocabulary
+    tensors["vocabulary"] = torch.as_tensor(words.vectors)
+    tensors["groups"] = torch.as_tensor(words.groups)
     own = words.own_vectors.vectors if words.own_vectors else {}
     if own:
         tensors["own_vectors"] = torch.as_tensor(np.stack(list(own.values())))
     header: dict[str, Any] = {
         "version": VERSION,
-        "description": model.description,
-        "settings": asdict(model.network.settings),
+        "description": learned.description,
+        "settings": asdict(learned.network.settings),
         "vocabulary": {
             "chemicals": words.chemicals,
             "condition_centre": words.condition_centre,
@@ -66,8 +63,8 @@ def write(model: "SynthesisModel", path: Path) -> None:
             "amount_scale": words.amount_scale,
             "own_vectors": list(own),
         },
-        "scale": asdict(model.scale),
-        "priors": asdict(model.priors),
+        "scale": asdict(learned.scale),
+        "priors": asdict(learned.priors),
         "left_out": asdict(learned.left_out),
         "origins": [(one.source, one.product, one.size_nm) for one in learned.origins],
         "outside_below": learned.outside_below,
@@ -88,10 +85,8 @@ def write(model: "SynthesisModel", path: Path) -> None:
         ) from error
 
 
-def read(path: Path) -> "SynthesisModel":
-    """The model in the file; see `SynthesisModel.load`."""
-    from closedloop.synthesis.model import Learned, Priors, SynthesisModel
-
+def read(path: Path) -> Learned:
+    """What the model in the file consists of; see `SynthesisModel.load`."""
     if not path.is_file():
         raise ModelFileError(f"{path}: no such model file; check the path, or train one")
     try:
@@ -139,21 +134,19 @@ def read(path: Path) -> "SynthesisModel":
         amount_choice = AmountChoice.from_state(part_of(tensors, "amount_choice."))
         if (amount_choice.trees is not None) != header["amounts_learned"]:
             raise ValueError("trees over amounts")
-        return SynthesisModel(
-            Learned(
-                vocabulary,
-                network,
-                parts,
-                Blend.from_state(part_of(tensors, "blend.")),
-                SuccessModel.from_state(part_of(tensors, "success.")),
-                amount_choice,
-                Scale(**header["scale"]),
-                Priors(shape, priors["success"]),
-                LeftOut(tuple(left_out["regimes"]), int(left_out["seed"])),
-                origins,
-                float(header["outside_below"]),
-                str(header["description"]),
-            )
+        return Learned(
+            vocabulary,
+            network,
+            parts,
+            Blend.from_state(part_of(tensors, "blend.")),
+            SuccessModel.from_state(part_of(tensors, "success.")),
+            amount_choice,
+            Scale(**header["scale"]),
+            Priors(shape, priors["success"]),
+            LeftOut(tuple(left_out["regimes"]), int(left_out["seed"])),
+            origins,
+            float(header["outside_below"]),
+            str(header["description"]),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from closedloop.synthesis.network import NO_SHAPE, Heads, Network, Tokens
-from closedloop.synthesis.tokens import KNOWN, MASKED, UNKNOWN, Arrays
+from closedloop.synthesis.tokens import KNOWN, MASKED, Arrays
 
 Progress = Callable[[float, str], None]
 
@@ -78,6 +78,22 @@ def shared(tensors: dict[str, Tensor], members: int) -> Tokens:
     """All recipes, the same for every member."""
     picked = {name: tensors[name].expand(members, *tensors[name].shape) for name in PER_RECIPE}
     return Tokens(**{**tensors, **picked})
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What k members say of n recipes: size and ln(relative spread) (k, n), shape logits (k, n, 11)."""
+
+    size: np.ndarray
+    log_spread: np.ndarray
+    shape: np.ndarray
+
+
+@torch.no_grad()
+def ask(network: Network, arrays: Arrays) -> Answers:
+    """On the CPU, where predicting always is."""
+    heads = network(shared(to_tokens(arrays, torch.device("cpu")), network.settings.members))
+    return Answers(heads.size.double().numpy(), heads.log_spread.double().numpy(), heads.shape.double().numpy())
 
 
 def train(
@@ -192,6 +208,3 @@ def _amount_loss(network: Network, tokens: Tokens, outcome: dict[str, Tensor]) -
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean over the batch of each member, summed over members; zero where nothing has weight."""
     return ((values * weight).sum(1) / weight.sum(1).clamp_min(1e-6)).sum()
-
-
-__all__ = ["KNOWN", "UNKNOWN", "Labels", "Schedule", "select", "shared", "to_tokens", "train"]

@@ -9,7 +9,7 @@ import pytest
 from closedloop.recipes import Experiment, Reagent, Recipe, Role, Shape, Vessel
 from closedloop.synthesis import PredictedArrays, SynthesisModel
 from closedloop.synthesis.explanation import Explanation, NoPrecedents, NothingToExplain, explain
-from closedloop.synthesis.model import Priors
+from closedloop.synthesis.learned import Priors
 
 Law = Callable[[Recipe], float]
 

@@ -10,7 +10,7 @@ import pytest
 from closedloop.recipes import Reagent, Recipe, Role, Shape, Vessel
 from closedloop.synthesis import SynthesisModel
 from closedloop.synthesis.explanation import UnknownAxis, axis, parse_axis, sweep
-from closedloop.synthesis.model import Priors
+from closedloop.synthesis.learned import Priors
 
 RECIPE = Recipe(
     product="PbSe",
