@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=80)
     parser.add_argument("--executor", default="local:1")
     parser.add_argument("--only", default="", help="tasks whose name contains this")
+    parser.add_argument("--held-back", action="store_true", help="only tasks that nothing was tuned on")
     parser.add_argument("--cold", action="store_true", help="fit no model of the literature")
     given = parser.parse_args()
     print(conditions(f"0 to {given.seeds - 1}"), flush=True)
@@ -195,7 +196,7 @@ def _on_pools(
     plan = Plan(names, given.seeds, given.budget)
     priors: dict[str, Prior | None] = {}
     for task, data in tasks(given.gu2025, given.pbs2019):
-        if given.only not in task.name:
+        if given.only not in task.name or (given.held_back and task.tuned):
             continue
         literature = literature_without(task.pool, data)
         known = Known(literature.experiments)

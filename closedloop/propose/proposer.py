@@ -139,7 +139,7 @@ class _Round:
         self.measured = np.array([_is_measured(outcome) for outcome in outcomes], dtype=bool)
         self.sizes = np.array([outcome.size_nm or math.nan for outcome in outcomes], dtype=np.float64)
         self.usable = self.measured & (self.judge.succeeded | ~self.judge.judged)
-        self.columns = Columns(d)
+        self.columns = Columns(d, math.log(target.size_nm))
         counting = np.array([_counting(outcome) for outcome in outcomes], dtype=np.float64)[self.measured]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -12,8 +12,9 @@ Array = NDArray[np.float64]
 # Standard deviations, in logits, of what the model may be wrong by: everywhere in this lab alike, and locally.
 _SHARED_SD = 0.5
 _LOCAL_SD = 2.5
-# Of the root mean square distance between two random points of the cube, sqrt(d / 6).
-_REACH = 0.35
+# How far a failure speaks: of the root mean square distance between two random points of the cube, sqrt(d / 6). What
+# spoils a recipe may be one amount or all the heat; the reaches are weighed by how well each explains the results.
+_REACHES = (0.35, 0.7, 1.4)
 # A model that is surer than this would need a dozen failures to be believed wrong.
 _LARGEST_LOGIT = 4.0
 
@@ -36,20 +37,27 @@ def corrected_logit(
     if not len(tried_unit):
         return np.asarray(prior)
     mean = np.clip(tried_logit, -_LARGEST_LOGIT, _LARGEST_LOGIT)
-    within = kernel(tried_unit, tried_unit, shared_sd, _LOCAL_SD)
-    gradient = _laplace_gradient(within, mean, tried_success.astype(np.float64))
-    return np.asarray(prior + kernel(unit, tried_unit, shared_sd, _LOCAL_SD) @ gradient)
+    labels = tried_success.astype(np.float64)
+    corrections, evidence = [], []
+    for reach in _REACHES:
+        within = kernel(tried_unit, tried_unit, shared_sd, _LOCAL_SD, reach)
+        gradient, log_evidence = _laplace(within, mean, labels)
+        corrections.append(kernel(unit, tried_unit, shared_sd, _LOCAL_SD, reach) @ gradient)
+        evidence.append(log_evidence)
+    weight = np.exp(np.array(evidence) - max(evidence))
+    return np.asarray(prior + (weight / weight.sum()) @ np.stack(corrections))
 
 
-def kernel(a: Array, b: Array, shared_sd: float, local_sd: float) -> Array:
+def kernel(a: Array, b: Array, shared_sd: float, local_sd: float, reach: float = _REACHES[0]) -> Array:
     """Covariance (n, m) of errors at ``a`` (n, d) and ``b`` (m, d): one in common, one that fades with distance."""
     squared = np.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
-    length_squared = _REACH**2 * a.shape[1] / 6
+    length_squared = reach**2 * a.shape[1] / 6
     return np.asarray(shared_sd**2 + local_sd**2 * np.exp(-0.5 * squared / length_squared))
 
 
-def _laplace_gradient(kernel: Array, mean: Array, labels: Array) -> Array:
-    """``labels - sigmoid(f)`` at the posterior mode f, (t,); the posterior mean elsewhere is linear in it."""
+def _laplace(kernel: Array, mean: Array, labels: Array) -> tuple[Array, float]:
+    """``labels - sigmoid(f)`` at the posterior mode f, (t,), in which the posterior mean elsewhere is linear, and the
+    logarithm of the evidence (their equation 3.32)."""
     latent = mean.copy()
     for _ in range(50):
         chance = _sigmoid(latent)
@@ -63,7 +71,10 @@ def _laplace_gradient(kernel: Array, mean: Array, labels: Array) -> Array:
         latent = step if moved < 2 else (latent + step) / 2
         if moved < 1e-9:
             break
-    return np.asarray(labels - _sigmoid(latent))
+    gradient = labels - _sigmoid(latent)
+    said = -float(np.logaddexp(0.0, np.where(labels > 0, -latent, latent)).sum())
+    log_evidence = said - 0.5 * float(gradient @ (latent - mean)) - 0.5 * float(np.linalg.slogdet(inner)[1])
+    return np.asarray(gradient), log_evidence
 
 
 def _sigmoid(x: Array) -> Array:

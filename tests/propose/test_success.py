@@ -18,9 +18,20 @@ def test_without_results_the_model_stands() -> None:
     assert correct(HERE, 1.3) == 1.3
 
 
-def test_a_failure_counts_here_and_hardly_far_away() -> None:
+def test_a_failure_counts_here_and_less_far_away() -> None:
     assert correct(HERE, 2.0, False) < 0.5
-    assert 1.5 < correct(FAR, 2.0, False) < 2.0
+    assert 1.0 < correct(FAR, 2.0, False) < 2.0
+
+
+def test_the_reach_of_a_failure_is_learned() -> None:
+    """Where all that was hot failed, what is hot will, however far it is from what was tried; what is cold will not."""
+    line = np.array([0.0, 0.2, 0.4])
+    tried = np.vstack([np.c_[np.full(3, 0.9), line], np.c_[np.full(3, 0.1), line]])
+    hot, cold = corrected_logit(
+        np.array([[0.9, 1.0], [0.1, 1.0]]), np.full(2, 2.0), tried, np.full(6, 2.0), np.arange(6) >= 3
+    )
+    assert hot < 1.2
+    assert cold > 1.8
 
 
 def test_a_success_raises_a_doubting_model() -> None:

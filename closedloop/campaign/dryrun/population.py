@@ -48,13 +48,14 @@ class Priors:
     ``length``: of conditions and distances, in typical distances. ``local``: standard deviation of what neither the
     mean nor a trend explains. ``noise``: of one result about another of the same recipe. ``level``: standard deviation
     of what all recipes have in common beyond the mean, ``slope`` that of a trend with one standard deviation of a
-    condition. ``trust``: logit of the share in which another model's word replaces the plain mean.
+    condition. ``trust``: logit of the share in which another model's word replaces the plain mean; mostly not at all,
+    for a product that the model has never seen, and now and then entirely, so that results can bear it out.
     """
 
     length: tuple[float, float] = (0.0, 0.6)
     local: tuple[float, float] = (float(np.log(0.45)), 0.35)
     noise: tuple[float, float] = (float(np.log(0.07)), 0.5)
-    trust: tuple[float, float] = (0.0, 1.5)
+    trust: tuple[float, float] = (-3.0, 3.0)
     level: float = 0.7
     slope: float = 0.15
     members: int = 96
