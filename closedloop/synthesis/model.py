@@ -27,7 +27,7 @@ from closedloop.synthesis.past_amounts import PastAmounts
 from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
 from closedloop.synthesis.storage import read, write
-from closedloop.synthesis.threads import threads_for
+from closedloop.synthesis.threads import in_turn, threads_for
 from closedloop.synthesis.tokens import canonical_name
 from closedloop.synthesis.training import Progress, Schedule, ask
 
@@ -93,9 +93,12 @@ class SynthesisModel:
 
     def predict_arrays(self, recipes: Sequence[Recipe]) -> PredictedArrays:
         """The numbers alone, for those who ask of thousands; see `PredictedArrays`."""
+        return PredictedArrays.together([numbers for numbers, _, _ in self._chunks(recipes)])
+
+    def _chunks(self, recipes: Sequence[Recipe]) -> list[tuple[PredictedArrays, np.ndarray, np.ndarray]]:
+        """`_chunk` of so many recipes at a time that they fit a processor's caches."""
         with threads_for(len(self.learned.origins)):
-            parts = [self._chunk(recipes[start : start + _CHUNK])[0] for start in range(0, len(recipes), _CHUNK)]
-        return PredictedArrays.together(parts)
+            return in_turn(self._chunk, _chunks_of(recipes))
 
     def _chunk(self, recipes: Sequence[Recipe]) -> tuple[PredictedArrays, np.ndarray, np.ndarray]:
         """The numbers, the intervals' widths (n, levels), and the likeness to the nearest precedent (n,)."""
@@ -129,12 +132,8 @@ class SynthesisModel:
 
     def predict(self, recipes: Sequence[Recipe]) -> list[Prediction]:
         """One `Prediction` for each recipe, in order."""
-        found: list[Prediction] = []
-        for start in range(0, len(recipes), _CHUNK):
-            chunk = recipes[start : start + _CHUNK]
-            with threads_for(len(self.learned.origins)):
-                found += self._predictions(chunk, *self._chunk(chunk))
-        return found
+        chunks = zip(_chunks_of(recipes), self._chunks(recipes), strict=True)
+        return [one for chunk, said in chunks for one in self._predictions(chunk, *said)]
 
     def _predictions(
         self, recipes: Sequence[Recipe], arrays: PredictedArrays, widths: np.ndarray, nearest: np.ndarray
@@ -222,6 +221,10 @@ class SynthesisModel:
     def with_description(self, description: str) -> "SynthesisModel":
         """The same model under another description."""
         return SynthesisModel(replace(self.learned, description=description))
+
+
+def _chunks_of(recipes: Sequence[Recipe]) -> list[Sequence[Recipe]]:
+    return [recipes[start : start + _CHUNK] for start in range(0, len(recipes), _CHUNK)]
 
 
 @lru_cache(maxsize=1)
