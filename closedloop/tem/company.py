@@ -7,10 +7,10 @@ on pictures whose particles are known (`closedloop.tem.learning.judgement`).
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, gaussian_filter1d
-from torch import Tensor, nn
+
+from closedloop.tem.judge import Judge
 
 MEASURES = (
     "credibility",
@@ -28,36 +28,15 @@ MEASURES = (
     "contrast_over_typical",
     "free_rim",
 )
-_HIDDEN = 32
 _BIN, _ALIKE = 0.05, 0.2  # of the natural logarithm of diameters
 _RIM = 3  # pixels about an outline that are compared with what it holds
 
 
-class Company(nn.Module):
+class Company(Judge):
     """(n, 14) measures -> (n,) chance that a particle overlaps a true one by more than half."""
 
-    mean: Tensor
-    scale: Tensor
-
     def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(len(MEASURES)))
-        self.register_buffer("scale", torch.ones(len(MEASURES)))
-        self.layers = nn.Sequential(
-            nn.Linear(len(MEASURES), _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, 1)
-        )
-
-    def forward(self, measures: Tensor) -> Tensor:
-        """The logit of the chance."""
-        said: Tensor = self.layers((measures - self.mean) / self.scale)
-        return said[:, 0]
-
-    def of(self, measures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The chance, for arrays."""
-        with torch.inference_mode():
-            said = self(torch.from_numpy(measures).to(self.mean.device)).sigmoid()
-        chance: NDArray[np.float32] = said.cpu().numpy()
-        return chance
+        super().__init__(len(MEASURES))
 
 
 def expected_best(chance: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -8,11 +8,10 @@ network of their own, taught on looks at pictures whose particles are known (`cl
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from closedloop.tem.ideal_maps import ideal_maps
+from closedloop.tem.judge import Judge
 
 MEASURES = (
     "log_diameter",
@@ -28,32 +27,13 @@ MEASURES = (
     "cut_by_frame",
     "raggedness",
 )
-_HIDDEN = 32
 
 
-class Credibility(nn.Module):
-    """(n, 12) measures -> (n,) likely overlap with a true particle, between 0 and 1."""
-
-    mean: Tensor
-    scale: Tensor
+class Credibility(Judge):
+    """(n, 12) measures -> (n,) likely overlap with a true particle."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(len(MEASURES)))
-        self.register_buffer("scale", torch.ones(len(MEASURES)))
-        self.layers = nn.Sequential(
-            nn.Linear(len(MEASURES), _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, _HIDDEN), nn.SiLU(), nn.Linear(_HIDDEN, 1)
-        )
-
-    def forward(self, measures: Tensor) -> Tensor:
-        said: Tensor = self.layers((measures - self.mean) / self.scale)
-        return said[:, 0].sigmoid()
-
-    def of(self, measures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same for arrays."""
-        with torch.inference_mode():
-            overlap: NDArray[np.float32] = self(torch.from_numpy(measures).to(self.mean.device)).cpu().numpy()
-        return overlap
+        super().__init__(len(MEASURES))
 
 
 def measures(maps: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -1,37 +1,26 @@
 """What is believed of a particle (`closedloop.tem.credibility`), learned from looks at pictures of known particles.
 
 Every look that the segmenter might take of a picture gives particles; the overlap of each with its best true one is
-what its measures are to tell. A picture weighs with the root of its number of particles: few large ones count too.
+what its measures are to tell.
 """
 
-import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
 from closedloop.tem.contrast import normalised
-from closedloop.tem.credibility import MEASURES, Credibility, measures
+from closedloop.tem.credibility import MEASURES, measures
 from closedloop.tem.instances import instances
-from closedloop.tem.learning.samples import Group, Sample, evenly
-from closedloop.tem.learning.small import fit
+from closedloop.tem.learning.samples import Group, Sample
+from closedloop.tem.learning.teaching import Seen, teach
 from closedloop.tem.network import ParticleNet
 from closedloop.tem.neural import Looks, at_full_size, coarsest_zoom, maps_at
 
 _MOST_PIXELS = 6_000_000  # of a look
 _ENLARGED_BELOW = 2.0  # of the diameter at which the segmenter enlarges: it may be mistaken
-
-
-@dataclass(frozen=True)
-class Looked:
-    """Particles of one picture: measures (n, 12), overlaps (n,) with the best true particle."""
-
-    measures: NDArray[np.float32]
-    overlap: NDArray[np.float64]
 
 
 def learn_credibility(
@@ -43,21 +32,21 @@ def learn_credibility(
     most_pictures: int = 120,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Teach `net.credibility` in place what to believe of this network, on up to `most_pictures` of each group.
+    """Teach `net.credibility` in place what to believe of this network; see `teach`."""
+    teach(
+        net.credibility,
+        look_at,
+        _missed,
+        net,
+        groups,
+        most_pictures=most_pictures,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
 
-    progress: called with how many pictures of how many have been looked at.
-    """
-    looking = copy.deepcopy(net).ready().to(device)
-    chosen = [sample for group in groups for sample in evenly(group.samples, most_pictures)]
-    looked: list[Looked] = []
-    for number, sample in enumerate(chosen, 1):
-        looked.append(look_at(sample, looking))
-        if progress is not None:
-            progress(number, len(chosen))
-    _fit(net.credibility, [one for one in looked if len(one.overlap)], seed)
 
-
-def look_at(sample: Sample, net: ParticleNet, looks: Looks | None = None) -> Looked:
+def look_at(sample: Sample, net: ParticleNet, looks: Looks | None = None) -> Seen:
     """All particles that looks at this picture find, true or not."""
     looks = looks or Looks()
     even = normalised(sample.light)
@@ -78,7 +67,7 @@ def look_at(sample: Sample, net: ParticleNet, looks: Looks | None = None) -> Loo
         if labels.any():
             rows.append(measures(maps, labels))
             overlap.append(_overlaps(known, labels, maps[0], zoom))
-    return Looked(np.concatenate(rows), np.concatenate(overlap))
+    return Seen(np.concatenate(rows), np.concatenate(overlap))
 
 
 def _overlaps(
@@ -94,10 +83,5 @@ def _overlaps(
     return best
 
 
-def _fit(credit: Credibility, looked: Sequence[Looked], seed: int) -> None:
-    if not looked:  # a network that finds nothing anywhere: there is nothing to believe or to doubt
-        return
-    values = torch.from_numpy(np.concatenate([one.measures for one in looked]))
-    overlap = torch.from_numpy(np.concatenate([one.overlap for one in looked]).astype(np.float32))
-    weight = torch.from_numpy(np.concatenate([np.full(len(one.overlap), len(one.overlap) ** -0.5) for one in looked]))
-    fit(credit, values, overlap, weight, partial(functional.smooth_l1_loss, beta=0.1), seed)
+def _missed(logit: Tensor, overlap: Tensor) -> Tensor:
+    return functional.smooth_l1_loss(logit.sigmoid(), overlap, beta=0.1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from closedloop.tem import neural
-from closedloop.tem.learning import credit, small
+from closedloop.tem.learning import credit, teaching
 from closedloop.tem.learning.credit import learn_credibility, look_at
 from closedloop.tem.learning.samples import Group, Sample
 from closedloop.tem.learning.targets import targets
@@ -41,18 +41,18 @@ def eyes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_look_tells_what_is_true() -> None:
     looked = look_at(next(_samples(1)), ParticleNet())
     assert looked.measures.shape == (3, len(credit.MEASURES))
-    assert sorted(looked.overlap.round(1)) == [0.0, 1.0, 1.0]
+    assert sorted(looked.wanted.round(1)) == [0.0, 1.0, 1.0]
 
 
 def test_true_particles_are_believed_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(small, "_STEPS", 200)
+    monkeypatch.setattr(teaching, "_STEPS", 200)
     net, told = ParticleNet(), []
     learn_credibility(net, [Group(list(_samples(6)), 1.0)], seed=3, progress=lambda done, of: told.append((done, of)))
     assert told[-1] == (6, 6)
     looked = look_at(next(_samples(1)), net)
     said = net.credibility.of(looked.measures)
-    assert said[looked.overlap > 0.5].min() > 0.8
-    assert said[looked.overlap < 0.5].max() < 0.2
+    assert said[looked.wanted > 0.5].min() > 0.8
+    assert said[looked.wanted < 0.5].max() < 0.2
     again = ParticleNet()
     learn_credibility(again, [Group(list(_samples(6)), 1.0)], seed=3)
     assert torch.equal(net.credibility.layers[0].weight, again.credibility.layers[0].weight)

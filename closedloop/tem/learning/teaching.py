@@ -1,0 +1,77 @@
+"""How a judge of particles (`closedloop.tem.judge`) is taught: on what it sees of pictures whose particles are known.
+
+A picture weighs with the root of its number of particles: few large ones count too.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from closedloop.tem.judge import Judge
+from closedloop.tem.learning.samples import Group, Sample, evenly
+from closedloop.tem.network import ParticleNet
+
+_STEPS, _BATCH, _RATE = 1500, 512, 5e-3
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of the particles of one picture: measures (n, k), and what a judge should say of each (n,)."""
+
+    measures: NDArray[np.float32]
+    wanted: NDArray[np.floating]
+
+
+def teach(
+    judge: Judge,
+    see: Callable[[Sample, ParticleNet], Seen],
+    misfit: Callable[[Tensor, Tensor], Tensor],
+    net: ParticleNet,
+    groups: Sequence[Group],
+    *,
+    most_pictures: int,
+    seed: int,
+    device: str,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """In place, on what `see` makes of up to `most_pictures` of each group with this network.
+
+    misfit: of the judge's logits and what is wanted, both (b,). progress: called with how many pictures of how many
+    have been looked at.
+    """
+    looking = copy.deepcopy(net).ready().to(device)
+    chosen = [sample for group in groups for sample in evenly(group.samples, most_pictures)]
+    seen: list[Seen] = []
+    for number, sample in enumerate(chosen, 1):
+        seen.append(see(sample, looking))
+        if progress is not None:
+            progress(number, len(chosen))
+    told = [one for one in seen if len(one.wanted)]
+    if told:  # else the network finds nothing anywhere: there is nothing to believe or to doubt
+        _fit(judge, told, misfit, seed)
+
+
+def _fit(judge: Judge, seen: Sequence[Seen], misfit: Callable[[Tensor, Tensor], Tensor], seed: int) -> None:
+    values = torch.from_numpy(np.concatenate([one.measures for one in seen]))
+    wanted = torch.from_numpy(np.concatenate([one.wanted for one in seen]).astype(np.float32))
+    weight = torch.from_numpy(np.concatenate([np.full(len(one.wanted), len(one.wanted) ** -0.5) for one in seen]))
+    torch.manual_seed(seed)
+    judge.mean.copy_(values.mean(0))
+    judge.scale.copy_(values.std(0, correction=0) + 1e-3)
+    for layer in judge.layers:
+        if isinstance(layer, torch.nn.Linear):
+            layer.reset_parameters()
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=_RATE, weight_decay=1e-3)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=_STEPS)
+    for _ in range(_STEPS):
+        drawn = torch.multinomial(weight, _BATCH, replacement=True)
+        lost = misfit(judge.logit(values[drawn]), wanted[drawn])
+        optimiser.zero_grad()
+        lost.backward()
+        optimiser.step()
+        rates.step()
