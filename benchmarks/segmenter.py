@@ -11,11 +11,13 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import cv2
 import numpy as np
 from conditions import conditions
 
-from closedloop.tem import Segmenter
+from closedloop.tem import Segmenter, measure_image
 from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.classical import segment_classically
 from closedloop.tem.learning.folders import read_folder, sources, split
@@ -84,13 +86,20 @@ def _time(segmenter: Segmenter, seed: int) -> None:
     from sim.render import render_scene
 
     grey, labels, _ = render_scene(np.random.default_rng([seed, 10**6]), 1024)
-    segmenter.segment(grey)
-    took = []
-    for _ in range(5):
-        start = time.perf_counter()
-        segmenter.segment(grey)
-        took.append(time.perf_counter() - start)
-    print(f"1024²: {min(took):.2f} to {max(took):.2f} s for {labels.max()} particles, on {segmenter.device}")
+    with TemporaryDirectory() as folder:
+        image = Path(folder) / "scene.png"
+        cv2.imwrite(str(image), grey)
+        for what, do in (
+            ("segmenting", lambda: segmenter.segment(grey)),
+            ("all of measuring", lambda: measure_image(image, nm_per_px=0.2, segmenter=segmenter).to_json()),
+        ):
+            do()
+            took = []
+            for _ in range(5):
+                start = time.perf_counter()
+                do()
+                took.append(time.perf_counter() - start)
+            print(f"1024², {what}: {min(took):.2f} to {max(took):.2f} s, {labels.max()} particles, {segmenter.device}")
 
 
 def _memory(segmenter: Segmenter, seed: int) -> None:
