@@ -139,6 +139,8 @@ class SynthesisModel:
         self, recipes: Sequence[Recipe], arrays: PredictedArrays, widths: np.ndarray, nearest: np.ndarray
     ) -> list[Prediction]:
         outside = nearest < self.learned.outside_below
+        places = np.flatnonzero(outside).tolist()
+        unlike = dict(zip(places, self._unlike([recipes[i] for i in places]), strict=True))
         general = (*self.priors.warnings, *self.learned.success.warnings)
         return [
             Prediction(
@@ -149,7 +151,7 @@ class SynthesisModel:
                 float(expit(arrays.success_logit[i])),
                 None if np.isnan(arrays.relative_spread[i]) else float(arrays.relative_spread[i]),
                 bool(outside[i]),
-                (*self._unknowns(recipe), *(self._unlike(recipe) if outside[i] else ()), *general),
+                (*self._unknowns(recipe), *((unlike[i],) if outside[i] else ()), *general),
                 Calibration(widths[i]),
             )
             for i, recipe in enumerate(recipes)
@@ -165,22 +167,32 @@ class SynthesisModel:
 
     def nearest_precedents(self, recipe: Recipe, count: int = 3) -> list[Precedent]:
         """The experiments that the recipe is most like among those the model learned from, the likest first."""
-        arrays = self.vocabulary.encode([recipe])
-        parts = self.learned.parts
-        likeness = parts.precedents.similarity(group_features(arrays, parts.vocabulary))[0]
+        likeness = self._likeness([recipe])[0]
         order = np.argsort(-likeness, kind="stable")[:count]
         return [replace(self.learned.origins[i], likeness=float(likeness[i])) for i in order]
 
-    def _unlike(self, recipe: Recipe) -> list[str]:
-        (nearest,) = self.nearest_precedents(recipe, 1)
-        named = f"{nearest.product} of {nearest.size_nm:.3g} nm ({nearest.source or 'unknown source'})"
-        return [f"outside the model's experience: the nearest precedent is {named}"]
+    def _unlike(self, recipes: Sequence[Recipe]) -> list[str]:
+        """What to say of each of these recipes, which are outside the model's experience."""
+        if not recipes:
+            return []
+        nearest = [self.learned.origins[i] for i in self._likeness(recipes).argmax(1)]
+        named = [f"{one.product} of {one.size_nm:.3g} nm ({one.source or 'unknown source'})" for one in nearest]
+        return [f"outside the model's experience: the nearest precedent is {name}" for name in named]
+
+    def _likeness(self, recipes: Sequence[Recipe]) -> np.ndarray:
+        """Of each recipe with each precedent, (m, n)."""
+        parts = self.learned.parts
+        return parts.precedents.similarity(group_features(self.vocabulary.encode(recipes), parts.vocabulary))
+
+    @cached_property
+    def _chemicals(self) -> frozenset[str]:
+        return frozenset(self.vocabulary.chemicals)
 
     def _unknowns(self, recipe: Recipe) -> list[str]:
         said = []
         for name in dict.fromkeys(reagent.name for reagent in recipe.reagents):
             known = canonical_name(name)
-            if known in self.vocabulary.chemicals:
+            if known in self._chemicals:
                 continue
             if describe_substance(known, self.vocabulary.own_vectors).known:
                 said.append(f"{name}: not among the chemicals that the model learned from; judged by its structure")
