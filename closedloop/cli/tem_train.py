@@ -53,7 +53,7 @@ def train(
         int | None, typer.Option(min=1, help="Training steps of 12 crops; 4300, or 200 to fine-tune.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Highest step of the weights; 1.5e-3, or 2e-4 to fine-tune.")
+        float | None, typer.Option(min=1e-9, help="Highest step of the weights; 1.5e-3, or 2e-4 to fine-tune.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Repeatable from this number.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

@@ -27,7 +27,7 @@ from closedloop.synthesis.past_amounts import PastAmounts
 from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
 from closedloop.synthesis.storage import read, write
-from closedloop.synthesis.threads import in_turn, threads_for
+from closedloop.synthesis.threads import at_once, threads_for
 from closedloop.synthesis.tokens import canonical_name
 from closedloop.synthesis.training import Progress, Schedule, ask
 
@@ -98,7 +98,7 @@ class SynthesisModel:
     def _chunks(self, recipes: Sequence[Recipe]) -> list[tuple[PredictedArrays, np.ndarray, np.ndarray]]:
         """`_chunk` of so many recipes at a time that they fit a processor's caches."""
         with threads_for(len(self.learned.origins)):
-            return in_turn(self._chunk, _chunks_of(recipes))
+            return at_once(self._chunk, _chunks_of(recipes))
 
     def _chunk(self, recipes: Sequence[Recipe]) -> tuple[PredictedArrays, np.ndarray, np.ndarray]:
         """The numbers, the intervals' widths (n, levels), and the likeness to the nearest precedent (n,)."""

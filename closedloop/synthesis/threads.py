@@ -26,7 +26,7 @@ def threads_for(precedents: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def in_turn(ask: Callable[[Asked], Answer], parts: Sequence[Asked]) -> list[Answer]:
+def at_once(ask: Callable[[Asked], Answer], parts: Sequence[Asked]) -> list[Answer]:
     """What ``ask`` says of each part, in order. Several parts are asked at once, each on one thread, which is faster by
     half than one after the other on all threads: most of what is done to a part is too small to be shared out."""
     threads = min(torch.get_num_threads(), len(parts))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from closedloop.synthesis.threads import in_turn, threads_for
+from closedloop.synthesis.threads import at_once, threads_for
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_parts_are_asked_at_once_and_answered_in_order() -> None:
         together.wait()  # one after the other would never get past this
         return part, torch.get_num_threads()
 
-    assert in_turn(ask, range(6)) == [(part, 1) for part in range(6)]
+    assert at_once(ask, range(6)) == [(part, 1) for part in range(6)]
     assert torch.get_num_threads() == 2
 
 
@@ -45,9 +45,9 @@ def test_parts_are_asked_at_once_and_answered_in_order() -> None:
 def test_a_small_model_and_a_single_part_stay_on_the_thread_that_asked() -> None:
     here = threading.get_ident()
     with threads_for(10):
-        assert in_turn(lambda _: threading.get_ident(), range(4)) == [here] * 4
-    assert in_turn(lambda _: threading.get_ident(), [0]) == [here]
-    assert in_turn(lambda _: threading.get_ident(), []) == []
+        assert at_once(lambda _: threading.get_ident(), range(4)) == [here] * 4
+    assert at_once(lambda _: threading.get_ident(), [0]) == [here]
+    assert at_once(lambda _: threading.get_ident(), []) == []
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -56,4 +56,4 @@ def test_what_goes_wrong_with_a_part_is_told() -> None:
         return 1 / part
 
     with pytest.raises(ZeroDivisionError):
-        in_turn(ask, [1, 0, 2])
+        at_once(ask, [1, 0, 2])
