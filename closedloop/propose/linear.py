@@ -1,5 +1,6 @@
 """Amounts and conditions as linear forms of the values that are searched. Knows neither names nor units."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -50,25 +51,45 @@ class Linear:
         return np.where(np.abs(coefficients) <= _SLACK * size, 0.0, coefficients), rest
 
     def rounded(
-        self, row: Array, derived: Sequence[int], checks: Sequence[tuple[str, Mapping[Key, float], float]]
-    ) -> dict[Key, float]:
-        """Every value at the axes' values ``row`` (a,); what is ``derived`` is rounded down as far as the comparisons
-        ``checks`` allow."""
-        plain = row.tolist()
-        values = {
-            # One axis or none is most of them, and needs no sum.
-            key: constant + (plain[axis] if axis is not None else 0.0)
-            for key, (_, constant) in self._forms.items()
-            for axis in [self._single.get(key)]
-        }
-        values |= {key: float(form @ row) + constant for key, (form, constant) in self._sums.items()}
-        exact = {key: max(0.0, values[key]) for key in derived}
+        self, rows: Array, derived: Sequence[int], checks: Sequence[tuple[str, Mapping[Key, float], float]]
+    ) -> dict[Key, list[float]]:
+        """Every value, n each, at the axes' values ``rows`` (n, a); what is ``derived`` is rounded down as far as the
+        comparisons ``checks`` allow."""
+        values: dict[Key, Array] = {}
+        for key, (form, constant) in self._forms.items():
+            if key in self._sums:
+                values[key] = rows @ form + constant
+            elif key in self._single:
+                # One axis or none is most of them, and needs no sum.
+                values[key] = constant + rows[:, self._single[key]]
+            else:
+                values[key] = np.full(len(rows), constant)
+        exact = {key: np.maximum(0.0, values[key]) for key in derived}
+        for key in derived:
+            values[key] = exact[key].copy()
+        left = np.arange(len(rows)) if derived else np.arange(0)
         for digits in range(_DIGITS, 16):
             for key in derived:
-                values[key] = down(exact[key], digits)
-            if all(sum(w * values[k] for k, w in weights.items()) <= bound for _, weights, bound in checks):
-                return values
-        return values | exact
+                values[key][left] = [down(value, digits) for value in exact[key][left].tolist()]
+            left = left[~_kept({key: value[left] for key, value in values.items()}, checks, len(left))]
+            if not len(left):
+                break
+        for key in derived:
+            values[key][left] = exact[key][left]
+        return {key: value.tolist() for key, value in values.items()}
+
+
+def _kept(
+    values: Mapping[Key, Array], checks: Sequence[tuple[str, Mapping[Key, float], float]], count: int
+) -> NDArray[np.bool_]:
+    """Which of the rows keep every comparison, (count,); summed in the order in which others sum them."""
+    kept = np.ones(count, dtype=bool)
+    for _, weights, bound in checks:
+        total = np.zeros(count)
+        for key, weight in weights.items():
+            total = total + weight * values[key]
+        kept &= total <= bound
+    return kept
 
 
 def down(value: float, digits: int) -> float:
@@ -76,5 +97,5 @@ def down(value: float, digits: int) -> float:
     near = float(f"{value:.{digits}g}")
     if near <= value:
         return near
-    step = 10.0 ** (np.floor(np.log10(value)) - digits + 1)
+    step = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
     return max(0.0, float(f"{value - step / 2:.{digits}g}"))

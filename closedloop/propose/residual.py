@@ -14,7 +14,6 @@ from botorch.exceptions import BotorchWarning, ModelFittingError
 from botorch.fit import fit_gpytorch_mll
 from botorch.models.gpytorch import GPyTorchModel
 from botorch.optim.closures.core import ForwardBackwardClosure
-from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.constraints import GreaterThan, Positive
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import Kernel, MaternKernel
@@ -181,6 +180,7 @@ class ResidualGP(ExactGP, GPyTorchModel):
         self.to(torch.double)
         self.likelihood.second_noise = _NOISE_SD**2
         self._next_counting = next_counting
+        self._results = None if x is None or log_sizes is None or counting is None else (x, log_sizes, counting)
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -197,8 +197,9 @@ class ResidualGP(ExactGP, GPyTorchModel):
     def true_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (n,) and variance (n,) of the logarithm of the true size at rows ``x`` (n, d + 3)."""
         with torch.no_grad():
-            posterior = self.posterior(x.unsqueeze(-2))
-        return posterior.mean.reshape(-1), posterior.variance.reshape(-1).clamp_min(1e-10)
+            mean, known = self._given(x)
+            variance = self.covar_module.forward(x, x, diag=True) - known.square().sum(0)
+        return mean, variance.clamp_min(1e-10)
 
     def moments(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation, (n,) each, of the log-size that a TEM measurement at rows ``x`` would give."""
@@ -212,9 +213,22 @@ class ResidualGP(ExactGP, GPyTorchModel):
     def together(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (n,) and covariance (n, n) of the logarithms of the true sizes at rows ``x`` (n, d + 3)."""
         with torch.no_grad():
-            posterior = self.posterior(x)
-        assert isinstance(posterior, GPyTorchPosterior)
-        return posterior.distribution.mean, posterior.distribution.covariance_matrix
+            mean, known = self._given(x)
+            return mean, self.covar_module.forward(x, x) - known.T @ known
+
+    def _given(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (n,) at rows ``x``, and the factor (t, n) of the covariance that the t results take from theirs.
+
+        As gpytorch's posterior has them, without its lazy tensors (see `_loss`).
+        """
+        mean = self.mean_module(x)
+        if self._results is None:
+            return mean, x.new_zeros((0, len(x)))
+        seen, sizes, counting = self._results
+        root = _root(self, seen, counting + self.likelihood.second_noise)
+        both = torch.cat([self.covar_module.forward(seen, x), (sizes - self.mean_module(seen)).unsqueeze(-1)], dim=1)
+        half = torch.linalg.solve_triangular(root, both, upper=False)
+        return mean + half[:, :-1].T @ half[:, -1], half[:, :-1]
 
 
 def fit(columns: Columns, x: Tensor, log_sizes: Tensor, counting: Tensor, next_counting: float) -> ResidualGP:
@@ -246,7 +260,7 @@ def _loss(model: ResidualGP, x: Tensor, log_sizes: Tensor, counting: Tensor) -> 
     """The negative logarithm of what the mode maximises, over t: as gpytorch's marginal likelihood has it, without its
     lazy tensors, which take several times as long as the arithmetic for so few results."""
     noise = counting + model.likelihood.second_noise
-    root = torch.linalg.cholesky(model.covar_module.forward(x, x) + torch.diag(noise))
+    root = _root(model, x, noise)
     away = (log_sizes - model.mean_module(x)).unsqueeze(-1)
     half = torch.linalg.solve_triangular(root, away, upper=False)
     loss = 0.5 * half.square().sum() + root.diagonal().log().sum()
@@ -254,3 +268,8 @@ def _loss(model: ResidualGP, x: Tensor, log_sizes: Tensor, counting: Tensor) -> 
     for _, module, prior, value, _ in cast(Any, model).named_priors():
         loss = loss - prior.log_prob(value(module)).sum()
     return loss / len(x)
+
+
+def _root(model: ResidualGP, x: Tensor, noise: Tensor) -> Tensor:
+    """Lower Cholesky factor of what is seen at rows ``x`` (t, d + 3) with noise (t,)."""
+    return torch.linalg.cholesky(model.covar_module.forward(x, x) + torch.diag(noise))

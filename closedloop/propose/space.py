@@ -20,7 +20,7 @@ from closedloop.propose.linear import Linear
 from closedloop.propose.quantity import Quantity, Range, high_of, low_of
 from closedloop.propose.reagent import CONDITIONS, SpaceReagent
 from closedloop.propose.volumes import ml_per_mmol, usual_role
-from closedloop.recipes import Limits, Reagent, Recipe
+from closedloop.recipes import Limits, Reagent, Recipe, Vessel
 from closedloop.recipes.fields import Frozen, Positive
 from closedloop.recipes.recipe import Name
 
@@ -247,13 +247,13 @@ class SearchSpace(Frozen):
         if recipe.product != self.product:
             raise RecipeOutsideSpace(f"the recipe makes {recipe.product}; this space makes {self.product}")
         amounts = self.amounts_of(recipe)
-        place = np.empty(self.dimension)
-        for column, key in enumerate(self._columns):
+        place = []
+        for key in self._columns:
             known = amounts[key] if isinstance(key, int) else getattr(recipe, key)
             if known is None:
                 raise RecipeOutsideSpace(f"the recipe does not say its {self._label(key)}, which varies in this space")
-            place[column] = self._to_unit(key, known)
-        return place
+            place.append(self._to_unit(key, known))
+        return np.array(place, dtype=np.float64)
 
     @cached_property
     def _spans(self) -> dict[int | str, tuple[float, float, bool, bool]]:
@@ -274,11 +274,17 @@ class SearchSpace(Frozen):
         low, high, log, optional = self._spans[key]
         return ABSENT if optional and value == 0 else unit_of(value, low, high, log)
 
+    @cached_property
+    def _chemicals(self) -> list[tuple[str, Vessel | None]]:
+        return [(reagent.name, reagent.vessel) for reagent in self.reagents]
+
     def amounts_of(self, recipe: Recipe) -> list[float | None]:
         """The amount of each of the space's chemicals; one that the recipe leaves out counts as 0 mmol.
 
         Raises `RecipeOutsideSpace` where it leaves out what is always there, or has what the space has not.
         """
+        if [(r.name, r.vessel) for r in recipe.reagents] == self._chemicals:
+            return [r.amount_mmol for r in recipe.reagents]
         left = list(recipe.reagents)
         amounts: list[float | None] = []
         for wanted in self.reagents:
@@ -359,19 +365,24 @@ class SearchSpace(Frozen):
         linear = self._linear(mask)
         fills = [i for i, reagent in enumerate(self.reagents) if reagent.fill_to_ml is not None]
         checks = [each for each in self.comparisons(mask) if any(each[1].get(i) for i in fills)]
-        recipes = []
+        values = linear.rounded(rows, fills, checks)
         # An amount that is fixed is the same object in every recipe.
         made: dict[tuple[int, float], Reagent] = {}
-        for row in rows:
-            value = linear.rounded(row, fills, checks)
+        given = [field for field in CONDITIONS if field in values]
+        recipes = []
+        for row in range(len(rows)):
+            reagents = []
             for index, reagent in enumerate(self.reagents):
-                if (index, value[index]) not in made:
-                    made[index, value[index]] = Reagent(
-                        name=reagent.name, amount_mmol=value[index], role=reagent.role, vessel=reagent.vessel
+                amount = values[index][row]
+                if amount == 0:
+                    continue
+                if (index, amount) not in made:
+                    made[index, amount] = Reagent(
+                        name=reagent.name, amount_mmol=amount, role=reagent.role, vessel=reagent.vessel
                     )
-            reagents = tuple(made[index, value[index]] for index in range(len(self.reagents)) if value[index] != 0)
-            conditions = {field: value.get(field) for field in CONDITIONS}
-            recipes.append(Recipe.model_validate({"product": self.product, "reagents": reagents} | conditions))
+                reagents.append(made[index, amount])
+            conditions = {field: values[field][row] for field in given}
+            recipes.append(Recipe.model_validate({"product": self.product, "reagents": tuple(reagents)} | conditions))
         return recipes
 
     def moved(self, start: Array, length: Array, rng: np.random.Generator) -> Array:

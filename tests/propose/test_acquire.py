@@ -104,6 +104,22 @@ def test_a_model_whose_sizes_reach_not_far_enough_is_stretched() -> None:
     assert float(model.true_moments(elsewhere)[0]) > np.log(3.9)
 
 
+def test_what_the_results_say_is_what_gpytorch_says() -> None:
+    rng = np.random.default_rng(2)
+    x = rows(rng.random((9, 2)), rng.normal(1.2, 0.2, 9), np.full(9, 0.4), np.zeros(9))
+    log_sizes, counting = torch.from_numpy(rng.normal(1.3, 0.3, 9)), torch.full((9,), 1e-3, dtype=torch.double)
+    asked = rows(rng.random((5, 2)), rng.normal(1.2, 0.2, 5), np.full(5, 0.3), np.zeros(5))
+    for model in (ResidualGP(COLUMNS).eval(), fit(COLUMNS, x, log_sizes, counting, 0.0)):
+        with torch.no_grad():
+            posterior = model.posterior(asked)
+        mean, covariance = model.together(asked)
+        torch.testing.assert_close(mean, posterior.mean.squeeze(-1))
+        torch.testing.assert_close(covariance, posterior.distribution.covariance_matrix)
+        mean, variance = model.true_moments(asked)
+        torch.testing.assert_close(mean, posterior.mean.squeeze(-1))
+        torch.testing.assert_close(variance, posterior.variance.squeeze(-1))
+
+
 def test_hyperparameters_are_the_mode_that_gpytorch_has() -> None:
     rng = np.random.default_rng(0)
     x = rows(rng.random((9, 2)), rng.normal(1.2, 0.2, 9), np.full(9, 0.4), np.zeros(9))
