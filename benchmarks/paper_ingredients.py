@@ -2,7 +2,7 @@
 
 The transformer alone, in the same number of steps: as it is trained here; with the tolerance of Gu et al. (an error
 within 15% costs nothing where fewer than 300 particles were counted); with their Huber loss, and with both; and trained
-for half of the steps on recipes in which two reagents have become one intermediate "A@B", then on the recipes themselves.
+for half of the steps on recipes in which two reagents have become one intermediate "A@B", then on the recipes.
 Folds of another seed than the reported ones; nothing else is looked at.
 """
 
