@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from closedloop.chemistry import usual_role
 from closedloop.propose.constraints import parse_comparison
 from closedloop.propose.couplings import Coupling
 from closedloop.propose.errors import EmptySpaceError, Place, RecipeOutsideSpace, SearchSpaceError
@@ -83,8 +84,6 @@ def name_faults(
 
 
 def _role(reagent: SpaceReagent) -> str | None:
-    from closedloop.propose.volumes import usual_role
-
     role = reagent.role or usual_role(reagent.name)
     return str(role) if role else None
 

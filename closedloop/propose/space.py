@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from pydantic import model_validator
 
+from closedloop.chemistry import usual_role
 from closedloop.propose.checks import narrowed, space_faults, violations
 from closedloop.propose.couplings import Coupling, Masks, Patterns, count_of
 from closedloop.propose.errors import EmptySpaceError, Faults
@@ -23,7 +24,6 @@ from closedloop.propose.places import Places
 from closedloop.propose.quantity import Quantity, Range
 from closedloop.propose.reagent import CONDITIONS, SpaceReagent
 from closedloop.propose.subspace import Subspace
-from closedloop.propose.volumes import usual_role
 from closedloop.recipes import Limits, Recipe
 from closedloop.recipes.fields import Frozen, Positive
 from closedloop.recipes.recipe import Name

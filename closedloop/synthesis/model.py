@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from scipy.special import expit, log_softmax
 
+from closedloop.chemistry import canonical_name
 from closedloop.chemistry.descriptors import describe_product, describe_substance
 from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Experiment, Recipe, Target, TargetMissed
@@ -29,7 +30,6 @@ from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
 from closedloop.synthesis.storage import read, write
 from closedloop.synthesis.threads import at_once, threads_for
-from closedloop.synthesis.tokens import canonical_name
 from closedloop.synthesis.training import Progress, Schedule, ask
 
 if TYPE_CHECKING:
