@@ -18,8 +18,7 @@ from closedloop.recipes import ClosedloopError
 from closedloop.retrain.campaigns import CampaignRetrainer
 from closedloop.retrain.errors import ServiceRunning
 from closedloop.retrain.makers import Maker
-from closedloop.retrain.retrainer import one_at_a_time
-from closedloop.store import Store
+from closedloop.store import Store, one_at_a_time
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.base import BaseScheduler
@@ -68,7 +67,8 @@ def serve(store: Store, every: timedelta, *, seed: int = 0, maker: Maker | None 
     """
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    with _until_told() as wait, one_at_a_time(store.files / "serve.lock", ServiceRunning):
+    busy = ServiceRunning(f"another process serves {store.url}; wait for it or end it")
+    with _until_told() as wait, one_at_a_time(store.files / "serve.lock", busy):
         # Not a blocking scheduler: that one takes an interruption which comes as it submits a job for a failed job.
         scheduler = BackgroundScheduler(timezone=UTC)
         add_job(scheduler, lambda: retrain_if_new(store, seed=seed, maker=maker), every)

@@ -108,7 +108,7 @@ def test_a_time_that_was_slept_through_is_made_up_for_once() -> None:
 
 
 def test_one_process_serves_a_store(store: Store) -> None:
-    with in_background(store), pytest.raises(ServiceRunning, match="another process holds"):
+    with in_background(store), pytest.raises(ServiceRunning, match="another process serves"):
         serve(store, timedelta(hours=1))
 
 
