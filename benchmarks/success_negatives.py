@@ -24,12 +24,13 @@ from scipy.special import expit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
+from closedloop.chemistry import canonical_name
 from closedloop.chemistry.formula import without_phase
 from closedloop.literature import load_experiments
 from closedloop.recipes import Experiment, Recipe
 from closedloop.synthesis.hard_negatives import VARIANTS, Kind, make
 from closedloop.synthesis.success import EACH, SuccessModel
-from closedloop.synthesis.tokens import canonical_name, condition_values
+from closedloop.synthesis.tokens import condition_values
 
 FOLDS = 5
 # Hiding chemicals may cost the training this share of its recipes.

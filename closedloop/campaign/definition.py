@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from closedloop.campaign.stopping import StoppingRules
-from closedloop.chemistry import UnknownChemical, composition, resolve
+from closedloop.chemistry import canonical_name, composition, resolve
 from closedloop.propose import Coupling, Faults, SearchSpace, narrowed
 from closedloop.recipes import ClosedloopError, Recipe, Target
 from closedloop.recipes.fields import Frozen
@@ -153,14 +153,7 @@ def canonical(name: str) -> str:
 
 def canonical_recipe(recipe: Recipe) -> Recipe:
     """The recipe with every chemical under the registry's name; a name that is not known there stays as it is."""
-
-    def known(name: str) -> str:
-        try:
-            return canonical(name)
-        except UnknownChemical:
-            return name
-
-    reagents = tuple(reagent.model_copy(update={"name": known(reagent.name)}) for reagent in recipe.reagents)
+    reagents = tuple(reagent.model_copy(update={"name": canonical_name(reagent.name)}) for reagent in recipe.reagents)
     return Recipe.model_validate(recipe.model_dump() | {"reagents": [r.model_dump() for r in reagents]})
 
 

@@ -3,23 +3,19 @@
 import base64
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from closedloop.plotting import plain_axes, svg
 from closedloop.recipes import Target
 from closedloop.store import ExperimentRecord
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 INK, BAND, HIT, MISS, PREDICTED = "#1b2733", "#cfe8d5", "#1a7f4b", "#2f6db3", "#9aa7b4"
 
 
 def size_plot(records: Sequence[ExperimentRecord], target: Target) -> str:
     """Measured size against experiment with the target's band; failures stand on the axis, predictions beside."""
-    figure, axes = _figure(7.2, 3.4)
+    figure, axes = plain_axes(7.2, 3.4)
     low, high = target.band_nm
     axes.axhspan(low, high, color=BAND, label=f"target {target.size_nm:g} ± {target.half_width_nm:g} nm", zorder=0)
     for number, record in enumerate(records, start=1):
@@ -37,7 +33,7 @@ def size_plot(records: Sequence[ExperimentRecord], target: Target) -> str:
     axes.plot([], [], "x", color="#b3372f", label="failed")
     axes.set(xlabel="experiment", ylabel="mean diameter, nm", ylim=(0, None), xlim=(0.3, max(len(records), 4) + 0.7))
     axes.legend(fontsize=8, frameon=False, ncols=2)
-    return _svg(figure)
+    return svg(figure)
 
 
 def learning_curve(records: Sequence[ExperimentRecord]) -> str | None:
@@ -52,14 +48,14 @@ def learning_curve(records: Sequence[ExperimentRecord]) -> str | None:
     ]
     if len(errors) < 2:
         return None
-    figure, axes = _figure(7.2, 2.6)
+    figure, axes = plain_axes(7.2, 2.6)
     numbers = np.arange(1, len(errors) + 1)
     running = [float(np.median(errors[max(0, i - 4) : i + 1])) for i in range(len(errors))]
     axes.plot(numbers, errors, "o", color=MISS, label="each experiment")
     axes.plot(numbers, running, "-", color=INK, label="median of the last five")
     axes.set(xlabel="measured experiment", ylabel="error of the prediction, %", ylim=(0, None))
     axes.legend(fontsize=8, frameon=False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def promise_plot(records: Sequence[ExperimentRecord]) -> str | None:
@@ -71,7 +67,7 @@ def promise_plot(records: Sequence[ExperimentRecord]) -> str | None:
     ]
     if not stood:
         return None
-    figure, axes = _figure(7.2, 2.4)
+    figure, axes = plain_axes(7.2, 2.4)
     numbers = [number for number, _, _ in stood]
     axes.step(
         [*numbers, numbers[-1] + 1],
@@ -88,7 +84,7 @@ def promise_plot(records: Sequence[ExperimentRecord]) -> str | None:
     axes.plot([number for number, _ in own], [chance for _, chance in own], "o", color=MISS, label="this one hits")
     axes.set(xlabel="experiment", ylabel="chance, %", ylim=(0, 100), xlim=(0.3, max(len(records), 4) + 0.7))
     axes.legend(fontsize=8, frameon=False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def png_uri(image: np.ndarray) -> str:
@@ -98,19 +94,3 @@ def png_uri(image: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _figure(width_in: float, height_in: float) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: "Figure") -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

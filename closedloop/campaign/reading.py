@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from closedloop.campaign.definition import CampaignDefinition, canonical, supply_faults
 from closedloop.campaign.errors import CampaignFileError
 from closedloop.campaign.lines import line_of, load
-from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.chemistry import UnknownChemical, usual_role
 from closedloop.propose import Coupling, Faults, name_faults
 from closedloop.recipes import Role
 
@@ -86,7 +86,7 @@ def _independent_faults(content: dict[str, Any], lines: dict[tuple[int | str, ..
     written = [r for r in reagents if isinstance(r, dict) and isinstance(r.get("name"), str)]
     names = [r["name"] for r in written]
     roles = {str(r["role"]) for r in written if r.get("role") in {str(role) for role in Role}}
-    roles |= {str(role) for name in names if (role := _role(name))}
+    roles |= {str(role) for name in names if (role := usual_role(name))}
     constraints = space.get("constraints")
     couplings = [_coupling(each) for each in space.get("couplings") or [] if isinstance(space.get("couplings"), list)]
     found = name_faults(constraints if isinstance(constraints, list) else [], couplings, names, roles)
@@ -100,13 +100,6 @@ def _coupling(written: Any) -> Coupling | None:
     try:
         return Coupling.model_validate(written)
     except ValidationError:
-        return None
-
-
-def _role(name: str) -> Role | None:
-    try:
-        return resolve(name).role
-    except UnknownChemical:
         return None
 
 

@@ -3,7 +3,6 @@
 Everything that it decides lies in the store before it acts, so a killed run goes on where it stopped.
 """
 
-import fcntl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from closedloop.campaign.stopping import Action, hopeless
 from closedloop.lab import Bench, Executor, InstrumentError, ProcedureError, Progress, compile_recipe
 from closedloop.propose import Outlook
 from closedloop.recipes import ClosedloopError, Outcome
-from closedloop.store import ExperimentRecord, State, Store
+from closedloop.store import ExperimentRecord, State, Store, one_at_a_time
 
 # After so many experiments in a row that the equipment spoiled, a person should look before more material is wasted.
 PATIENCE = 3
@@ -47,13 +46,9 @@ class News:
 
 @contextmanager
 def only_runner(store: Store) -> Iterator[None]:
-    """Keeps a second process from driving the same lab; the lock goes when this process does, however it ends."""
-    path = store.files / "run.lock"
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CampaignBusy(f"another closedloop run is using {store.url}; wait for it or stop it") from error
+    """Keeps a second process from driving the same lab. Raises `CampaignBusy`."""
+    busy = CampaignBusy(f"another closedloop run is using {store.url}; wait for it or stop it")
+    with one_at_a_time(store.files / "run.lock", busy):
         yield
 
 

@@ -8,7 +8,7 @@ from closedloop.chemistry.errors import (
     UnknownChemical,
 )
 from closedloop.chemistry.formula import molar_mass_g_per_mol, phase_of
-from closedloop.chemistry.registry import composition, known_names, resolve, substances
+from closedloop.chemistry.registry import canonical_name, composition, known_names, resolve, substances, usual_role
 from closedloop.chemistry.substance import Substance
 
 __all__ = [
@@ -18,10 +18,12 @@ __all__ = [
     "InvalidVectors",
     "Substance",
     "UnknownChemical",
+    "canonical_name",
     "composition",
     "known_names",
     "molar_mass_g_per_mol",
     "phase_of",
     "resolve",
     "substances",
+    "usual_role",
 ]

@@ -10,7 +10,7 @@ import argparse
 import csv
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from closedloop.chemistry.errors import InvalidFormula
@@ -35,7 +35,7 @@ def build(data: Path = DATA, opsin: Path | None = None) -> list[str]:
     table = Chem.GetPeriodicTable()
     numbers = (*range(1, LAST_ELEMENT + 1), *FURTHER_ELEMENTS)
     elements = [[table.GetElementSymbol(number), f"{table.GetAtomicWeight(number):g}"] for number in numbers]
-    _write(data / "elements.csv", ["symbol", "atomic_mass_g_per_mol"], elements)
+    write_table(data / "elements.csv", ["symbol", "atomic_mass_g_per_mol"], elements)
     atomic_masses.cache_clear()
 
     with (data / "substances.csv").open(encoding="utf-8", newline="") as file:
@@ -57,7 +57,7 @@ def build(data: Path = DATA, opsin: Path | None = None) -> list[str]:
                 f"{BY_HAND!r} and the reason into structure_source"
             )
     rows.sort(key=lambda row: row["name"].casefold())
-    _write(data / "substances.csv", columns, [[row[column] for column in columns] for row in rows])
+    write_table(data / "substances.csv", columns, [[row[column] for column in columns] for row in rows])
     return otherwise
 
 
@@ -115,7 +115,8 @@ def _names_its_formula(row: Row) -> bool:
     return False
 
 
-def _write(path: Path, columns: list[str], rows: list[list[str]]) -> None:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A CSV file that is there whole or not at all; the same bytes for the same rows on every machine."""
     draft = path.with_suffix(".tmp")
     with draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

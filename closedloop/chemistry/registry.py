@@ -17,6 +17,7 @@ from closedloop.chemistry.errors import AmbiguousChemical, InvalidFormula, Unkno
 from closedloop.chemistry.formula import atomic_masses, parse_formula, without_phase
 from closedloop.chemistry.spelling import key_of, two_names, variants
 from closedloop.chemistry.substance import Substance
+from closedloop.recipes import Role
 
 # No chemist writes a longer one; what is longer is text that went astray, and is refused without a search.
 LONGEST_NAME = 300
@@ -33,6 +34,24 @@ def resolve(name: str) -> Substance:
     if found is None:
         raise (AmbiguousChemical(name, _meanings) if _meanings(name) else UnknownChemical(name, _nearest))
     return found
+
+
+@lru_cache(maxsize=50_000)
+def canonical_name(name: str) -> str:
+    """The registry's name for the chemical, so that ODE and 1-octadecene are one; an unknown name stays as it is."""
+    try:
+        return resolve(name).name
+    except UnknownChemical:
+        return name
+
+
+@lru_cache(maxsize=50_000)
+def usual_role(name: str) -> Role | None:
+    """What the chemical is mostly there for, where the registry says."""
+    try:
+        return resolve(name).role
+    except UnknownChemical:
+        return None
 
 
 @lru_cache(maxsize=50_000)

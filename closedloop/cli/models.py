@@ -108,7 +108,7 @@ def serve(
     store: StoreOption = None,
     seed: Seed = 0,
 ) -> None:
-    """Keep retraining on whatever comes into the store, until interrupted."""
+    """Keep retraining on whatever comes into the store, until SIGINT (Ctrl-C) or SIGTERM."""
     from closedloop.retrain import serve as serve_store
     from closedloop.store import Store
 

@@ -63,10 +63,11 @@ def train(
         raise CannotTrain("give either --data FOLDER (once or more) or --finetune FOLDER")
     if out.suffix != ".safetensors" or not out.parent.is_dir():
         raise CannotTrain(f"--out {out}: give a name that ends with .safetensors in a folder that exists")
-    from closedloop.tem.learning.credit import learn_credibility
+    from closedloop.tem.learning.credit import CREDIBILITY
     from closedloop.tem.learning.folders import read_folder, read_unlabelled, sources, split
-    from closedloop.tem.learning.judgement import learn_company
+    from closedloop.tem.learning.judgement import COMPANY
     from closedloop.tem.learning.samples import Group
+    from closedloop.tem.learning.teaching import teach
     from closedloop.tem.learning.train import Schedule
     from closedloop.tem.learning.train import train as learn
     from closedloop.tem.segmenter import resolve_device
@@ -110,8 +111,8 @@ def train(
         progress=_Progress(),
     )
     if finetune is None:
-        learn_credibility(net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
-        learn_company(net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
+        for lesson in (CREDIBILITY, COMPANY):
+            teach(lesson, net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
     scores = {str(folder): _score(net, samples) for folder, samples in held if samples}
     for folder_name, score in scores.items():
         print(f"{folder_name}, held out: " + ", ".join(f"{k} {v:.3f}" for k, v in score.items()), file=sys.stderr)

@@ -8,6 +8,7 @@ import csv
 import sys
 from pathlib import Path
 
+from closedloop.chemistry.build import write_table
 from closedloop.literature.errors import DataError
 
 RAW_COLUMNS = ("QAgNO3(%)", "Qpva(%)", "Qtsc(%)", "Qseed(%)", "Qtot(uL/min)", "loss")
@@ -33,12 +34,7 @@ def build(raw: Path, out: Path) -> int:
     settings: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         settings.setdefault(tuple(row[:-1]), []).append(row[-1])
-    draft = out / "agnp2021.tmp"
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([*setting, " ".join(losses)] for setting, losses in settings.items())
-    draft.replace(out / "agnp2021.csv")
+    write_table(out / "agnp2021.csv", COLUMNS, [[*setting, " ".join(losses)] for setting, losses in settings.items()])
     return len(settings)
 
 

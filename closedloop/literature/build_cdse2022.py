@@ -7,10 +7,11 @@ with its kind. What was decided, and why, is docs/decisions/0011.
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from closedloop.chemistry import resolve
+from closedloop.chemistry.build import write_table
 from closedloop.literature.errors import DataError
 from closedloop.recipes import Method, Role, Vessel
 
@@ -91,8 +92,8 @@ def build(raw: Path, out: Path) -> tuple[int, int]:
         raise DataError(f"{raw}: not the published table, it differs in the columns {sorted(missing)}")
     changes: list[Change] = []
     shipped = [_row(f"cdse2022-{number:03d}", row, changes) for number, row in enumerate(rows, start=1)]
-    _write(out / "cdse2022.csv", COLUMNS, [[row.get(column, "") for column in COLUMNS] for row in shipped])
-    _write(out / "cdse2022_changes.csv", CHANGE_COLUMNS, changes)
+    write_table(out / "cdse2022.csv", COLUMNS, [[row.get(column, "") for column in COLUMNS] for row in shipped])
+    write_table(out / "cdse2022_changes.csv", CHANGE_COLUMNS, changes)
     return len(shipped), len(changes)
 
 
@@ -160,15 +161,6 @@ def _amount(raw: dict[str, str], name: str, mass_column: str, amount_column: str
         return from_mass
     note(amount_column, "", "contradicts the mass beside it: unknown")
     return ""
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    draft = path.with_suffix(".tmp")
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-    draft.replace(path)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.chemistry import canonical_name
 from closedloop.literature.errors import DataError
 from closedloop.literature.years import year_of
 from closedloop.recipes import Experiment
@@ -124,18 +124,9 @@ def _products(experiments: Sequence[Experiment]) -> list[Hashable]:
 
 
 def _chemicals(experiments: Sequence[Experiment]) -> list[Hashable]:
-    canonical: dict[str, str] = {}
-
-    def name(written: str) -> str:
-        if written not in canonical:
-            try:
-                canonical[written] = resolve(written).name
-            except UnknownChemical:
-                canonical[written] = written
-        return canonical[written]
-
     return [
-        (one.recipe.product, frozenset(name(reagent.name) for reagent in one.recipe.reagents)) for one in experiments
+        (one.recipe.product, frozenset(canonical_name(reagent.name) for reagent in one.recipe.reagents))
+        for one in experiments
     ]
 
 

@@ -4,6 +4,7 @@ Each is a recipe of the space that is new (or a repeat, and says so) and that th
 """
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from closedloop.propose.errors import RecipeOutsideSpace
 from closedloop.propose.proposal import SizeModel
 from closedloop.propose.quality import Arrays
 from closedloop.propose.space import SearchSpace
-from closedloop.recipes import ClosedloopError, Recipe, Target
+from closedloop.recipes import ClosedloopError, Recipe, Target, TargetMissed
 
 Array = NDArray[np.float64]
 Filter = Callable[[Recipe], bool | Sequence[str]]
@@ -136,7 +137,10 @@ class Pool:
                 start = self.space.decode(centres[0])
                 break
         try:
-            places = [self.space.encode(self.model.design_amounts(start, self.target))]
+            with warnings.catch_warnings():
+                # A design that misses is a place to look from; what is proposed says what chance it has.
+                warnings.simplefilter("ignore", TargetMissed)
+                places = [self.space.encode(self.model.design_amounts(start, self.target))]
         except ClosedloopError as error:
             # One source of candidates among several; the others remain.
             _log.info("the model designs no amounts here: %s", error)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from closedloop.chemistry import usual_role
 from closedloop.propose.constraints import parse_comparison
 from closedloop.propose.couplings import Coupling
 from closedloop.propose.errors import EmptySpaceError, Place, RecipeOutsideSpace, SearchSpaceError
@@ -83,8 +84,6 @@ def name_faults(
 
 
 def _role(reagent: SpaceReagent) -> str | None:
-    from closedloop.propose.volumes import usual_role
-
     role = reagent.role or usual_role(reagent.name)
     return str(role) if role else None
 
@@ -169,21 +168,17 @@ def violations(space: "SearchSpace", recipe: Recipe) -> list[str]:
                 broken.append(f"the coupling {coupling.text!r} is broken: there are {there}")
     values: dict[int | str, float] = dict(enumerate(known))
     values |= {field: value for field in CONDITIONS if (value := getattr(recipe, field)) is not None}
-    for text, weights, bound in space.comparisons(mask):
+    for text, weights, bound in space.subspace(mask).comparisons:
         terms = [weight * values[key] for key, weight in weights.items()]
         if sum(terms) > bound + _NEAR * (abs(bound) + sum(map(abs, terms))):
             broken.append(f"the constraint {text!r} is broken")
     for i, reagent in enumerate(space.reagents):
         if reagent.fill_to_ml is not None:
-            vessel = [i, *(j for j, r in enumerate(space.reagents) if j != i and _shares(reagent, r))]
+            vessel = [i, *(j for j, r in enumerate(space.reagents) if j != i and reagent.shares_vessel(r))]
             volume = sum(known[j] * ml_per_mmol(space.reagents[j].name) for j in vessel)
             if abs(volume / reagent.fill_to_ml - 1) > _FILLED:
                 broken.append(f"{reagent.name} should fill to {reagent.fill_to_ml:g} mL; this makes {volume:.2f} mL")
     return list(dict.fromkeys(broken))
-
-
-def _shares(filler: SpaceReagent, other: SpaceReagent) -> bool:
-    return filler.vessel is None or other.vessel in (filler.vessel, None)
 
 
 def _off(label: str, value: float | None, allowed: float | Range | None, unit: str) -> list[str]:
@@ -208,7 +203,7 @@ def refilled(space: "SearchSpace", recipe: Recipe, keep: Iterable[str] = ()) -> 
         if filler.fill_to_ml is None or filler.name in set(keep):
             continue
         here = [r for r in reagents if r.name == filler.name and r.vessel == filler.vessel]
-        beside = [r for r in reagents if r not in here and (filler.vessel is None or r.vessel in (filler.vessel, None))]
+        beside = [r for r in reagents if r not in here and filler.shares_vessel(r)]
         room = filler.fill_to_ml - sum((r.amount_mmol or 0.0) * ml_per_mmol(r.name) for r in beside)
         amount = down(max(0.0, room / ml_per_mmol(filler.name)), 4)
         made_up = Reagent(name=filler.name, amount_mmol=amount, role=filler.role, vessel=filler.vessel)

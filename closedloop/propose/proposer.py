@@ -1,7 +1,8 @@
-"""Target, model and what was tried -> the next recipes. Scores candidates, chooses, and says why.
+"""Target, model and what was tried -> the next recipes. Scores candidates and chooses.
 
 Leaves to others: the search space (`space`), where candidates come from (`candidates`), the two corrections of the
-model (`residual`, `quality`), the acquisition functions (`acquire`).
+model (`residual`, `quality`), the acquisition functions (`acquire`), what is expected of what was chosen
+(`expectation`), and why it was (`reasons`).
 """
 
 import logging
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit, ndtr
+from scipy.special import logit
 
 from closedloop.propose.candidates import Candidates, Filter, Pool
 from closedloop.propose.errors import NothingToPropose, RecipeOutsideSpace, SearchSpaceError
-from closedloop.propose.proposal import Assessment, Outlook, Plan, Proposal, SizeModel
+from closedloop.propose.expectation import assessments, outlook
+from closedloop.propose.proposal import Assessment, Plan, Proposal, SizeModel
 from closedloop.propose.quality import Judge, Quality
+from closedloop.propose.reasons import Known, motive, reason
 from closedloop.propose.space import SearchSpace
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Target
 
@@ -33,13 +36,8 @@ _log = logging.getLogger(__name__)
 _BEST_SCORED, _SHORTLIST = 16, 384
 # How many experiments the outlook looks ahead to.
 HORIZON = 8
-# A recipe whose chance is at least this share of the largest is chosen for its chance, another for what it teaches.
-_NEARLY_BEST = 0.8
 # Particles that the next sample is expected to show, where none has been measured yet.
 _USUAL_COUNT = 150
-_Z90 = 1.6448536269514722
-# Of the candidates that come nearest to the target, how many are looked at for values at the end of their ranges.
-_NEAREST, _AT_WALL, _MOST = 16, 0.05, 0.5
 _NO_CHANCE = 1e-9
 
 
@@ -127,7 +125,6 @@ class _Round:
         self.space, self.target, self.model, self.seed = space.within(target.limits), target, model, seed
         known = [(place, e) for e in tried if (place := self._place(e.recipe, e.id)) is not None]
         self.tried = [e for _, e in known]
-        self.outside = len(tried) - len(known)
         waiting = [(place, r) for r in pending if (place := self._place(r, None)) is not None]
         self.pending = [r for _, r in waiting]
         d = self.space.dimension
@@ -139,6 +136,12 @@ class _Round:
         self.measured = np.array([_is_measured(outcome) for outcome in outcomes], dtype=bool)
         self.sizes = np.array([outcome.size_nm or math.nan for outcome in outcomes], dtype=np.float64)
         self.usable = self.measured & (self.judge.succeeded | ~self.judge.judged)
+        self.known = Known(
+            measured=int(self.measured.sum()),
+            failures=int((self.judge.judged & ~self.judge.succeeded).sum()),
+            none_succeeded=bool(self.judge.judged.any() and not self.judge.succeeded.any()),
+            outside=len(tried) - len(known),
+        )
         self.columns = Columns(d, math.log(target.size_nm))
         counting = np.array([_counting(outcome) for outcome in outcomes], dtype=np.float64)[self.measured]
         with torch.random.fork_rng(devices=[]):
@@ -194,21 +197,16 @@ class _Round:
         shortlist = np.argsort(-acquire.values(question, x), kind="stable")[: max(_SHORTLIST, 4 * count)].copy()
         chosen = acquire.choose(question, x[shortlist], count)
         numbers = [int(shortlist[c.index]) for c in chosen]
-        said = self._assessments([found.recipes[i] for i in numbers], x[numbers], quality, numbers)
+        said = self._assessed([found.recipes[i] for i in numbers], x[numbers], quality.at(numbers))
         largest = float(acquire.values(replace(question, pending=x[:0]), x[shortlist]).max())
         proposals = [
-            Proposal(
-                **dict(each),
-                gain=min(1.0, c.gain),
-                motive=(motive := _motive(found.origins[i], c.chance, largest)),
-                origin=found.origins[i],
-                acquisition_value=c.value,
-                reason=self._reason(motive, each, c, largest, found, i, position),
-            )
+            self._proposal(each, c, largest, found, i, len(self.pending) + position)
             for position, (each, c, i) in enumerate(zip(said, chosen, numbers, strict=True))
         ]
         chances = acquire.cumulative(question, x[shortlist], horizon) if horizon else []
-        return Plan(proposals=tuple(proposals), outlook=self._outlook(found, x, quality, chances))
+        moments = self.size_model.moments(x)
+        ahead = outlook(found.unit, self.space.labels, moments, quality, self.target, chances)
+        return Plan(proposals=tuple(proposals), outlook=ahead)
 
     def assess(self, recipes: list[Recipe]) -> list[Assessment]:
         if not recipes:
@@ -216,7 +214,7 @@ class _Round:
         unit = np.array([self.space.encode(recipe) for recipe in recipes])
         scored = Candidates(recipes, unit, [""] * len(recipes), self.model.predict_arrays(recipes))
         x, quality = self._score(scored)
-        return self._assessments(recipes, x, quality, list(range(len(recipes))))
+        return self._assessed(recipes, x, quality)
 
     def _score(self, found: Candidates) -> "tuple[Tensor, Quality]":
         """Input rows (n, d + 3) of candidates, the last column holding the odds of all but the size."""
@@ -232,96 +230,33 @@ class _Round:
         log_size, sd = np.asarray(found.arrays.log_size_mean), np.asarray(found.arrays.log_size_sd)
         return rows(found.unit, log_size, sd, logit(quality.chance)), quality
 
-    def _assessments(
-        self, recipes: list[Recipe], x: "Tensor", quality: Quality, numbers: list[int]
-    ) -> list[Assessment]:
-        if not recipes:
-            return []
-        mean, sd = self.size_model.moments(x)
-        low, high = self.target.band_nm
-        said = []
-        for recipe, i, m, s in zip(recipes, numbers, mean.tolist(), sd.tolist(), strict=True):
-            inside = _below(math.log(high), m, s) - (_below(math.log(low), m, s) if low > 0 else 0.0)
-            spread, spread_sd = float(quality.log_spread[i]), float(quality.log_spread_sd[i])
-            success, wide, shape = (
-                min(1.0, max(0.0, float(each[i]))) for each in (quality.success, quality.spread, quality.shape)
-            )
-            said.append(
-                Assessment(
-                    recipe=recipe,
-                    predicted_size_nm=math.exp(m),
-                    predicted_interval_nm=(math.exp(m - _Z90 * s), math.exp(m + _Z90 * s)),
-                    relative_spread=math.exp(spread),
-                    relative_spread_interval=(math.exp(spread - _Z90 * spread_sd), math.exp(spread + _Z90 * spread_sd)),
-                    success_probability=success,
-                    size_chance=min(1.0, max(0.0, inside)),
-                    spread_chance=wide,
-                    shape_chance=shape,
-                    chance_of_hit=min(1.0, max(0.0, success * wide * shape * inside)),
-                )
-            )
-        return said
+    def _assessed(self, recipes: list[Recipe], x: "Tensor", quality: Quality) -> list[Assessment]:
+        return assessments(recipes, self.size_model.moments(x), quality, self.target) if recipes else []
 
-    def _outlook(self, found: Candidates, x: "Tensor", quality: Quality, chances: list[float]) -> Outlook:
-        mean, sd = self.size_model.moments(x)
-        low, high = self.target.band_nm
-        first = np.log(low) if low > 0 else -np.inf
-        inside = ndtr((np.log(high) - mean) / sd) - ndtr((first - mean) / sd)
-        off = np.abs(mean - math.log(self.target.size_nm))
-        nearest = found.unit[np.argsort(off, kind="stable")[:_NEAREST]]
-        walls = []
-        for column, label in enumerate(self.space.labels):
-            values = nearest[:, column]
-            if np.mean(values > 1 - _AT_WALL) >= _MOST:
-                walls.append(f"{label} at the upper end of its range")
-            elif np.mean((values < _AT_WALL) & (values > -_AT_WALL)) >= _MOST:
-                walls.append(f"{label} at the lower end of its range")
-        return Outlook(
-            chances=tuple(chances),
-            best_size_chance=_share(inside),
-            best_success=_share(quality.success),
-            best_spread_chance=_share(quality.spread),
-            best_shape_chance=_share(quality.shape),
-            reach_nm=(float(np.exp(mean.min())), float(np.exp(mean.max()))),
-            at_limits=tuple(walls),
+    def _proposal(
+        self, said: Assessment, choice: "Choice", largest: float, found: Candidates, i: int, under_way: int
+    ) -> Proposal:
+        """Candidate ``i`` as it was chosen, beside so many under way."""
+        origin = found.origins[i]
+        why = motive(origin, choice.chance, largest)
+        by_model_nm = math.exp(float(np.asarray(found.arrays.log_size_mean)[i])) if found.arrays else math.nan
+        return Proposal(
+            **dict(said),
+            gain=min(1.0, choice.gain),
+            motive=why,
+            origin=origin,
+            acquisition_value=choice.value,
+            reason=reason(
+                why,
+                said,
+                choice,
+                origin,
+                largest=largest,
+                by_model_nm=by_model_nm,
+                known=self.known,
+                under_way=under_way,
+            ),
         )
-
-    def _reason(
-        self, motive: str, said: Assessment, choice: "Choice", largest: float, found: Candidates, i: int, position: int
-    ) -> str:
-        hit = f"{_percent(said.chance_of_hit)} chance of a hit"
-        if motive == "repeat":
-            parts = [f"a repeat: its noise matters more than its distance ({hit})"]
-        elif motive == "exploitation":
-            parts = [f"{hit}, the largest or nearly so"]
-        else:
-            parts = [f"{hit} (the largest is {_percent(largest)}), made for what it teaches"]
-            if choice.gain >= 0.005:
-                parts[0] += f": the best chance after it should be {_percent(choice.gain)} higher"
-        parts.append(found.origins[i])
-        known, count = int(self.measured.sum()), int((self.judge.judged & ~self.judge.succeeded).sum())
-        if not known:
-            parts.append("nothing measured yet: by the model alone")
-        else:
-            literature = math.exp(float(np.asarray(found.arrays.log_size_mean)[i])) if found.arrays else math.nan
-            change = 100 * (said.predicted_size_nm / literature - 1)
-            parts.append(f"the model says {literature:.2f} nm, corrected by {change:+.0f}% after {known} results here")
-        if self.judge.judged.any() and not self.judge.succeeded.any():
-            parts.append("nothing has succeeded yet")
-        if count:
-            parts.append(f"kept away from {count} chemical failure{'s' * (count > 1)}")
-        under_way = len(self.pending) + position
-        if under_way:
-            parts.append(f"chosen beside {under_way} under way")
-        if self.outside:
-            parts.append(f"{self.outside} tried outside this space not learned from")
-        return "; ".join(parts)
-
-
-def _motive(origin: str, chance: float, largest: float) -> str:
-    if origin == Pool.REPEAT:
-        return "repeat"
-    return "exploitation" if chance >= _NEARLY_BEST * largest else "exploration"
 
 
 def _is_measured(outcome: Outcome) -> bool:
@@ -334,15 +269,3 @@ def _counting(outcome: Outcome) -> float:
     """Variance of the logarithm of a mean size that rests on so many particles: (spread / √count)²."""
     spread = outcome.relative_spread or 0.12
     return spread**2 / max(1, outcome.particle_count or _USUAL_COUNT)
-
-
-def _share(values: Array) -> float:
-    return float(min(1.0, max(0.0, np.max(values))))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%" if share >= 0.1 else f"{100 * share:.1f}%"
-
-
-def _below(value: float, mean: float, sd: float) -> float:
-    return 0.5 * (1 + math.erf((value - mean) / (sd * math.sqrt(2))))

@@ -62,6 +62,13 @@ class Quality:
         """All three at once, (n,)."""
         return np.clip(self.success * self.spread * self.shape, _SURE**2, 1 - _SURE)
 
+    def at(self, rows: Sequence[int]) -> "Quality":
+        """Of these rows alone."""
+        kept = list(rows)
+        return Quality(
+            *(each[kept] for each in (self.success, self.spread, self.shape, self.log_spread, self.log_spread_sd))
+        )
+
 
 class Judge:
     """What this campaign has seen of success, spread and shape; t tried recipes at ``unit`` (t, d)."""

@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from closedloop.propose.quantity import Quantity, Range, high_of, low_of
-from closedloop.recipes import Role, Vessel
+from closedloop.recipes import Reagent, Role, Vessel
 from closedloop.recipes.fields import Frozen, Positive
 from closedloop.recipes.recipe import Name
 
@@ -80,3 +80,7 @@ class SpaceReagent(Frozen):
     def varies(self) -> bool:
         """Whether it has a coordinate of its own."""
         return self.fill_to_ml is None and (self.optional or isinstance(self.amount_mmol, Range))
+
+    def shares_vessel(self, other: "SpaceReagent | Reagent") -> bool:
+        """Whether the other may be in the vessel that this one fills."""
+        return self.vessel is None or other.vessel in (self.vessel, None)

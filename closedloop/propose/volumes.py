@@ -1,7 +1,6 @@
 """How much room a chemical takes, so that a solvent can fill a flask and a flask does not overflow."""
 
 from closedloop.chemistry import UnknownChemical, resolve
-from closedloop.recipes import Role
 
 # Where no density is known: about that of the organic chemicals that most of a flask consists of.
 _USUAL_DENSITY_G_PER_ML = 1.0
@@ -21,11 +20,3 @@ def has_density(name: str) -> bool:
         return resolve(name).density_g_per_ml is not None
     except UnknownChemical:
         return False
-
-
-def usual_role(name: str) -> Role | None:
-    """The role that the registry gives a chemical."""
-    try:
-        return resolve(name).role
-    except UnknownChemical:
-        return None

@@ -1,6 +1,6 @@
 """What was done and what came out of it. Knows nothing of the other rooms."""
 
-from closedloop.recipes.errors import ClosedloopError
+from closedloop.recipes.errors import ClosedloopError, TargetMissed
 from closedloop.recipes.experiment import Experiment
 from closedloop.recipes.outcome import CauseKind, Evidence, FailureCause, Method, Outcome, Shape
 from closedloop.recipes.recipe import Reagent, Recipe, Role, Vessel
@@ -20,5 +20,6 @@ __all__ = [
     "Role",
     "Shape",
     "Target",
+    "TargetMissed",
     "Vessel",
 ]

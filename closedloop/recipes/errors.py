@@ -1,4 +1,4 @@
-"""The one ancestor of every error that a user can cause.
+"""The one ancestor of every error that a user can cause, and the warning of a recipe that is no answer.
 
 The command line prints such an error as one line and exits with status 2; anything else is a defect of ours.
 """
@@ -6,3 +6,7 @@ The command line prints such an error as one line and exits with status 2; anyth
 
 class ClosedloopError(Exception):
     """An error that a user can cause and mend; its message says what was wrong and what to do."""
+
+
+class TargetMissed(UserWarning):
+    """A recipe was made for a target that, by the model, it will not meet; nothing better was found."""

@@ -4,11 +4,9 @@ Every model has a twin that never learned from the held-out literature nor from 
 twins are compared; what serves is trained on everything (docs/decisions/0060-twins-at-the-gate.md).
 """
 
-import fcntl
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from closedloop.retrain.errors import RetrainBusy, RetrainError
 from closedloop.retrain.gate import Check, Tolerance, compare
 from closedloop.retrain.holdout import divide, last_runs
 from closedloop.retrain.makers import Maker, SynthesisMaker, Trainable, digest
-from closedloop.store import ExperimentRecord, ModelRecord, Store
+from closedloop.store import ExperimentRecord, ModelRecord, Store, one_at_a_time
 
 EVERY = 8
 # With fewer, too little would be left to learn from once the last runs are put aside.
@@ -96,7 +94,8 @@ class Retrainer:
         if not (now or self.due()):
             reason = f"not due: {self.new_outcomes()} of {self.every} new outcomes since the last time"
             return RetrainResult(None, False, reason)
-        with one_at_a_time(self.store.files / "retrain.lock"):
+        busy = RetrainBusy(f"another process retrains on {self.store.url}; wait for it or end it")
+        with one_at_a_time(self.store.files / "retrain.lock", busy):
             mark = self.store.last_outcome()
             lab = self._lab()
             if len(lab) < FEWEST_RUNS:
@@ -172,14 +171,3 @@ class Retrainer:
                 note=reason,
                 twin=(beside, saw),
             )
-
-
-@contextmanager
-def one_at_a_time(path: Path, error: type[RetrainError] = RetrainBusy) -> Iterator[None]:
-    """Raises the error where another process holds the lock, which goes when its process does."""
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as busy:
-            raise error(f"another process holds {path}; wait for it or end it") from busy
-        yield

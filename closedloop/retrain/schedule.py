@@ -5,18 +5,20 @@ no schedule needs to be remembered anywhere else.
 """
 
 import logging
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from closedloop.campaign import Campaign
 from closedloop.recipes import ClosedloopError
 from closedloop.retrain.campaigns import CampaignRetrainer
 from closedloop.retrain.errors import ServiceRunning
 from closedloop.retrain.makers import Maker
-from closedloop.retrain.retrainer import one_at_a_time
-from closedloop.store import Store
+from closedloop.store import Store, one_at_a_time
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.base import BaseScheduler
@@ -25,6 +27,7 @@ LOG = logging.getLogger(__name__)
 JOB_ID = "closedloop-retrain"
 # A laptop that slept through its time does the job when it wakes.
 MISFIRE_GRACE = timedelta(days=7)
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 def retrain_if_new(store: Store, *, seed: int = 0, maker: Maker | None = None) -> list[str]:
@@ -58,18 +61,43 @@ def add_job(scheduler: "BaseScheduler", job: Callable[[], object], every: timede
 
 
 def serve(store: Store, every: timedelta, *, seed: int = 0, maker: Maker | None = None) -> None:
-    """Blocks until it is interrupted; a training that is under way is finished first.
+    """Blocks until SIGINT or SIGTERM comes. A training that is under way is finished first; another signal cuts it off.
 
     Raises `ServiceRunning` where another process serves this store.
     """
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    with one_at_a_time(store.files / "serve.lock", ServiceRunning):
+    busy = ServiceRunning(f"another process serves {store.url}; wait for it or end it")
+    with _until_told() as wait, one_at_a_time(store.files / "serve.lock", busy):
         # Not a blocking scheduler: that one takes an interruption which comes as it submits a job for a failed job.
         scheduler = BackgroundScheduler(timezone=UTC)
         add_job(scheduler, lambda: retrain_if_new(store, seed=seed, maker=maker), every)
         scheduler.start()
         try:
-            threading.Event().wait()
+            wait()
+            LOG.info("told to end; a training that is under way is finished first")
         finally:
             scheduler.shutdown()
+
+
+@contextmanager
+def _until_told() -> Iterator[Callable[[], object]]:
+    """SIGINT and SIGTERM are heard here, though a shell that starts a service in the background has it ignore the
+    first. What it gives waits for one of them; the next one ends the process."""
+    # An event may not be set by a handler that interrupts its own wait; this queue is made for that.
+    told: SimpleQueue[int] = SimpleQueue()
+    if threading.current_thread() is not threading.main_thread():
+        yield told.get  # no signals come to other threads
+        return
+
+    def hear(number: int, frame: Any) -> None:
+        for each in _ENDINGS:
+            signal.signal(each, signal.SIG_DFL)
+        told.put(number)
+
+    before = {each: signal.signal(each, hear) for each in _ENDINGS}
+    try:
+        yield told.get
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -24,6 +24,7 @@ from closedloop.store.errors import (
     UnknownModel,
     UnknownStep,
 )
+from closedloop.store.lock import one_at_a_time
 from closedloop.store.records import (
     CampaignRecord,
     CorrectionRecord,
@@ -80,4 +81,5 @@ __all__ = [
     "Upgrade",
     "best_outcome",
     "database_file",
+    "one_at_a_time",
 ]

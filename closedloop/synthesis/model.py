@@ -5,6 +5,7 @@ the transformer ensemble (docs/decisions/0028, 0080). Leaves what a model consis
 to `fitting`, files to `storage`.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from scipy.special import expit, log_softmax
 
+from closedloop.chemistry import canonical_name
 from closedloop.chemistry.descriptors import describe_product, describe_substance
 from closedloop.chemistry.vectors import VectorTable
-from closedloop.recipes import Experiment, Recipe, Target
+from closedloop.recipes import Experiment, Recipe, Target, TargetMissed
 from closedloop.recipes.fields import ReadOnly
 from closedloop.synthesis.calibration import Calibration, scales
 from closedloop.synthesis.fitting import Run, from_model, from_nothing
@@ -28,7 +30,6 @@ from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
 from closedloop.synthesis.storage import read, write
 from closedloop.synthesis.threads import at_once, threads_for
-from closedloop.synthesis.tokens import canonical_name
 from closedloop.synthesis.training import Progress, Schedule, ask
 
 if TYPE_CHECKING:
@@ -207,11 +208,22 @@ class SynthesisModel:
 
         Amounts that are not given are designed, the given ones stay; where all are given, all are designed afresh.
         Raises `DesignError` where the recipe contradicts the target (another product, a chemical that is not allowed).
+        Warns of `TargetMissed` where the size that the model predicts is outside the target's band all the same.
         """
-        return self.designs(recipe, target, 1, seed=seed)[0].recipe
+        (found,) = self.designs(recipe, target, 1, seed=seed)
+        if not found.meets_size:
+            low, high = target.band_nm
+            warnings.warn(
+                f"the designed amounts should give {found.prediction.size_nm:.2f} nm, not {low:.2f} to {high:.2f} nm; "
+                "no better ones were found, so change the chemicals, the conditions or the limits",
+                TargetMissed,
+                stacklevel=2,
+            )
+        return found.recipe
 
     def designs(self, recipe: Recipe, target: Target, count: int = 3, *, seed: int = 0) -> "list[Design]":
-        """Up to ``count`` distinct ways to weigh the recipe, the best first; see `design_amounts`."""
+        """Up to ``count`` distinct ways to weigh the recipe, the best first, each of which says whether it meets the
+        target's size; else as `design_amounts`."""
         from closedloop.synthesis.design import designs
 
         return designs(self, recipe, target, count, seed=seed)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.chemistry import canonical_name, usual_role
 from closedloop.chemistry.descriptors import COMPOSITION_SIZE, SUBSTANCE_SIZE, describe_product, describe_substance
 from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Recipe, Role, Vessel
@@ -181,34 +181,6 @@ def _groups(names: Sequence[str]) -> np.ndarray:
     """(c, g) bool."""
     found = [[group in chemical(name).groups for group in GROUP_NAMES] for name in names]
     return np.array(found, dtype=bool).reshape(-1, len(GROUP_NAMES))
-
-
-_canonical: dict[str, str] = {}
-
-
-def canonical_name(name: str) -> str:
-    """The registry's name for the chemical, so that ODE and 1-octadecene are one; an unknown name stays as it is."""
-    found = _canonical.get(name)
-    if found is None:
-        try:
-            found = resolve(name).name
-        except UnknownChemical:
-            found = name
-        _canonical[name] = found
-    return found
-
-
-_usual_role: dict[str, Role | None] = {}
-
-
-def usual_role(name: str) -> Role | None:
-    """What the chemical is mostly there for, where the registry says."""
-    if name not in _usual_role:
-        try:
-            _usual_role[name] = resolve(name).role
-        except UnknownChemical:
-            _usual_role[name] = None
-    return _usual_role[name]
 
 
 def condition_values(recipe: Recipe) -> tuple[float, ...]:

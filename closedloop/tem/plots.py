@@ -1,22 +1,21 @@
 """The plots of a sample's page, as SVG text that an HTML page can carry inside itself or a file can hold."""
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.plotting import plain_axes, svg
 from closedloop.tem.distribution import Distribution
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from closedloop.tem.clusters import Clusters
 
 INK, BARS, FIT, MEAN = "#1b2733", "#b9cde0", "#b3372f", "#1a7f4b"
 _FEWEST_BINS, _MOST_BINS = 5, 60
 _POINTS = 400
+# Text stays text, that it can be searched and edited.
+_TEXT = {"svg.fonttype": "none"}
 
 
 def histogram(distribution: Distribution, width_in: float = 6.4, height_in: float = 3.2) -> str | None:
@@ -28,7 +27,7 @@ def histogram(distribution: Distribution, width_in: float = 6.4, height_in: floa
     if not len(sizes):
         return None
     edges = bin_edges(sizes)
-    figure, axes = _figure(width_in, height_in)
+    figure, axes = plain_axes(width_in, height_in)
     axes.hist(sizes, bins=list(edges), color=BARS, edgecolor="white", linewidth=0.6)
     fit = distribution.lognormal
     if fit is not None:
@@ -44,14 +43,14 @@ def histogram(distribution: Distribution, width_in: float = 6.4, height_in: floa
     axes.set(xlabel="equivalent circle diameter, nm", ylabel=f"particles (of {len(sizes)})")
     axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # room for the legend
     axes.legend(fontsize=8, frameon=False, loc="upper left")
-    return _svg(figure)
+    return svg(figure, _TEXT)
 
 
 def cluster_map(clusters: "Clusters", width_in: float = 6.4, height_in: float = 4.2) -> str:
     """The particles as t-SNE lays them out, in their clusters' colours: neighbours are alike, distances say nothing."""
     from matplotlib import colormaps
 
-    figure, axes = _figure(width_in, height_in)
+    figure, axes = plain_axes(width_in, height_in)
     colours = colormaps["tab10"]
     for number, share in enumerate(clusters.shares):
         at = clusters.embedding[clusters.cluster == number]
@@ -61,7 +60,7 @@ def cluster_map(clusters: "Clusters", width_in: float = 6.4, height_in: float = 
         )
     axes.set(xticks=[], yticks=[], xlabel="t-SNE", ylabel="")
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _svg(figure)
+    return svg(figure, _TEXT)
 
 
 def bin_edges(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -71,23 +70,3 @@ def bin_edges(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([0.9 * low, 1.1 * low])
     bars = len(np.histogram_bin_edges(sizes, bins="fd")) - 1 if len(sizes) > 1 else 1
     return np.linspace(low, high, int(np.clip(bars, _FEWEST_BINS, _MOST_BINS)) + 1)
-
-
-def _figure(width_in: float, height_in: float) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: "Figure") -> str:
-    import matplotlib
-
-    buffer = io.StringIO()
-    # Text stays text, and names inside the file depend on what is drawn alone.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "closedloop"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

@@ -15,10 +15,12 @@ from closedloop.chemistry import (
     InvalidFormula,
     Substance,
     UnknownChemical,
+    canonical_name,
     composition,
     known_names,
     molar_mass_g_per_mol,
     resolve,
+    usual_role,
 )
 from closedloop.chemistry.build import atoms_of, build
 from closedloop.chemistry.formula import parse_formula
@@ -355,3 +357,8 @@ def test_what_is_no_formula_is_refused(name: str) -> None:
 def test_the_registry_loads_without_rdkit() -> None:
     script = "import sys, closedloop.chemistry as c; c.resolve('ODE'); sys.exit('rdkit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_a_name_that_is_not_known_stands_for_itself_and_has_no_role() -> None:
+    assert (canonical_name("ODE"), usual_role("ODE")) == ("1-octadecene", Role.SOLVENT)
+    assert (canonical_name("grandmother's salt"), usual_role("grandmother's salt")) == ("grandmother's salt", None)

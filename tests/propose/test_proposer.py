@@ -2,6 +2,7 @@
 
 import statistics
 import time
+import warnings
 from types import ModuleType
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from closedloop.propose import EmptySpaceError, NothingToPropose, Proposal, SearchSpaceError, plan, propose
-from closedloop.recipes import Experiment, FailureCause, Limits, Outcome, Recipe, Shape, Target
+from closedloop.recipes import Experiment, FailureCause, Limits, Outcome, Recipe, Shape, Target, TargetMissed
 
 TARGET = Target(product="CdSe", size_nm=4.0)
 
@@ -202,6 +203,18 @@ def test_published_recipes_are_a_place_to_start(lab: ModuleType) -> None:
     assert near(found.recipe)
     with pytest.raises(NothingToPropose):
         propose(*arguments, seed=0, filter=near)
+
+
+def test_a_design_that_misses_is_a_place_to_start_and_no_news(lab: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(self: object, recipe: Recipe, target: Target) -> Recipe:
+        warnings.warn("out of reach", TargetMissed, stacklevel=2)
+        return recipe
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lab.Literature, "design_amounts", lambda self, recipe, target: recipe)
+        quiet = propose(lab.SPACE, TARGET, lab.Literature(), [], [], 2, seed=0)
+    monkeypatch.setattr(lab.Literature, "design_amounts", missing)
+    assert propose(lab.SPACE, TARGET, lab.Literature(), [], [], 2, seed=0) == quiet
 
 
 def test_faults_have_names(lab: ModuleType) -> None:

@@ -199,7 +199,7 @@ def test_two_processes_do_not_retrain_at_once(store: Store, maker: LineMaker) ->
     run_lab(store, TEMPERATURES)
     with (store.files / "retrain.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(RetrainBusy):
+        with pytest.raises(RetrainBusy, match="another process retrains"):
             retrainer(store, maker).run()
     assert store.retrainings() == []
     assert retrainer(store, maker).run().promoted

@@ -1,9 +1,12 @@
 """The service: one per store, retrains at once and then again, and survives what goes wrong."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,21 +18,28 @@ from closedloop.retrain.schedule import JOB_ID
 from closedloop.store import Store
 from tests.retrain.line_model import Line, LineMaker, run_lab
 
-# A shell that starts the tests in the background has them ignore interruptions, and what they start inherits that.
+# As a shell starts it in the background: interruptions are ignored.
 SERVE = """
 import signal
-import sys
-from datetime import timedelta
-from closedloop.retrain import serve
-from closedloop.store import Store
-store = Store.open(sys.argv[1])
-signal.signal(signal.SIGINT, signal.default_int_handler)
-print("ready", store.files, flush=True)
-try:
-    serve(store, timedelta(seconds=1))
-except KeyboardInterrupt:
-    sys.exit(130)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from closedloop.cli import main
+main()
 """
+
+
+@contextmanager
+def in_background(store: Store) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", SERVE, "serve", "--store", store.url]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        for _ in range(600):
+            if (store.files / "serve.lock").exists():
+                break
+            threading.Event().wait(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
@@ -98,20 +108,30 @@ def test_a_time_that_was_slept_through_is_made_up_for_once() -> None:
 
 
 def test_one_process_serves_a_store(store: Store) -> None:
-    command = [sys.executable, "-c", SERVE, store.url]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline().startswith("ready")
-        for _ in range(200):
-            if (store.files / "serve.lock").exists():
-                break
-            threading.Event().wait(0.05)
-        with pytest.raises(ServiceRunning, match="another process holds"):
-            serve(store, timedelta(hours=1))
-        process.send_signal(signal.SIGINT)
+    with in_background(store), pytest.raises(ServiceRunning, match="another process serves"):
+        serve(store, timedelta(hours=1))
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_in_the_background_ends_when_it_is_told_to(store: Store, ending: signal.Signals) -> None:
+    with in_background(store) as process:
+        process.send_signal(ending)
         _, said = process.communicate(timeout=120)
-        assert (process.returncode, said) == (130, "")
-    finally:
-        process.kill()
-        process.communicate()
+        assert process.returncode == 0, said
+        assert "Traceback" not in said
+        assert "told to end" in said
+
+
+def test_a_training_that_is_under_way_is_finished_first(lab: Store, maker: LineMaker) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupted(line: Line) -> Line:
+        maker.wrap = lambda same: same
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(0.5)
+        return line
+
+    maker.wrap = interrupted
+    serve(lab, timedelta(hours=1), maker=maker)
+    assert len(lab.retrainings()) == 1
+    assert signal.getsignal(signal.SIGINT) is before

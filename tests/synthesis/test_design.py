@@ -2,8 +2,11 @@ from collections.abc import Callable
 
 import pytest
 
-from closedloop.recipes import Experiment, Limits, Recipe, Target, Vessel
+from closedloop.recipes import Experiment, Limits, Recipe, Target, TargetMissed, Vessel
 from closedloop.synthesis import DesignError, SynthesisModel
+
+# Where the sizes do not matter, the small model that was fitted here need not reach them.
+may_miss = pytest.mark.filterwarnings("ignore::closedloop.recipes.TargetMissed")
 
 
 @pytest.mark.parametrize("change", [0.95, 1.2])
@@ -22,12 +25,14 @@ def test_designed_amounts_meet_the_target_by_the_model_itself(
     assert made == model.design_amounts(recipe, target), "not repeatable"
 
 
+@may_miss
 def test_the_amounts_given_do_not_matter(model: SynthesisModel, literature: list[Experiment]) -> None:
     recipe, target = literature[5].recipe, Target(product="CdSe", size_nm=3.0)
     other = recipe.with_amounts({(r.name, r.vessel): 9.0 for r in recipe.reagents})
     assert model.design_amounts(recipe, target) == model.design_amounts(other, target)
 
 
+@may_miss
 def test_limits_are_kept(model: SynthesisModel, literature: list[Experiment]) -> None:
     limits = Limits(max_amounts_mmol={"1-octadecene": 12.0, "oleic acid": 1.7, "selenium": 0.0})
     target = Target(product="CdSe", size_nm=3.0, limits=limits)
@@ -50,12 +55,14 @@ def test_contradictions_are_named(model: SynthesisModel, run_lab: Callable[..., 
 def test_a_target_out_of_reach_does_not_drive_amounts_beyond_what_was_used(
     model: SynthesisModel, literature: list[Experiment]
 ) -> None:
-    made = model.design_amounts(literature[5].recipe, Target(product="CdSe", size_nm=60.0))
+    with pytest.warns(TargetMissed, match=r"not 57.00 to 63.00 nm; no better"):
+        made = model.design_amounts(literature[5].recipe, Target(product="CdSe", size_nm=60.0))
     for reagent in made.reagents:
         used = [amount for e in literature if (amount := e.recipe.amount_mmol(reagent.name))]
         assert min(used) / 1.5 <= (reagent.amount_mmol or 0.0) <= 1.5 * max(used), reagent.name
 
 
+@may_miss
 def test_a_given_amount_stays_and_those_left_open_are_designed(
     model: SynthesisModel, literature: list[Experiment]
 ) -> None:

@@ -21,7 +21,7 @@ def test_bars_cover_all_sizes_and_are_neither_few_nor_endless() -> None:
 
 def test_curve_and_bars_have_the_same_area(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
-    monkeypatch.setattr(plots, "_svg", lambda figure: drawn.append(figure) or "<svg/>")
+    monkeypatch.setattr(plots, "svg", lambda figure, settings: drawn.append(figure) or "<svg/>")
     plots.histogram(describe(np.random.default_rng(0).lognormal(2, 0.1, 800)))
     axes = drawn[0].axes[0]
     curve = next(line for line in axes.lines if len(line.get_xdata()) > 2)

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.campaign.dryrun.pool import View, chemical, substance_name
-from closedloop.chemistry import resolve
+from closedloop.campaign.dryrun.pool import View, chemical
+from closedloop.chemistry import usual_role
 from closedloop.recipes import Reagent, Recipe, Role
 
 Array = NDArray[np.float64]
@@ -131,12 +131,8 @@ def _amounts(
                 unknown[row, place] = True
             else:
                 mmol[row, place] += reagent.amount_mmol
-            roles[place] = roles[place] or reagent.role or _usual_role(reagent.name)
+            roles[place] = roles[place] or reagent.role or usual_role(reagent.name)
     for place in np.flatnonzero(unknown.any(0)).tolist():
         told = present[:, place] & ~unknown[:, place]
         mmol[unknown[:, place], place] = np.median(mmol[told, place]) if told.any() else 1.0
     return tuple(keys), mmol, present, tuple(roles)
-
-
-def _usual_role(name: str) -> Role | None:
-    return resolve(name).role if substance_name(name) else None

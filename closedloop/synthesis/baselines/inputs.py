@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from closedloop.chemistry import canonical_name, usual_role
 from closedloop.chemistry.descriptors import SUBSTANCE_SIZE, describe_product, describe_substance
 from closedloop.recipes import Recipe, Role, Vessel
-from closedloop.synthesis.tokens import AMOUNT_SLOPE, canonical_name, condition_values, usual_role
+from closedloop.synthesis.tokens import AMOUNT_SLOPE, condition_values
 
 # Chemicals with a column of their own: at most so many, each in at least so many training recipes.
 _MOST_COLUMNS = 120

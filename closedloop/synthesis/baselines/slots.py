@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from closedloop.chemistry import canonical_name, usual_role
 from closedloop.recipes import Recipe, Role, Shape, Vessel
 from closedloop.synthesis.baselines.inputs import Chemicals, Table
 from closedloop.synthesis.baselines.methods import Median, Nearest, Regressor
-from closedloop.synthesis.tokens import canonical_name, usual_role
 
 # Trees split better on a logarithm, which an amount of zero must not send to minus infinity.
 _LEAST_MMOL = 1e-3

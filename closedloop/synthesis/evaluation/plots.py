@@ -1,17 +1,16 @@
 """The pictures of an evaluation, as SVG text that an HTML page can carry inside itself."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from closedloop.plotting import plain_axes, svg
 from closedloop.synthesis.evaluation.evaluate import Evaluation
 from closedloop.synthesis.evaluation.scores import LEVELS
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
@@ -26,30 +25,30 @@ _BINS = 8
 def compared(found: Sequence[Evaluation]) -> str:
     """MAE of each model with its confidence interval, the best on top."""
     ordered = sorted(found, key=lambda one: -one.overall.mae_nm)
-    figure, axes = _figure(7.2, 0.9 + 0.34 * len(ordered))
+    figure, axes = plain_axes(7.2, 0.9 + 0.34 * len(ordered))
     for place, one in enumerate(ordered):
         drawn = one.confidence_95["mae_nm"]
         if drawn:
             axes.plot(drawn, (place, place), "-", color=DOT, linewidth=2.5, solid_capstyle="round")
         axes.plot(one.overall.mae_nm, place, "o", color=INK)
     axes.set(yticks=range(len(ordered)), yticklabels=[one.model for one in ordered], xlabel="MAE, nm", xlim=(0, None))
-    return _svg(figure, "mean absolute error of each model")
+    return _labelled(figure, "mean absolute error of each model")
 
 
 def coverage(found: Sequence[Evaluation]) -> str:
     """Share of the true sizes inside the intervals against what they promise."""
-    figure, axes = _figure(4.6, 4.2)
+    figure, axes = plain_axes(4.6, 4.2)
     axes.plot((0, 1), (0, 1), "--", color=QUIET, label="as promised")
     for one in found:
         axes.plot(LEVELS, list(one.coverage().values()), "o-", markersize=3, linewidth=1.2, label=one.model)
     axes.set(xlabel="nominal coverage", ylabel="share of true sizes inside", xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize=7, frameon=False)
-    return _svg(figure, "coverage of intervals")
+    return _labelled(figure, "coverage of intervals")
 
 
 def predicted_against_true(one: Evaluation) -> str:
     """Both on logarithmic axes."""
-    figure, axes = _figure(4.2, 3.9)
+    figure, axes = plain_axes(4.2, 3.9)
     true, said = one.scored.true, one.scored.said
     ends = (0.9 * min(true.min(), said.min()), 1.1 * max(true.max(), said.max()))
     axes.plot(ends, ends, "-", color=QUIET, linewidth=1)
@@ -57,12 +56,12 @@ def predicted_against_true(one: Evaluation) -> str:
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="true size, nm", ylabel="predicted size, nm")
     for axis in (axes.xaxis, axes.yaxis):
         _ticks(axis, *ends)
-    return _svg(figure, f"predicted against true size, {one.model}")
+    return _labelled(figure, f"predicted against true size, {one.model}")
 
 
 def residual_by_size(one: Evaluation) -> str:
     """Predicted minus true size against the true size, with the median of eight groups of equal number."""
-    figure, axes = _figure(4.2, 3.9)
+    figure, axes = plain_axes(4.2, 3.9)
     true, error = one.scored.true, one.scored.said - one.scored.true
     axes.axhline(0, color=QUIET, linewidth=1)
     axes.plot(true, error, ".", color=DOT, markersize=4, alpha=0.4, rasterized=True)
@@ -78,7 +77,7 @@ def residual_by_size(one: Evaluation) -> str:
     axes.set(xscale="log", xlabel="true size, nm", ylabel="predicted − true, nm")
     axes.legend(fontsize=8, frameon=False)
     _ticks(axes.xaxis, true.min(), true.max())
-    return _svg(figure, f"residual by size, {one.model}")
+    return _labelled(figure, f"residual by size, {one.model}")
 
 
 def error_by_group(one: Evaluation, names: Sequence[str], what: str) -> str | None:
@@ -94,7 +93,7 @@ def error_by_group(one: Evaluation, names: Sequence[str], what: str) -> str | No
     if len(large) < 2:
         return None
     large.sort(key=lambda item: float(np.mean(item[1])))
-    figure, axes = _figure(7.2, 0.9 + 0.28 * len(large))
+    figure, axes = plain_axes(7.2, 0.9 + 0.28 * len(large))
     means = [float(np.mean(values)) for _, values in large]
     axes.barh(range(len(large)), means, color=DOT, height=0.65)
     axes.axvline(float(error.mean()), color=LINE, linewidth=1, label="all")
@@ -102,7 +101,7 @@ def error_by_group(one: Evaluation, names: Sequence[str], what: str) -> str | No
     axes.set(yticks=range(len(large)), yticklabels=labels, xlabel="MAE, nm", xlim=(0, None))
     axes.tick_params(axis="y", labelsize=8)
     axes.legend(fontsize=8, frameon=False)
-    return _svg(figure, f"error by {what}, {one.model}")
+    return _labelled(figure, f"error by {what}, {one.model}")
 
 
 def of_model(one: Evaluation, groups: Mapping[str, Sequence[str]]) -> list[str]:
@@ -122,21 +121,7 @@ def _ticks(axis: "Axis", low: float, high: float) -> None:
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
-def _figure(width_in: float, height_in: float) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _svg(figure: "Figure", label: str) -> str:
-    from matplotlib import rc_context
-
-    buffer = io.StringIO()
-    # A salt that is fixed gives the same text for the same figures; names of products are text, never mathematics.
-    with rc_context({"svg.hashsalt": label, "text.parse_math": False}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=_DPI)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+def _labelled(figure: "Figure", label: str) -> str:
+    # Names of products are text, never mathematics.
+    drawn = svg(figure, {"svg.hashsalt": label, "text.parse_math": False}, dpi=_DPI)
+    return drawn.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
+from closedloop.chemistry import canonical_name
 from closedloop.recipes import Recipe, Shape
 from closedloop.synthesis.explanation.errors import NoPrecedents, NothingToExplain
 from closedloop.synthesis.explanation.shapley import EXACT_UP_TO, PAIRS, Plan
@@ -26,7 +27,6 @@ from closedloop.synthesis.explanation.substitution import (
     cations_mmol,
     parts_of,
 )
-from closedloop.synthesis.tokens import canonical_name
 
 if TYPE_CHECKING:
     from closedloop.synthesis.model import SynthesisModel

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from closedloop.chemistry import canonical_name, usual_role
 from closedloop.recipes import Reagent, Recipe, Role
-from closedloop.synthesis.tokens import CONDITIONS, canonical_name, usual_role
+from closedloop.synthesis.tokens import CONDITIONS
 
 CONDITION, BATCH, PRODUCT, OTHERS = "condition", "batch size", "product", "other"
 UNITS = dict(zip(CONDITIONS, ("°C", "°C", "°C/min", "min"), strict=True))

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.chemistry import UnknownChemical, canonical_name, resolve
 from closedloop.recipes import Recipe, Shape
 from closedloop.recipes.fields import ABSOLUTE_ZERO_C
 from closedloop.synthesis.explanation.errors import UnknownAxis
 from closedloop.synthesis.explanation.substitution import LABELS, UNITS
-from closedloop.synthesis.tokens import canonical_name
 
 if TYPE_CHECKING:
     from closedloop.synthesis.model import SynthesisModel

@@ -4,7 +4,7 @@ Every look that the segmenter might take of a picture gives particles; the overl
 what its measures are to tell.
 """
 
-from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,36 +14,13 @@ from torch.nn import functional
 from closedloop.tem.contrast import normalised
 from closedloop.tem.credibility import MEASURES, measures
 from closedloop.tem.instances import instances
-from closedloop.tem.learning.samples import Group, Sample
-from closedloop.tem.learning.teaching import Seen, teach
+from closedloop.tem.learning.samples import Sample
+from closedloop.tem.learning.teaching import Lesson, Seen
 from closedloop.tem.network import ParticleNet
 from closedloop.tem.neural import Looks, at_full_size, coarsest_zoom, maps_at
 
 _MOST_PIXELS = 6_000_000  # of a look
 _ENLARGED_BELOW = 2.0  # of the diameter at which the segmenter enlarges: it may be mistaken
-
-
-def learn_credibility(
-    net: ParticleNet,
-    groups: Sequence[Group],
-    *,
-    seed: int,
-    device: str = "cpu",
-    most_pictures: int = 120,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Teach `net.credibility` in place what to believe of this network; see `teach`."""
-    teach(
-        net.credibility,
-        look_at,
-        _missed,
-        net,
-        groups,
-        most_pictures=most_pictures,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
 
 
 def look_at(sample: Sample, net: ParticleNet, looks: Looks | None = None) -> Seen:
@@ -85,3 +62,6 @@ def _overlaps(
 
 def _missed(logit: Tensor, overlap: Tensor) -> Tensor:
     return functional.smooth_l1_loss(logit.sigmoid(), overlap, beta=0.1)
+
+
+CREDIBILITY = Lesson(attrgetter("credibility"), look_at, _missed, most_pictures=120)

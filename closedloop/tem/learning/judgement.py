@@ -1,43 +1,20 @@
 """What is believed of a particle among the others of its picture (`closedloop.tem.company`), learned from pictures of
 known particles, once single particles are judged (`closedloop.tem.learning.credit`)."""
 
-from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import numpy as np
 from torch.nn import functional
 
 from closedloop.tem.company import MEASURES, measures
 from closedloop.tem.contrast import normalised
-from closedloop.tem.learning.samples import Group, Sample
-from closedloop.tem.learning.teaching import Seen, teach
+from closedloop.tem.learning.samples import Sample
+from closedloop.tem.learning.teaching import Lesson, Seen
 from closedloop.tem.metrics import overlaps
 from closedloop.tem.network import ParticleNet
 from closedloop.tem.neural import candidates
 
 _RIGHT = 0.5  # overlap
-
-
-def learn_company(
-    net: ParticleNet,
-    groups: Sequence[Group],
-    *,
-    seed: int,
-    device: str = "cpu",
-    most_pictures: int = 320,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Teach `net.company` in place; see `teach`."""
-    teach(
-        net.company,
-        judge,
-        functional.binary_cross_entropy_with_logits,
-        net,
-        groups,
-        most_pictures=most_pictures,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
 
 
 def judge(sample: Sample, net: ParticleNet) -> Seen:
@@ -49,3 +26,6 @@ def judge(sample: Sample, net: ParticleNet) -> Seen:
         return Seen(np.zeros((0, len(MEASURES)), np.float32), np.zeros(0))
     right = overlaps(known, labels).max(axis=0) > _RIGHT if known.any() else np.zeros(len(credit), bool)
     return Seen(measures(labels, credit, even), right.astype(np.float64))
+
+
+COMPANY = Lesson(attrgetter("company"), judge, functional.binary_cross_entropy_with_logits, most_pictures=320)

@@ -27,33 +27,41 @@ class Seen:
     wanted: NDArray[np.floating]
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What one judge of a network is taught on.
+
+    judge: which of the network's it is. see: what it sees of a picture with the network. misfit: of the judge's logits
+    and what is wanted, both (b,). most_pictures: of each group.
+    """
+
+    judge: Callable[[ParticleNet], Judge]
+    see: Callable[[Sample, ParticleNet], Seen]
+    misfit: Callable[[Tensor, Tensor], Tensor]
+    most_pictures: int
+
+
 def teach(
-    judge: Judge,
-    see: Callable[[Sample, ParticleNet], Seen],
-    misfit: Callable[[Tensor, Tensor], Tensor],
+    lesson: Lesson,
     net: ParticleNet,
     groups: Sequence[Group],
     *,
-    most_pictures: int,
     seed: int,
-    device: str,
-    progress: Callable[[int, int], None] | None,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """In place, on what `see` makes of up to `most_pictures` of each group with this network.
-
-    misfit: of the judge's logits and what is wanted, both (b,). progress: called with how many pictures of how many
-    have been looked at.
-    """
+    """In place: `net` changes in the judge alone. progress: called with how many pictures of how many have been looked
+    at."""
     looking = copy.deepcopy(net).ready().to(device)
-    chosen = [sample for group in groups for sample in evenly(group.samples, most_pictures)]
+    chosen = [sample for group in groups for sample in evenly(group.samples, lesson.most_pictures)]
     seen: list[Seen] = []
     for number, sample in enumerate(chosen, 1):
-        seen.append(see(sample, looking))
+        seen.append(lesson.see(sample, looking))
         if progress is not None:
             progress(number, len(chosen))
     told = [one for one in seen if len(one.wanted)]
     if told:  # else the network finds nothing anywhere: there is nothing to believe or to doubt
-        _fit(judge, told, misfit, seed)
+        _fit(lesson.judge(net), told, lesson.misfit, seed)
 
 
 def _fit(judge: Judge, seen: Sequence[Seen], misfit: Callable[[Tensor, Tensor], Tensor], seed: int) -> None:

@@ -9,9 +9,10 @@ import torch
 
 from closedloop.tem import neural
 from closedloop.tem.learning import credit, teaching
-from closedloop.tem.learning.credit import learn_credibility, look_at
+from closedloop.tem.learning.credit import CREDIBILITY, look_at
 from closedloop.tem.learning.samples import Group, Sample
 from closedloop.tem.learning.targets import targets
+from closedloop.tem.learning.teaching import teach
 from closedloop.tem.network import ParticleNet
 
 
@@ -47,19 +48,19 @@ def test_a_look_tells_what_is_true() -> None:
 def test_true_particles_are_believed_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teaching, "_STEPS", 200)
     net, told = ParticleNet(), []
-    learn_credibility(net, [Group(list(_samples(6)), 1.0)], seed=3, progress=lambda done, of: told.append((done, of)))
+    teach(CREDIBILITY, net, [Group(list(_samples(6)), 1.0)], seed=3, progress=lambda done, of: told.append((done, of)))
     assert told[-1] == (6, 6)
     looked = look_at(next(_samples(1)), net)
     said = net.credibility.of(looked.measures)
     assert said[looked.wanted > 0.5].min() > 0.8
     assert said[looked.wanted < 0.5].max() < 0.2
     again = ParticleNet()
-    learn_credibility(again, [Group(list(_samples(6)), 1.0)], seed=3)
+    teach(CREDIBILITY, again, [Group(list(_samples(6)), 1.0)], seed=3)
     assert torch.equal(net.credibility.layers[0].weight, again.credibility.layers[0].weight)
 
 
 def test_without_pictures_nothing_is_learned() -> None:
     net = ParticleNet()
     before = net.credibility.layers[0].weight.clone()
-    learn_credibility(net, [Group([], 1.0)], seed=0)
+    teach(CREDIBILITY, net, [Group([], 1.0)], seed=0)
     assert torch.equal(net.credibility.layers[0].weight, before)

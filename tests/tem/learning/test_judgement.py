@@ -9,9 +9,10 @@ import torch
 
 from closedloop.tem import neural
 from closedloop.tem.learning import teaching
-from closedloop.tem.learning.judgement import judge, learn_company
+from closedloop.tem.learning.judgement import COMPANY, judge
 from closedloop.tem.learning.samples import Group, Sample
 from closedloop.tem.learning.targets import targets
+from closedloop.tem.learning.teaching import teach
 from closedloop.tem.network import ParticleNet
 
 
@@ -53,7 +54,7 @@ def test_specks_among_large_particles_are_told(net: ParticleNet, monkeypatch: py
     right = judged.wanted > 0.5
     assert sorted(right) == [False, False, True, True, True]
     told: list[tuple[int, int]] = []
-    learn_company(net, [Group(list(_samples(6)), 1.0)], seed=3, progress=lambda done, of: told.append((done, of)))
+    teach(COMPANY, net, [Group(list(_samples(6)), 1.0)], seed=3, progress=lambda done, of: told.append((done, of)))
     assert told[-1] == (6, 6)
     chance = net.company.of(judged.measures)
     assert chance[right].min() > 0.8
@@ -62,5 +63,5 @@ def test_specks_among_large_particles_are_told(net: ParticleNet, monkeypatch: py
 
 def test_without_pictures_nothing_is_learned(net: ParticleNet) -> None:
     before = net.company.layers[0].weight.clone()
-    learn_company(net, [Group([], 1.0)], seed=0)
+    teach(COMPANY, net, [Group([], 1.0)], seed=0)
     assert torch.equal(net.company.layers[0].weight, before)

@@ -8,7 +8,7 @@ import numpy as np
 
 from closedloop.campaign.dryrun.designers.base import Array
 from closedloop.propose import SearchSpace
-from closedloop.propose.space import ABSENT as BELOW_THE_CUBE
+from closedloop.propose.places import ABSENT as BELOW_THE_CUBE
 from closedloop.recipes import Recipe
 
 ABSENT, THERE = 0.0, 1.0
