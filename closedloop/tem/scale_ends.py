@@ -82,7 +82,7 @@ def alike_ends(left: float, right: float, length: float) -> bool:
 
     left, right: how far beyond the bar's even part its ends were measured, in pixels; length: of the bar.
     """
-    return abs(left - right) <= max(1.5 * _LARGEST_DIFFERENCE * length, _LEAST_DIFFERENCE)
+    return abs(left - right) <= max(1.5 * _LARGEST_DIFFERENCE * length, 2 * _LEAST_DIFFERENCE)
 
 
 def is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:

@@ -1,11 +1,15 @@
 """One line of text in several views: what a single view objects to is not sure, whatever the others say."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from closedloop.tem import label_views
+from closedloop.tem.label_reading import LabelReader
 from closedloop.tem.label_views import HIGH_CONFIDENCE, Glance, read
 from closedloop.tem.ocr import Letters
 from closedloop.tem.scale_decoding import Decoding, decode
@@ -51,3 +55,30 @@ def test_one_view_of_another_length_is_enough_to_doubt(
     assert reading is not None
     assert reading.label.nm == 50
     assert (reading.confidence >= HIGH_CONFIDENCE) is sure
+
+
+def _drawn(text: str, face: str, grain: float = 0.0) -> NDArray[np.float32]:
+    """Black letters on a light ground whose right half is a dark, grainy particle."""
+    from matplotlib import get_data_path
+
+    picture = Image.new("L", (240, 60), 200)
+    pen = ImageDraw.Draw(picture)
+    if grain:
+        pen.rectangle((112, 0, 240, 60), fill=80)
+    font = ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / f"{face}.ttf"), 32)
+    letters = Image.new("L", picture.size, 0)
+    ImageDraw.Draw(letters).text((30, 12), text, fill=255, font=font)
+    ground = np.asarray(picture, float) + grain * np.random.default_rng(0).standard_normal((60, 240))
+    return np.clip(np.where(np.asarray(letters) > 127, 0, ground) / 255, 0, 1).astype(np.float32)
+
+
+def test_a_unit_far_from_its_number_belongs_to_it() -> None:
+    found = LabelReader(_drawn("500  nm", "DejaVuSansMono")).anywhere()
+    assert found[0].label.nm == 500
+    assert found[0].confidence >= HIGH_CONFIDENCE
+
+
+@pytest.mark.parametrize("text", ["200 nm", "20 nm"])
+def test_a_unit_over_a_particle_belongs_to_the_number_beside_it(text: str) -> None:
+    found = LabelReader(_drawn(text, "STIXGeneral", 25.0)).anywhere()
+    assert found[0].label.text == text
