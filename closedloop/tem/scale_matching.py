@@ -258,7 +258,7 @@ def _unread(bars: list[Bar], matches: list[_Match]) -> list[Bar]:
 def _agreed(matches: list[_Match], labels: list[Reading], unread: list[Bar], side: int) -> BarReading:
     """One scale of several panels: the one that most bars say; in doubt where a bar that was read surely differs."""
     # Of doubtful ones the plainest label is shown, whatever its bar.
-    ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.3 + match.fit))
+    ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.6 + match.fit))
     sure = [one for one in ranked if one.confidence >= HIGH_CONFIDENCE]
     agreeing = [[other for other in sure if abs(other.nm_per_px / one.nm_per_px - 1) <= _SAME_SCALE] for one in sure]
     best = max(agreeing, key=len)[0] if sure else ranked[0]
