@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem._background import otsu
-from closedloop.tem.label_views import HIGH_CONFIDENCE, Box, Glance, Reading, glance, read
+from closedloop.tem.label_views import HIGH_CONFIDENCE, Box, Glance, Reading, completed, glance, read
 from closedloop.tem.scale_bar import Bar
 from closedloop.tem.text_lines import Line, find_lines
 from closedloop.tem.text_search import search_text
@@ -41,9 +41,9 @@ class LabelReader:
             )
         seen: list[tuple[Glance, Line, bool]] = []
         for line, light in search_text(small):
-            glanced = glance(line, small, light)
+            glanced, whole = _glanced(line, small, light)
             if glanced.share > _LEAST_SHARE:
-                seen.append((glanced, line, light))
+                seen.append((glanced, whole, light))
         seen.sort(key=lambda one: -one[0].share)
         found: list[Reading] = []
         for number, (glanced, line, light) in enumerate(seen[:_MOST_READ]):
@@ -116,6 +116,17 @@ class LabelReader:
             if reading is not None and reading.confidence > HIGH_CONFIDENCE:
                 break
         return readings
+
+
+def _glanced(line: Line, crop: NDArray[np.float32], light: bool) -> tuple[Glance, Line]:
+    """A line at a glance; with room for its unit or its number where only the other was found, if that is likelier."""
+    seen = glance(line, crop, light)
+    if seen.part and line.letters:
+        whole = completed(line, seen.part, crop.shape[1])
+        again = glance(whole, crop, light, is_label=True)
+        if again.share > seen.share:
+            return again, whole
+    return seen, line
 
 
 def read_label(crop: NDArray[np.float32]) -> Reading | None:

@@ -4,6 +4,7 @@ Our own reader (`closedloop.tem.label_network`) knows labels and little else; it
 was trained on other pictures and so has other faults: what both read is believed.
 """
 
+import re
 from typing import NamedTuple
 
 import cv2
@@ -25,6 +26,10 @@ _MANY_MICROMETRES = 100_000.0  # nm
 _HOPELESS = 0.02
 _ONE_MORE, _ANOTHER = 0.2, 0.6  # chance that one view gives a longer number, or any other, before it is an objection
 _HEIGHT = 64
+# Of a line's height: the widest stroke; of its letters': what a unit and a number take. Of the step from ground to ink:
+# how much the ground varies where particles lie under the letters. In grey, of 1: the least such step.
+_WIDEST_STROKE, _ROOM_FOR_UNIT, _ROOM_FOR_NUMBER, _UNEVEN, _LEAST_STEP = 0.25, 3.3, 2.5, 0.25, 0.1
+_PART = re.compile(r"\d[\d.,]*\d|0*[nu]m")
 
 Box = tuple[float, float, float, float]
 
@@ -45,22 +50,45 @@ class Reading(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """A line as our own reader alone sees it: its views, and how likely they make the likeliest label."""
+    """A line as our own reader alone sees it: its views, and how likely they make the likeliest label.
+
+    part: what two views at the least read where that is a number without a unit, or a unit that lacks its number.
+    """
 
     views: list[Decoding]
     share: float
+    part: str = ""
 
 
-def glance(line: Line, crop: NDArray[np.float32], light: bool) -> Glance:
-    """A few milliseconds. crop (h, w) float32 between 0 and 1: what the line's box belongs to."""
+def glance(line: Line, crop: NDArray[np.float32], light: bool, is_label: bool = False) -> Glance:
+    """A few milliseconds. crop (h, w) float32 between 0 and 1: what the line's box belongs to.
+
+    is_label: whether it is known to be one, and so is looked at where number or unit are not seen.
+    """
     from closedloop.tem.label_network import read_label_line
 
     pictures = [*_ink(line), _grey(crop, line, light, 0.15), _grey(crop, line, light, 0.6)]
     seen = [read_label_line(picture) for picture in pictures]
-    if not _any_digit_and_unit([plainly(letters) for letters in seen]):
-        return Glance([], 0.0)
+    texts = [plainly(letters) for letters in seen]
+    if is_label or any(letter.isdigit() for letter in "".join(texts)):
+        seen += [read_label_line(picture) for picture in _levelled(crop, line, light)]
+        texts = [plainly(letters) for letters in seen]
+    part = next((text for text in texts if texts.count(text) > 1 and _PART.fullmatch(text)), "")
+    if not is_label and not _any_digit_and_unit(texts):
+        return Glance([], 0.0, part)
     views = [decode(letters.probabilities, letters.alphabet) for letters in seen]
-    return Glance(views, likeliest(views)[1])
+    return Glance(views, likeliest(views)[1], part)
+
+
+def completed(line: Line, part: str, width: int) -> Line:
+    """The place of a line of which only a part was found, with room for what it lacks; width: of the picture."""
+    high = max(height for _, _, _, height in line.letters)
+    left, right = line.left, line.right
+    if part[-1] == "m":
+        left = max(0, left - round(_ROOM_FOR_NUMBER * high))
+    else:
+        right = min(width, right + round(_ROOM_FOR_UNIT * high))
+    return Line(left, line.top, right, line.bottom, np.zeros((1, 1), np.float32), ())
 
 
 def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None = None) -> Reading | None:
@@ -72,7 +100,8 @@ def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None
     if not own:
         return None
     ink = _ink_level(line, crop, light)
-    theirs = [_view(picture) for picture in (*_ink(line), _grey(crop, line, light, 1.0))]
+    letters = _levelled(crop, line, light) or _ink(line)
+    theirs = [_view(picture) for picture in (*letters, _grey(crop, line, light, 1.0))]
     box = float(line.left), float(line.top), float(line.right), float(line.bottom)
     high = float(max(height for _, _, _, height in line.letters)) if line.letters else box[3] - box[1]
     entry, share, other = weigh([*own, *theirs])
@@ -113,7 +142,7 @@ def _any_digit_and_unit(texts: list[str]) -> bool:
 
 def _view(picture: NDArray[np.uint8]) -> Decoding:
     letters = read_line(picture)
-    return decode(letters.probabilities, letters.alphabet)
+    return decode(letters.probabilities, letters.alphabet, loses_points=True)
 
 
 def _ink(line: Line) -> list[NDArray[np.uint8]]:
@@ -145,6 +174,27 @@ def _grey(crop: NDArray[np.float32], line: Line, light: bool, room: float) -> ND
     grey = np.clip((box - low) / max(float(high - low), 1e-6) * 255, 0, 255)
     grey = cv2.resize(grey, None, fx=_HEIGHT / height, fy=_HEIGHT / height, interpolation=cv2.INTER_CUBIC)
     return np.clip(255 - grey if light else grey, 0, 255).astype(np.uint8)
+
+
+def _levelled(crop: NDArray[np.float32], line: Line, light: bool) -> list[NDArray[np.uint8]]:
+    """The letters as shares of the way from their own ground to their ink, where that ground is not of one grey.
+
+    Letters are drawn in one grey, over particles too, where they differ less from what lies under them.
+    """
+    box = crop[line.top : line.bottom, line.left : line.right]
+    shown = box if light else 1 - box
+    height = len(shown)
+    stroke = max(5, round(_WIDEST_STROKE * height)) | 1
+    smooth = cv2.GaussianBlur(shown, (0, 0), max(0.5, height / 40))
+    ground = cv2.morphologyEx(smooth, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (stroke, stroke)))
+    ground = cv2.blur(ground, (stroke, stroke))
+    ink = float(np.percentile(shown, 98))
+    low, middle, high = np.percentile(ground, (5, 50, 95))
+    if line.letters and high - low < _UNEVEN * (ink - middle):
+        return []
+    share = np.clip((shown - ground) / np.maximum(ink - ground, _LEAST_STEP), 0, 1)
+    share = cv2.resize(share, None, fx=_HEIGHT / height, fy=_HEIGHT / height, interpolation=cv2.INTER_CUBIC)
+    return [np.clip(255 * (1 - share), 0, 255).astype(np.uint8)]
 
 
 def _looks_right(entry: Entry, line: Line) -> float:

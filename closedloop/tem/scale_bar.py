@@ -9,7 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.tem.scale_ends import beyond_the_even_part, crossing, halves_agree, is_clear, nothing_follows, run
+from closedloop.tem.scale_ends import (
+    LEAST_SIDE,
+    alike_ends,
+    beyond_the_even_part,
+    crossing,
+    goes_on,
+    halves_agree,
+    is_clear,
+    is_told_apart,
+    nothing_follows,
+    run,
+)
 
 _LEAST_LENGTH = 20
 _LEAST_ASPECT = 3.5
@@ -154,6 +165,7 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
     # A bar is drawn in one grey, whatever lies beside it: what differs by more than its own noise is no bar any more.
     tolerance = float(np.clip(5 * noise, _LEAST_TOLERANCE, 0.45 * abs(step)))
     start, stop = run(np.abs(along - level) <= tolerance, (left + right) // 2)
+    even = start, stop
     # Where an end tick crosses a thin bar, the bar is stronger there, and paler beside it where the picture was a JPEG.
     around = image[max(0, top - 4) : bottom + 4]
     like = (around - outside) / step > 0.5
@@ -168,9 +180,14 @@ def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom
         return None
     exact_left = start if start == 0 else crossing(along, start, -1, level)
     exact_right = stop if stop >= width else crossing(along, stop - 1, +1, level)
-    clear = is_clear(image, start, -1, top, bottom, level) and is_clear(image, stop - 1, +1, top, bottom, level)
+    ends = (start, -1), (stop - 1, +1)
+    clear = min(abs(side - level) for side in sides) > LEAST_SIDE and all(
+        is_clear(image, *end, top, bottom, level) and is_told_apart(image, *end, core, level, tolerance) for end in ends
+    )
+    clear = clear and alike_ends(even[0] - exact_left, exact_right - even[1], exact_right - exact_left)
     if bottom - top <= _THIN:
         clear = clear and nothing_follows(row[:start][::-1]) and nothing_follows(row[stop:])
+        clear = clear and not any(goes_on(image, *end, top, bottom, step) for end in ends)
     elif clear:
         clear = halves_agree(image[core], start, stop, exact_right - exact_left)
     quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))

@@ -19,6 +19,7 @@ _FLOOR = 3e-5
 _SEEN, _IMPOSSIBLE = 1e-3, -1e3
 # Before anything was looked at: the share of the lines beside a bar that are labels, and not other writing.
 _LOG_OTHER = np.log(3e-5)
+_LOG_POINT_LOST = np.log(0.1)  # how often EasyOCR does not see a point that is there
 
 
 class Decoding(NamedTuple):
@@ -29,12 +30,19 @@ class Decoding(NamedTuple):
     text: str
 
 
-def decode(probabilities: NDArray[np.float32], alphabet: str) -> Decoding:
-    """One view of a line: (columns, 1 + letters) probabilities, column 0 the blank."""
+def decode(probabilities: NDArray[np.float32], alphabet: str, loses_points: bool = False) -> Decoding:
+    """One view of a line: (columns, 1 + letters) probabilities, column 0 the blank.
+
+    loses_points: of a reader that now and then writes "200um" where "2.00um" stands.
+    """
     weights = _weights(alphabet)
     emissions = probabilities.astype(np.float64) @ weights + _FLOOR
     free = float(np.log(np.maximum(probabilities.max(axis=1), 1e-9)).sum())
-    return Decoding(_forward(emissions), free, plainly(Letters(probabilities, alphabet)))
+    labels = _forward(emissions)
+    if loses_points:
+        with_point, without = _pointless()
+        labels[with_point] = np.logaddexp(labels[with_point], labels[without] + _LOG_POINT_LOST)
+    return Decoding(labels, free, plainly(Letters(probabilities, alphabet)))
 
 
 def plainly(letters: Letters) -> str:
@@ -73,6 +81,18 @@ def _posterior(views: list[Decoding]) -> tuple[NDArray[np.float64], float]:
     shares = np.exp(labels - top)
     whole = float(shares.sum() + np.exp(other - top))
     return shares / whole, float(np.exp(other - top) / whole)
+
+
+@cache
+def _pointless() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Labels with a point, and for each the label that is left of it without one, as two arrays of one length."""
+    numbers = {entry.spelling: number for number, entry in enumerate(lexicon().entries)}
+    pairs = [
+        (number, numbers[entry.spelling.replace(".", "")])
+        for number, entry in enumerate(lexicon().entries)
+        if "." in entry.spelling and entry.spelling.replace(".", "") in numbers
+    ]
+    return np.array([one for one, _ in pairs]), np.array([other for _, other in pairs])
 
 
 @cache

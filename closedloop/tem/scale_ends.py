@@ -10,6 +10,10 @@ _WIDEST_TICK, _BLURRED, _CLEAR_BEYOND = 6, 3, 4  # pixels
 _LEAST_TICK = 0.85  # of a bar's own strength
 _LEAST_END = 0.06  # in grey, of 1: the least step
 _MOST_ALIKE = 0.1  # share of the pixels beyond an end that have the bar's grey
+# How far beyond an end is looked, in pixels; and of what step in grey on a share of alike pixels is no matter.
+_WIDE_LOOK, _PLAIN_STEP, _FEW_ALIKE = 12, 0.3, 0.05
+LEAST_SIDE = 0.1  # in grey, of 1: the least step from a bar to what lies above it, and below
+_MOST_GOING_ON = 0.25  # of a bar's own step
 # How far two measures of one length may differ: as a share of it, and in pixels.
 _LARGEST_DIFFERENCE, _LEAST_DIFFERENCE = 0.01, 0.5
 
@@ -73,6 +77,14 @@ def halves_agree(core: NDArray[np.float32], start: int, stop: int, length: float
     return True
 
 
+def alike_ends(left: float, right: float, length: float) -> bool:
+    """Whether both ends are as sharp as each other; of a particle's edge beside an end the half way lies elsewhere.
+
+    left, right: how far beyond the bar's even part its ends were measured, in pixels; length: of the bar.
+    """
+    return abs(left - right) <= max(1.5 * _LARGEST_DIFFERENCE * length, 2 * _LEAST_DIFFERENCE)
+
+
 def is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, level: float) -> bool:
     """Whether an end is one: within the picture, upright, and the bar told from what lies above, below and beyond it.
 
@@ -95,6 +107,35 @@ def is_clear(image: NDArray[np.float32], end: int, step: int, top: int, bottom: 
     return all(not side.size or float(np.max(np.abs(side - level))) > _LEAST_END for side in beside)
 
 
+def is_told_apart(image: NDArray[np.float32], end: int, step: int, rows: slice, level: float, tolerance: float) -> bool:
+    """Whether what lies beyond an end differs more from the bar than either varies, so that the end is no accident.
+
+    end: last pixel of the bar; step: −1 towards the left, +1 towards the right; rows: of the bar; tolerance: how far
+    from its own grey a column was still taken for the bar.
+    """
+    far = slice(max(0, end - _WIDE_LOOK), max(0, end - 1)) if step < 0 else slice(end + 2, end + _WIDE_LOOK)
+    beyond = image[rows, far]
+    if not beyond.size:
+        return True
+    off = np.abs(beyond - level)
+    contrast = float(np.median(off))
+    few = contrast > _PLAIN_STEP or float((off < _LEAST_END).mean()) < _FEW_ALIKE
+    return few and contrast > 1.5 * tolerance
+
+
+def goes_on(image: NDArray[np.float32], end: int, step: int, top: int, bottom: int, contrast: float) -> bool:
+    """Whether the rows of a thin bar stand out from those above and below beyond its end too, if less than the bar.
+
+    So do the pieces of ground between a box and a bar. contrast: of the bar to what lies around it, signed.
+    """
+    columns = slice(max(0, end - 8), max(0, end - 2)) if step < 0 else slice(end + 3, end + 9)
+    if top < 2 or bottom + 2 > len(image) or not image[top:bottom, columns].size:
+        return False
+    own = image[top:bottom, columns].mean(axis=0)
+    out = [float(np.median(own - image[row, columns])) / contrast for row in (top - 2, bottom + 1)]
+    return min(out) > _MOST_GOING_ON
+
+
 def crossing(along: NDArray[np.floating], end: int, step: int, level: float) -> float:
     """Where the profile crosses half way between the bar and what lies beyond its end.
 
@@ -106,12 +147,9 @@ def crossing(along: NDArray[np.floating], end: int, step: int, level: float) -> 
         return float(end + (step > 0))
     far = float(beyond[int(np.argmax(np.abs(beyond - level)))])
     half = (level + far) / 2
-    position = float(end)
-    for index in range(max(0, end - 3), min(len(along) - 1, end + 3) + 1):
-        following = index + 1
-        if following >= len(along):
-            break
-        a, b = float(along[index]), float(along[following])
+    # From the bar outwards: what lies beyond may cross that grey again.
+    for index in range(max(0, end - 3), min(len(along) - 2, end + 3) + 1)[::step]:
+        a, b = float(along[index]), float(along[index + 1])
         inner, outer = (a, b) if step > 0 else (b, a)
         if (inner - half) * (level - half) >= 0 and (outer - half) * (level - half) < 0:
             position = index + (half - a) / (b - a)

@@ -130,7 +130,7 @@ def _matches(reader: LabelReader, bars: list[Bar]) -> list[_Match]:
             match = _match(bar, reader.beside(bar))
         else:
             match = _match(bar, sure.reading)
-            if (match is None or match.fit < _LEAST_FIT) and _alike(bar, sure.bar):
+            if (match is None or match.fit < _LEAST_FIT) and not bar.cut_off and _alike(bar, sure.bar):
                 match = _match(bar, reader.beside(bar))
         if match is not None and match.fit >= _LEAST_FIT:
             found.append(match)
@@ -140,8 +140,7 @@ def _matches(reader: LabelReader, bars: list[Bar]) -> list[_Match]:
 def _alike(one: Bar, other: Bar) -> bool:
     """Whether two bars may be those of two panels, drawn by one hand."""
     return (
-        not one.cut_off
-        and one.quality > 0.6
+        one.quality > 0.6
         and abs(one.level - other.level) < 0.15
         and abs(one.thickness_px - other.thickness_px) <= max(2, 0.4 * other.thickness_px)
     )
@@ -247,6 +246,7 @@ def _unread(bars: list[Bar], matches: list[_Match]) -> list[Bar]:
         bar
         for bar in bars
         if bar.quality > _CLEAN
+        and not bar.cut_off
         and any(
             _alike(bar, one) and abs(bar.level - one.level) < 0.03 and abs(bar.thickness_px - one.thickness_px) <= 1
             for one in sure
@@ -258,17 +258,19 @@ def _unread(bars: list[Bar], matches: list[_Match]) -> list[Bar]:
 def _agreed(matches: list[_Match], labels: list[Reading], unread: list[Bar], side: int) -> BarReading:
     """One scale of several panels: the one that most bars say; in doubt where a bar that was read surely differs."""
     # Of doubtful ones the plainest label is shown, whatever its bar.
-    ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.3 + match.fit))
+    ranked = sorted(matches, key=lambda match: -match.reading.confidence * (0.6 + match.fit))
     sure = [one for one in ranked if one.confidence >= HIGH_CONFIDENCE]
     agreeing = [[other for other in sure if abs(other.nm_per_px / one.nm_per_px - 1) <= _SAME_SCALE] for one in sure]
     best = max(agreeing, key=len)[0] if sure else ranked[0]
     confidence, doubt = best.confidence, None
-    # A panel that was read, if not surely, and says otherwise is reason enough to ask.
+    # A panel that was read, if not surely, and says otherwise is reason enough to ask; a bar whose end was not seen
+    # says so by its label alone.
     others = [
         one
         for one in matches
         if abs(one.nm_per_px / best.nm_per_px - 1) > _SAME_SCALE
         and (one in sure or (one.confidence > _LEAST_OBJECTION and _alike(one.bar, best.bar)))
+        and not (one.bar.cut_off and one.reading.label.nm == best.reading.label.nm)
     ]
     if sure and others:
         said = ", ".join(f"{one.reading.label.text} over {one.bar.length_px:.1f} px" for one in [best, *others])
@@ -291,7 +293,7 @@ def _agreed(matches: list[_Match], labels: list[Reading], unread: list[Bar], sid
 def _other_label(own: Reading, labels: list[Reading]) -> Reading | None:
     """A label of another length in letters of the same size and grey, as that of another panel."""
     for other in labels:
-        alike = other.light == own.light and abs(other.height - own.height) <= max(1.5, 0.15 * own.height)
+        alike = other.light == own.light and abs(other.height - own.height) <= max(1.5, 0.2 * own.height)
         if alike and other.confidence >= HIGH_CONFIDENCE and abs(other.label.nm / own.label.nm - 1) > _SAME_SCALE:
             return other
     return None

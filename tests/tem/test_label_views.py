@@ -1,11 +1,15 @@
 """One line of text in several views: what a single view objects to is not sure, whatever the others say."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from closedloop.tem import label_views
+from closedloop.tem.label_reading import LabelReader
 from closedloop.tem.label_views import HIGH_CONFIDENCE, Glance, read
 from closedloop.tem.ocr import Letters
 from closedloop.tem.scale_decoding import Decoding, decode
@@ -51,3 +55,30 @@ def test_one_view_of_another_length_is_enough_to_doubt(
     assert reading is not None
     assert reading.label.nm == 50
     assert (reading.confidence >= HIGH_CONFIDENCE) is sure
+
+
+def _drawn(text: str, face: str, grain: float = 0.0) -> NDArray[np.float32]:
+    """Black letters on a light ground, the right half of which is a dark particle of that grain, if any."""
+    from matplotlib import get_data_path
+
+    font = ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / f"{face}.ttf"), 32)
+    letters = Image.new("L", (240, 60), 0)
+    ImageDraw.Draw(letters).text((30, 12), text, fill=255, font=font)
+    ground = np.full((60, 240), 200.0)
+    if grain:
+        ground[:, 112:] = 60
+    ground += grain * np.random.default_rng(0).standard_normal(ground.shape)
+    return np.clip(np.where(np.asarray(letters) > 127, 0, ground) / 255, 0, 1).astype(np.float32)
+
+
+def test_a_unit_far_from_its_number_belongs_to_it() -> None:
+    found = LabelReader(_drawn("500  nm", "DejaVuSansMono")).anywhere()
+    assert found[0].label.nm == 500
+    assert found[0].confidence >= HIGH_CONFIDENCE
+
+
+@pytest.mark.parametrize(("face", "grain"), [("STIXGeneral", 20.0), ("DejaVuSans", 35.0)])
+def test_letters_over_a_particle_are_as_sure_as_those_beside_it(face: str, grain: float) -> None:
+    found = LabelReader(_drawn("200 nm", face, grain)).anywhere()
+    assert found[0].label.nm == 200
+    assert found[0].confidence >= HIGH_CONFIDENCE

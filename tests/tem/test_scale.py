@@ -167,6 +167,7 @@ def test_what_cannot_be_one_scale_is_none(style: str, seed: int) -> None:
         ("strip, in a gap", 1),
         ("ruler", 1),
         ("hollow", 1),
+        ("ruler", 9502),  # "00um" was found without its 2
     ],
 )
 def test_bars_of_harder_styles_are_read(style: str, seed: int) -> None:
@@ -187,6 +188,11 @@ def test_bars_of_harder_styles_are_read(style: str, seed: int) -> None:
         ("hollow", 7021),  # the point has run into the zero
         ("strip, in a gap", 7016),  # one half of the bar
         ("opposite greys", 7003),  # white paper below the letters, ended by the tail of the µ
+        ("opposite greys", 20009),  # ground between the label's box and the bar, ended by a particle
+        ("opposite greys", 20025),  # the upper part of the label's box
+        ("shrunk JPEG", 9503),  # a noisy particle of nearly its grey beyond its end
+        ("panel letter", 20024),  # the same, and what lies beyond the particle taken for the ground
+        ("panel letter", 20138),  # a particle that looks like an end tick
     ],
 )
 def test_what_was_once_read_wrongly_for_sure_is_right_or_in_doubt(style: str, seed: int) -> None:
@@ -196,7 +202,14 @@ def test_what_was_once_read_wrongly_for_sure_is_right_or_in_doubt(style: str, se
 
 
 @pytest.mark.parametrize(
-    ("style", "seed"), [("striped", 0), ("striped", 3), ("panels of two scales", 0), ("panels of two scales", 9307)]
+    ("style", "seed"),
+    [
+        ("striped", 0),
+        ("striped", 3),
+        ("panels of two scales", 0),
+        ("panels of two scales", 9307),
+        ("panels of two scales", 9505),  # an end of the other scale's bar is not beyond doubt
+    ],
 )
 def test_stripes_and_panels_of_two_scales_are_no_scale(style: str, seed: int) -> None:
     with pytest.raises(UnreadableScale):

@@ -82,3 +82,11 @@ def test_every_writing_of_a_length_counts_for_it() -> None:
     assert {"1000nm", "1,000nm", "1µm", "1.0µm", "1.00µm"} <= {
         one.spelling for one in entries if abs(one.nm - 1000) < 1e-6
     }
+
+
+def test_a_point_that_a_reader_may_have_lost_is_no_contradiction() -> None:
+    seen, lost = decode(_written(*"2.00 um"), ALPHABET), _written(*"200 um")
+    entry, share, _ = weigh([seen, decode(lost, ALPHABET, loses_points=True)])
+    assert entry.nm == 2000
+    assert share > weigh([seen, decode(lost, ALPHABET)])[1]
+    assert weigh([decode(lost, ALPHABET, loses_points=True)])[0].nm == 200_000
