@@ -113,11 +113,11 @@ def train(
     if finetune is None:
         for lesson in (CREDIBILITY, COMPANY):
             teach(lesson, net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
-    scores = {str(folder): _score(net, samples) for folder, samples in held if samples}
-    for folder_name, score in scores.items():
-        print(f"{folder_name}, held out: " + ", ".join(f"{k} {v:.3f}" for k, v in score.items()), file=sys.stderr)
+    scores = [(folder, _score(net, samples)) for folder, samples in held if samples]
+    for folder, score in scores:
+        print(f"{folder}, held out: " + ", ".join(f"{k} {v:.3f}" for k, v in score.items()), file=sys.stderr)
     if before is not None:
-        after = scores[str(held[0][0])]
+        ((_, after),) = scores
         if after["mean_AP"] < before["mean_AP"] - 0.005:
             checkpoint.unlink(missing_ok=True)
             raise WorseOnFrozenTest(
@@ -135,8 +135,9 @@ def train(
             "steps": schedule.steps,
             "rate": schedule.rate,
             "seed": seed,
-            "start": "shipped" if finetune is not None else start,
-            "held_out": scores,
+            # Names alone: whoever gets the file has no use for the folders of this machine.
+            "start": "shipped" if finetune is not None else Path(start).name,
+            "held_out": [{"folder": folder.name, **score} for folder, score in scores],
         },
     )
     checkpoint.unlink(missing_ok=True)
