@@ -39,7 +39,8 @@ class Looks:
 
     coarsest_px: least short side of the first look. enough_px: where typical particles are seen this large, and
     `explained` is the share of what may be a particle that has been made out, no finer look is taken. least_px: where
-    they are seen smaller than this in the picture as it is, it is enlarged until they are not, twice at most.
+    they are seen clearly smaller than this (`clearly` times) in the picture as it is, it is enlarged until they are
+    not, twice at most; a look at an enlarged picture takes longer than all before it.
     considered: least likely overlap of a particle with a true one by itself; credible: of one that tells how large
     particles are seen. tile_px, margin_px: a tile of a look, and how far it
     looks beyond its own part.
@@ -48,6 +49,7 @@ class Looks:
     coarsest_px: int = 100
     enough_px: float = 60.0
     least_px: float = 14.0
+    clearly: float = 0.9
     explained: float = 0.5
     considered: float = 0.3
     credible: float = 0.6
@@ -108,7 +110,7 @@ def next_zoom(zoom: float, diameter_px: float | None, looks: Looks) -> float | N
         return None
     if zoom < 1:
         return 2 * zoom
-    if diameter_px is None or diameter_px >= looks.least_px:
+    if diameter_px is None or diameter_px >= looks.clearly * looks.least_px:
         return None
     return next((finer for finer in _ENLARGED if diameter_px * finer >= looks.least_px), _ENLARGED[-1])
 

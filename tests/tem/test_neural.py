@@ -95,6 +95,7 @@ def test_small_particles_are_enlarged_and_large_ones_made_smaller(eyes: list[tup
         (0.25, 100.0, 0.5),
         (0.25, 250.0, None),  # seen 62 px large
         (1.0, 15.0, None),
+        (1.0, 13.0, None),  # nearly large enough
         (1.0, 12.0, 5 / 4),
         (1.0, 10.0, 3 / 2),
         (1.0, 4.0, 2.0),
