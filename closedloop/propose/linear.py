@@ -65,9 +65,8 @@ class Linear:
             else:
                 values[key] = np.full(len(rows), constant)
         exact = {key: np.maximum(0.0, values[key]) for key in derived}
-        for key in derived:
-            values[key] = exact[key].copy()
-        left = np.arange(len(rows)) if derived else np.arange(0)
+        values |= {key: value.copy() for key, value in exact.items()}
+        left = np.arange(len(rows))
         for digits in range(_DIGITS, 16):
             for key in derived:
                 values[key][left] = [down(value, digits) for value in exact[key][left].tolist()]
