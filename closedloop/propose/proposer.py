@@ -22,6 +22,7 @@ from closedloop.propose.proposal import Assessment, Plan, Proposal, SizeModel
 from closedloop.propose.quality import Judge, Quality
 from closedloop.propose.reasons import Known, motive, reason
 from closedloop.propose.space import SearchSpace
+from closedloop.propose.usual import Informed
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Target
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class _Round:
             raise SearchSpaceError(
                 f"the target is {target.product}, the search space makes {space.product}; change one"
             )
-        self.space, self.target, self.model, self.seed = space.within(target.limits), target, model, seed
+        self.space, self.target, self.seed = space.within(target.limits), target, seed
+        model = self.model = Informed(model, self.space)
         known = [(place, e) for e in tried if (place := self._place(e.recipe, e.id)) is not None]
         self.tried = [e for _, e in known]
         waiting = [(place, r) for r in pending if (place := self._place(r, None)) is not None]
