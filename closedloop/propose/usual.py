@@ -69,21 +69,17 @@ class Informed:
 
     @cached_property
     def left_open(self) -> float:
-        """Share of the usual variance of ln(nm) that the model leaves open in the middle of the space's recipes."""
+        """How far what is usual stands in, 0 to 1: the square of that share of the usual variance of ln(nm) which the
+        model leaves open for the space's recipes, in the median. One that knows half of it says three quarters."""
         said = self._model.predict_arrays(self._space.sample(_ASKED, 0))
-        return min(1.0, float(np.median(said.log_size_sd)) ** 2 / USUAL_SD**2)
+        return min(1.0, float(np.median(said.log_size_sd)) / USUAL_SD) ** 4
 
     def predict_arrays(self, recipes: Sequence[Recipe]) -> Arrays:
-        """Adds to the model's ln(nm) the trend times the share that is left open, and moves its level and its standard
-        deviation towards the usual ones by that share's square: a model that knows half has its own level."""
+        """The model's arrays, ln(nm) and its standard deviation moved towards the usual ones."""
         said = self._model.predict_arrays(recipes)
         log_size, sd = (np.asarray(each, np.float64) for each in (said.log_size_mean, said.log_size_sd))
-        level = self.left_open**2
-        return _Said(
-            said,
-            log_size + self.left_open * self._usual.trend(recipes) + level * (math.log(USUAL_NM) - log_size),
-            sd + level * (USUAL_SD - sd),
-        )
+        usual = math.log(USUAL_NM) + self._usual.trend(recipes)
+        return _Said(said, log_size + self.left_open * (usual - log_size), sd + self.left_open * (USUAL_SD - sd))
 
     def design_amounts(self, recipe: Recipe, target: Target) -> Recipe:
         """The model's design; of one that leaves all open, the recipe itself."""
