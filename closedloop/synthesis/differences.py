@@ -15,7 +15,7 @@ import torch
 
 from closedloop.synthesis.trees import Trees
 
-_TREES = 150
+_TREES = 100
 # Each precedent is paired with so many of its nearest.
 _PARTNERS = 6
 # With fewer precedents nothing is learned.
@@ -24,7 +24,7 @@ _LEAST = 100
 _SETTINGS: Mapping[str, Any] = {
     "objective": "huber",
     "alpha": 1.0,
-    "learning_rate": 0.1,
+    "learning_rate": 0.15,
     "max_depth": -1,
     "bagging_fraction": 0.7,
     "lambda_l2": 1.0,
@@ -80,8 +80,10 @@ class Differences:
         if self.trees is None:
             return np.full(len(inputs), np.nan)
         nearest = self._nearest(inputs, 1)[:, 0]
-        found = self.values[nearest] + self.trees.raw_scores(self._compared(inputs, nearest))
-        return np.where(self._distance(inputs, nearest) <= self.reach, found, np.nan)
+        near = np.flatnonzero(self._distance(inputs, nearest) <= self.reach)
+        found = np.full(len(inputs), np.nan)
+        found[near] = self.values[nearest[near]] + self.trees.raw_scores(self._compared(inputs[near], nearest[near]))
+        return found
 
     def _compared(self, inputs: np.ndarray, partners: np.ndarray) -> np.ndarray:
         """What the trees see of recipes (m, d) and one precedent for each, (m,): (m, 2 d + 3) float32."""
