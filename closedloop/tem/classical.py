@@ -11,15 +11,20 @@ from numpy.typing import NDArray
 
 from closedloop.tem import _filters as filters
 from closedloop.tem._background import find_ground
+from closedloop.tem._between import between
+from closedloop.tem._distances import depth_in_own, territories
 from closedloop.tem._edge import EdgeLevel, edge_level
 from closedloop.tem._edge_pixels import edge_pixels
-from closedloop.tem._splitting import distance_inside, split_touching
+from closedloop.tem._splitting import split_touching
 
 _LEAST_GROUND = 0.1  # share of a picture that must be ground to cut by contrast above it
 _LEAST_PARTICLES = 20
 _MOST_PIXELS = 2**25
 _LEAST_KEPT = 0.9  # share of the particles that a cut must keep
-_MOST_CHANGE = 0.12  # of the median diameter
+_MOST_CHANGE = 0.12  # of the logarithm of the diameters, in the median
+# Of the changes' logarithms: one reason would change all alike, so a cut that scatters so much is as much in doubt as
+# the outlines before it.
+_EQUAL_SPREAD = 0.07
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ def segment_classically(
 def outlines_by_material(
     image: NDArray[np.float32], labels: NDArray[np.int32], ignore: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int32] | None:
-    """The same particles cut where their material ends (decision 0030), (H, W) int32 with their numbers.
+    """The same particles with outlines moved towards where their material ends (decision 0030), (H, W) int32 with their
+    numbers: the further, the more alike the cut changes them (decision 0103).
 
     `None` where the picture does not say where that is: there are too few particles for a mean profile across their
     edges, the picture is too large to be held a dozen times, they are not dark, that profile is not that of something
@@ -99,11 +105,11 @@ def outlines_by_material(
         cut, edge = _cut_at_edges(cut, contrast, smooth, sigma, settings, ignore)
         if not edge.fitted or not cut.any():
             return None
-    return _matched(labels, cut)
+    return _moved(labels, cut)
 
 
-def _matched(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.int32] | None:
-    """`cut` under the numbers of `labels`; `None` where too few particles are left or they changed too much."""
+def _moved(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.int32] | None:
+    """`labels` moved towards `cut`; `None` where too few particles are left or they changed too much."""
     number = np.zeros(int(cut.max()) + 1, np.int32)
     both = (labels > 0) & (cut > 0)
     number[cut[both]] = labels[both]
@@ -111,13 +117,13 @@ def _matched(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.in
     before = np.bincount(labels.ravel(), minlength=int(labels.max()) + 1)[1:]
     after = np.bincount(named.ravel(), minlength=len(before) + 1)[1:]
     kept = (before > 0) & (after > 0)
-    change = np.sqrt(after[kept] / before[kept])
-    if kept.sum() < _LEAST_KEPT * (before > 0).sum() or not abs(np.median(change) - 1) < _MOST_CHANGE:
+    change = np.log(after[kept] / before[kept]) / 2
+    if kept.sum() < _LEAST_KEPT * (before > 0).sum() or not abs(np.median(change)) < _MOST_CHANGE:
         return None
     # What the cut lost, to the ground or to a neighbour, keeps the outline that it had.
     lost = np.flatnonzero((before > 0) & (after == 0)) + 1
-    whole: NDArray[np.int32] = np.where(np.isin(labels, lost), labels, named)
-    return whole
+    whole = np.where(np.isin(labels, lost), labels, named).astype(np.int32)
+    return between(labels, whole, float(1 / (1 + (change.std() / _EQUAL_SPREAD) ** 2)))
 
 
 def noise_level(image: NDArray[np.float32]) -> float:
@@ -183,10 +189,10 @@ def _cut_at_edges(
     """Each particle cut from the smoothed contrast at the edge level of its own height above its own ground, and it."""
     count = int(labels.max())
     radii = np.sqrt(np.bincount(labels.ravel(), minlength=count + 1) / np.pi)
-    outside, owner = _nearest_label(labels)
+    outside, owner = territories(labels)
     local = _local_ground(contrast, labels, outside, float(np.median(radii[1:])), ignore)
     contrast, smooth = contrast - local, smooth - local
-    inside = _depth_in_own(labels)
+    inside = depth_in_own(labels)
     heights = _heights(labels, inside, contrast)
     level = edge_level(*edge_pixels(labels, inside, outside, owner, radii, heights, contrast), sigma)
     territory = np.where(outside <= settings.reach * radii[owner], owner, 0)
@@ -205,25 +211,6 @@ def _heights(
     pixels = np.bincount(labels[core], minlength=count + 1)
     sums = np.bincount(labels[core], weights=contrast[core], minlength=count + 1)
     return np.maximum(sums / np.maximum(pixels, 1), 1e-6)
-
-
-def _nearest_label(labels: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Distance to the nearest labelled pixel, and whose it is."""
-    distance, index = cv2.distanceTransformWithLabels(
-        (labels == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    table = np.zeros(int(index.max()) + 1, np.int32)
-    particle = labels > 0
-    table[index[particle]] = labels[particle]
-    return distance, table[index]
-
-
-def _depth_in_own(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Distance of each labelled pixel to the nearest pixel that is not of the same particle."""
-    kernel = np.ones((3, 3), np.uint8)
-    image = labels.astype(np.float32)
-    whole = cv2.erode(image, kernel) == cv2.dilate(image, kernel)
-    return distance_inside(whole & (labels > 0)) + (labels > 0)
 
 
 def _local_ground(
@@ -292,7 +279,7 @@ def _drop_indistinct(
     against the spread of grey within that ring and over the open ground.
     """
     count = int(labels.max()) + 1
-    outside, owner = _nearest_label(labels)
+    outside, owner = territories(labels)
     areas = np.bincount(labels.ravel(), minlength=count)
     radii = np.sqrt(areas / np.pi)[owner]
     free = (labels == 0) & ~ignore
