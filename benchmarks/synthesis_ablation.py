@@ -1,7 +1,8 @@
 """What each part of the synthesis model is worth: ``python benchmarks/synthesis_ablation.py --data gu2025=PATH``.
 
 Fits the model on the training part of some folds and scores, on what was held out, each part alone, the model without
-one of them, and the model without its gate. Nothing is chosen on what is scored.
+one of them, and the model without its gate; a part alone is scored where it has an answer. Nothing is chosen on what is
+scored.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from closedloop.literature import load_experiments, split
 from closedloop.recipes import Recipe
 from closedloop.synthesis import SynthesisModel
 from closedloop.synthesis.blend import PARTS, Blend, Said
+from closedloop.synthesis.part_weights import together
 from closedloop.synthesis.training import ask
 
 
@@ -34,9 +36,8 @@ def variants(blend: Blend, said: Said) -> dict[str, np.ndarray]:
         means = said.means.copy()
         means[:, i] = np.nan
         found[f"without {name}"] = blend.mean(replace(said, means=means))
-    found["equal weights"] = said.means.mean(1)
-    weights = blend.weights.mean(0)
-    found["without the gate"] = said.means @ weights[:-1] + weights[-1]
+    found["equal weights"] = np.nanmean(said.means, 1)
+    found["without the gate"] = together(said.means, np.tile(blend.weights.mean(0), (len(said.means), 1)))
     return {**found, "the model": blend.mean(said)}
 
 
@@ -63,7 +64,7 @@ def main() -> None:
             for variant, standardised in variants(model.learned.blend, said).items():
                 size = np.exp(model.scale.centre + model.scale.scale * standardised)
                 errors.setdefault(variant, []).append(np.abs(size - true))
-            result[by] = {variant: float(np.concatenate(of).mean()) for variant, of in errors.items()}
+            result[by] = {variant: float(np.nanmean(np.concatenate(of))) for variant, of in errors.items()}
             print(by, json.dumps({key: round(value, 3) for key, value in result[by].items()}), flush=True)
     width = max(map(len, next(iter(result.values()))))
     print(f"\n{'MAE, nm':{width}}", *(f"{by:>9}" for by in result))

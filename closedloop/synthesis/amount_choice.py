@@ -72,7 +72,7 @@ class AmountChoice:
         """How much each candidate counts, (m,)."""
         if self.trees is None:
             return found.weight
-        logits = self.trees.logits(found.compared)
+        logits = self.trees.raw_scores(found.compared)
         log_chance = -np.logaddexp(0, -logits)
         weight: np.ndarray = np.exp(_SHARPNESS * (log_chance - log_chance.max()))
         return weight

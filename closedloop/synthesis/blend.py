@@ -17,8 +17,9 @@ from scipy.special import softmax
 from closedloop.synthesis.calibration import LEVELS, Calibration
 from closedloop.synthesis.part_weights import LeftOutAnswers, part_weights, together
 
-# The last has an answer for what was left out where a pair of members left it out; the others always.
-PARTS = ("forest", "precedents", "consensus", "transformer")
+# The last has an answer for what was left out where a pair of members left it out, the one before it among siblings
+# where a precedent is near; the others always.
+PARTS = ("forest", "precedents", "consensus", "differences", "transformer")
 # Pull of the spread towards the precedents' own doubt, in experiments: with fewer held-out ones it decides.
 _PRIOR_EXPERIMENTS = 10.0
 _LEAST_HELD_OUT = 10
@@ -27,9 +28,9 @@ _LEAST_SPREAD = 1e-3
 
 @dataclass(frozen=True)
 class Said:
-    """What the parts say of n recipes, standardised: means (n, 4) in the order of `PARTS`, NaN where a part has not
-    left the recipe out; variance between the forest's trees, of the precedents' error and noise, (n,) each; and how new
-    the recipe looks: likeness to the nearest precedent, how many precedents make the product."""
+    """What the parts say of n recipes, standardised: means (n, 5) in the order of `PARTS`, NaN where a part has not
+    left the recipe out or has nothing to say; variance between the forest's trees, of the precedents' error and noise,
+    (n,) each; and how new the recipe looks: likeness to the nearest precedent, how many precedents make the product."""
 
     means: np.ndarray
     between_trees: np.ndarray
@@ -75,7 +76,7 @@ class Blended:
 
 @dataclass(frozen=True)
 class Blend:
-    """r regimes. ``weights`` (r, 5): of the parts, then a constant. ``gate`` (r, 6): logits from standardised novelty,
+    """r regimes. ``weights`` (r, 6): of the parts, then a constant. ``gate`` (r, 6): logits from standardised novelty,
     its constant last; ``novelty_centre`` and ``novelty_scale`` (5,). ``spread`` (4,): logarithm of the spread from
     `Said.doubt`. ``widths`` (r, levels)."""
 

@@ -1,8 +1,8 @@
 """The synthesis model as everybody else sees it: recipes in, predictions out; a target in, amounts out.
 
-A predicted ln(size) is a blend of four parts: extra-trees, a Gaussian process over precedents that speaks twice, and
-the transformer ensemble (docs/decisions/0028, 0080). Leaves what a model consists of to `learned`, how it comes to be
-to `fitting`, files to `storage`.
+A predicted ln(size) is a blend of five parts: extra-trees, a Gaussian process over precedents that speaks twice, the
+difference from the nearest precedent, and the transformer ensemble (docs/decisions/0028, 0080, 0102). Leaves what a
+model consists of to `learned`, how it comes to be to `fitting`, files to `storage`.
 """
 
 import warnings

@@ -22,7 +22,8 @@ _MOST_TRANSFORMER = 0.7
 class LeftOutAnswers:
     """What p parts said of n experiments that they had not seen: ``means`` (n, p) and ``truth`` (n,) standardised,
     ln(nm) = centre + scale · standardised; ``weight`` (n,) with a mean near 1; ``groups`` (n,): numbers of what was
-    left out as a whole. The last part, the transformer, is NaN where it has no answer."""
+    left out as a whole. The last part, the transformer, is NaN where it has no answer. If one of the others
+    is, all are weighed where it has one; a part that hardly ever has gets no weight."""
 
     means: np.ndarray
     truth: np.ndarray
@@ -86,7 +87,10 @@ def part_weights(answers: LeftOutAnswers) -> np.ndarray:
 def _fitted(answers: LeftOutAnswers, pull: float) -> np.ndarray:
     """(p + 1,). The transformer's share comes last, from the experiments that it has an answer for: they are too few to
     choose everything at once."""
-    known, last = answers.means[:, :-1], answers.means[:, -1]
+    heard = np.isfinite(answers.means[:, :-1])
+    speaks = heard.sum(0) >= min(_LEAST_HELD_OUT, len(heard))
+    answers = answers.rows(np.flatnonzero(heard[:, speaks].all(1)))
+    known, last = answers.means[:, :-1][:, speaks], answers.means[:, -1]
     parts, typical = known.shape[1], float(np.median(answers.true_nm))
 
     def error(standardised: np.ndarray, of: LeftOutAnswers = answers) -> float:
@@ -106,4 +110,6 @@ def _fitted(answers: LeftOutAnswers, pull: float) -> np.ndarray:
         tried = np.linspace(0, _MOST_TRANSFORMER, 29)
         losses = [error((1 - a) * first + a * last[left], some) + pull / len(left) * (a - equal) ** 2 for a in tried]
         share = float(tried[int(np.argmin(losses))])
-    return np.array([*((1 - share) * found[:-1]), share, (1 - share) * found[-1]])
+    weights = np.zeros(len(speaks))
+    weights[speaks] = (1 - share) * found[:-1]
+    return np.array([*weights, share, (1 - share) * found[-1]])

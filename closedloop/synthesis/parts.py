@@ -1,7 +1,8 @@
-"""What the model has beside the transformer: extra-trees over columns, and the process over precedents.
+"""What the model has beside the transformer: extra-trees over columns, the process over precedents, and differences
+from the nearest of them.
 
-Each is learned anew in seconds whenever the model is, so that both always know every experiment. Leaves the network to
-`training`, the weights of the parts to `blend`.
+Each is learned anew in seconds whenever the model is, so that all of them always know every experiment. Leaves the
+network to `training`, the weights of the parts to `blend`.
 """
 
 from collections import Counter
@@ -16,10 +17,11 @@ import torch
 from closedloop.recipes import Experiment
 from closedloop.synthesis.blend import Said
 from closedloop.synthesis.columns import Columns
+from closedloop.synthesis.differences import Differences
 from closedloop.synthesis.forest import Forest
 from closedloop.synthesis.network import SHAPES
 from closedloop.synthesis.precedents import Precedents, Similar, group_features
-from closedloop.synthesis.regimes import LeftOut, folds_of, seen_before
+from closedloop.synthesis.regimes import SIBLING, LeftOut, folds_of, seen_before
 from closedloop.synthesis.state import part_of
 from closedloop.synthesis.tokens import Arrays, Vocabulary
 from closedloop.synthesis.training import Labels, Progress
@@ -48,6 +50,7 @@ class Parts:
     shape_classes: np.ndarray
     spreads: Forest | None
     precedents: Precedents
+    differences: Differences
     precedent_shapes: np.ndarray
     products: Mapping[str, int]
 
@@ -78,9 +81,9 @@ class Parts:
             seed=seed,
         )
         progress(0.5, f"growing trees over {len(inputs)} recipes")
-        sizes = Forest.of_values(
-            inputs[sized], precedents.values.numpy(), weight[sized] / doubt[sized], trees=_TREES, seed=seed
-        )
+        values, noise = precedents.values.numpy(), precedents.relative_noise.numpy()
+        sizes = Forest.of_values(inputs[sized], values, weight[sized] / doubt[sized], trees=_TREES, seed=seed)
+        differences = Differences.fit(inputs[sized], values, noise, seed=seed)
         shaped = np.flatnonzero(known.shape >= 0)
         classes, places = np.unique(known.shape[shaped], return_inverse=True)
         shapes = by_size = None
@@ -99,7 +102,17 @@ class Parts:
             )
         products = Counter(experiments[i].recipe.product for i in sized.tolist())
         return cls(
-            chemicals, columns, sizes, shapes, by_size, classes, spreads, precedents, known.shape[sized], products
+            chemicals,
+            columns,
+            sizes,
+            shapes,
+            by_size,
+            classes,
+            spreads,
+            precedents,
+            differences,
+            known.shape[sized],
+            products,
         )
 
     def said(
@@ -111,7 +124,7 @@ class Parts:
         votes_of = None if self.shapes is None else self._shape_weights
         similar = self.precedents.predict(group_features(arrays, self.vocabulary), votes_of)
         seen = np.array([self.products.get(product, 0) for product in products], dtype=float)
-        said = _said(mean[:, 0], between[:, 0], similar, transformer, seen)
+        said = _said(mean[:, 0], between[:, 0], similar, self.differences.predict(inputs), transformer, seen)
         if self.shapes is None:
             return said, None
         votes = np.maximum(self._shape_shares + similar.also, 1e-3)
@@ -161,7 +174,7 @@ class Parts:
         progress: Progress,
     ) -> list[Said]:
         """For each regime that can be tried what would have been said of the sized experiments (n,) had they been
-        unknown.
+        unknown. Differences are tried among siblings alone: a precedent from elsewhere is no measure of them.
 
         ``members`` (k, n): what the networks say, of which ``learned`` (k, n) tells who did not leave it out.
         """
@@ -170,7 +183,7 @@ class Parts:
         for number, regime in enumerate(regimes):
             progress(number / len(regimes), f"trying the parts on what is new: {regime}")
             folds = folds_of(experiments, regime)
-            mean, between = np.empty((2, len(values)))
+            mean, between, apart = np.full((3, len(values)), np.nan)
             for fold in np.unique(folds):
                 out = folds == fold
                 forest = Forest.of_values(
@@ -180,8 +193,12 @@ class Parts:
                     trees=_HELD_OUT_TREES,
                     seed=seed + int(fold),
                 )
-                there, apart = forest.predict(inputs[out])
-                mean[out], between[out] = there[:, 0], apart[:, 0]
+                there, variance = forest.predict(inputs[out])
+                mean[out], between[out] = there[:, 0], variance[:, 0]
+                if regime == SIBLING:
+                    noise = doubt[~out] / weight[~out]
+                    differences = Differences.fit(inputs[~out], values[~out], noise, seed=seed + int(fold))
+                    apart[out] = differences.predict(inputs[out])
             pair = left_out.pairs(experiments, regime)
             networks = np.full(len(values), np.nan)
             # A network of fewer members has no such pair.
@@ -189,7 +206,7 @@ class Parts:
                 here = (pair == one) & ~learned[2 * one : 2 * one + 2].any(0)
                 networks[here] = members[2 * one : 2 * one + 2, here].mean(0)
             seen = seen_before(experiments, folds)
-            found.append(_said(mean, between, self.precedents.left_out(folds), networks, seen))
+            found.append(_said(mean, between, self.precedents.left_out(folds), apart, networks, seen))
         return found
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -205,6 +222,7 @@ class Parts:
         for name, forest in (forests | {"spreads": self.spreads}).items():
             if forest is not None:
                 named |= {f"{name}.{key}": value for key, value in forest.state().items()}
+        named |= {f"differences.{key}": value for key, value in self.differences.state().items()}
         # Single precision is enough for the inputs of a kernel; its hyperparameters are kept in double.
         kept = self.precedents.state().items()
         return named | {
@@ -235,6 +253,13 @@ class Parts:
                 raise ValueError("trees for other columns")
         if ((classes < 0) | (classes >= len(SHAPES))).any() or (columns.chemicals > vocabulary).any():
             raise ValueError("shapes or chemicals that there are none of")
+        precedents = Precedents.from_state(
+            {
+                key: value.double() if value.is_floating_point() else value
+                for key, value in part_of(state, "precedents.").items()
+            }
+        )
+        values, noise = precedents.values.numpy(), precedents.relative_noise.numpy()
         return cls(
             vocabulary,
             columns,
@@ -243,12 +268,8 @@ class Parts:
             by_size,
             classes,
             spreads,
-            Precedents.from_state(
-                {
-                    key: value.double() if value.is_floating_point() else value
-                    for key, value in part_of(state, "precedents.").items()
-                }
-            ),
+            precedents,
+            Differences.from_state(part_of(state, "differences."), values, noise, width),
             state["precedent_shapes"].numpy(),
             products,
         )
@@ -260,9 +281,16 @@ def _sources(experiments: Sequence[Experiment]) -> np.ndarray:
     return found
 
 
-def _said(mean: np.ndarray, between: np.ndarray, similar: Similar, networks: np.ndarray, seen: np.ndarray) -> Said:
+def _said(
+    mean: np.ndarray,
+    between: np.ndarray,
+    similar: Similar,
+    differences: np.ndarray,
+    networks: np.ndarray,
+    seen: np.ndarray,
+) -> Said:
     return Said(
-        np.stack([mean, similar.mean, similar.consensus, networks], 1),
+        np.stack([mean, similar.mean, similar.consensus, differences, networks], 1),
         between,
         similar.variance,
         similar.noise,

@@ -14,6 +14,7 @@ import numpy as np
 from closedloop.recipes import Experiment
 
 FOLDS = 5
+SIBLING = "sibling"
 # With fewer groups than this, leaving some out would say nothing of new ones.
 _LEAST_GROUPS = 2 * FOLDS
 # Pairs of networks that leave out the same experiments, and which share of each regime's groups a pair leaves out.
@@ -34,7 +35,7 @@ def _product(experiment: Experiment) -> Hashable:
     return experiment.recipe.product
 
 
-_KEYS: dict[str, Callable[[Experiment], Hashable]] = {"sibling": _row, "source": _source, "product": _product}
+_KEYS: dict[str, Callable[[Experiment], Hashable]] = {SIBLING: _row, "source": _source, "product": _product}
 
 
 def groups_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:

@@ -32,7 +32,7 @@ from closedloop.synthesis.success import SuccessModel
 from closedloop.synthesis.tokens import Vocabulary
 
 KEY = "closedloop_synthesis"
-VERSION = 3
+VERSION = 4
 
 
 def write(learned: Learned, path: Path) -> None:

@@ -116,7 +116,7 @@ class SuccessModel:
                 inputs[~out], label[~out], weight[~out], trees=TREES, seed=seed + int(number), monotone=_monotone()
             )
             members.append(member)
-            held_out[out] = member.logits(inputs[out])
+            held_out[out] = member.raw_scores(inputs[out])
         if not members:
             return prior
         scored = np.isfinite(held_out)
@@ -128,7 +128,7 @@ class SuccessModel:
         if self.trees is None or not recipes:
             return np.full(len(recipes), self.offset)
         inputs = _inputs(recipes, self.typical)
-        return np.clip(self.slope * self.trees.logits(inputs) + self.offset, -MOST_LOGIT, MOST_LOGIT)
+        return np.clip(self.slope * self.trees.raw_scores(inputs) + self.offset, -MOST_LOGIT, MOST_LOGIT)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ So a model's file holds nothing but numbers, and predicting needs neither LightG
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -40,7 +41,7 @@ class Trees:
     """t trees of m nodes in all: a row goes ``left`` where its feature is at most the threshold, else ``right``.
 
     (m,) each but ``roots`` (t,): ``left`` and ``right`` are nodes, a leaf is its own child; ``value`` is a leaf's share
-    of the logit. Inputs must be finite.
+    of the logit (or of what else was learned). Inputs must be finite.
     """
 
     feature: np.ndarray
@@ -60,11 +61,13 @@ class Trees:
         trees: int,
         seed: int,
         monotone: Sequence[int] = (),
+        changed: Mapping[str, Any] = MappingProxyType({}),
     ) -> Self:
         """``inputs`` (n, d), ``labels`` (n,) of 0 and 1, ``weights`` (n,) with a mean near 1.
 
         ``monotone`` (d,): 1 where more of the input can only raise the logit, -1 where it can only lower it, else 0.
-        The same seed gives the same trees.
+        ``changed``: settings in place of `PARAMETERS`; with the objective of a regression labels are any numbers, and
+        leaves hold shares of such a number. The same seed gives the same trees.
         """
         import lightgbm
 
@@ -73,6 +76,7 @@ class Trees:
         settings = {**PARAMETERS, "seed": seed, "min_data_in_leaf": least, "min_data_in_bin": 3}
         if any(monotone):
             settings |= {"monotone_constraints": list(monotone), "monotone_constraints_method": "intermediate"}
+        settings |= changed
         data = lightgbm.Dataset(inputs, labels, weight=weights)
         booster = lightgbm.train(settings, data, trees)
         return cls._of([tree["tree_structure"] for tree in booster.dump_model()["tree_info"]])
@@ -95,8 +99,8 @@ class Trees:
         return cls(**{n: np.ascontiguousarray(c.astype(_TYPES[n])) for n, c in columns.items()},
                    roots=np.array(roots, dtype=_TYPES["roots"]))  # fmt: skip
 
-    def logits(self, inputs: np.ndarray) -> np.ndarray:
-        """(n, d) -> (n,)."""
+    def raw_scores(self, inputs: np.ndarray) -> np.ndarray:
+        """Sums of the leaves, logits unless another objective was given: (n, d) -> (n,)."""
         chunks = range(0, len(inputs), _CHUNK)
         sums = [self.value.take(self._leaves(inputs[start : start + _CHUNK])).sum(1, dtype=float) for start in chunks]
         return np.concatenate(sums) if sums else np.zeros(0)

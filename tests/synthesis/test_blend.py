@@ -68,8 +68,8 @@ def test_the_part_that_is_right_gets_the_weight(right: int) -> None:
 
 def test_parts_that_miss_independently_are_better_together() -> None:
     truth, asked = truths(500, 0), truths(2000, 1)
-    blend = learn(say(truth, (0.4, 0.4, 0.4, 0.4), NEAR, 0, 0.3), truth=truth)
-    fresh = say(asked, (0.4, 0.4, 0.4, 0.4), NEAR, 1)
+    blend = learn(say(truth, (0.4, 0.4, 0.4, 0.4, 0.4), NEAR, 0, 0.3), truth=truth)
+    fresh = say(asked, (0.4, 0.4, 0.4, 0.4, 0.4), NEAR, 1)
     alone = np.abs(fresh.means - asked[:, None]).mean(0).min()
     assert np.abs(blend(fresh).mean - asked).mean() < 0.75 * alone
     assert blend.weights[0, :-1].min() > 0.15
@@ -79,7 +79,7 @@ def test_an_experiment_that_weighs_more_counts_more() -> None:
     """For a quarter of the experiments another part is right; they weigh thirty times as much."""
     truth = truths(400, 2)
     some = np.arange(400) % 4 == 0
-    one, other = say(truth, (0.05, 1.5, 1.5, 1.5), NEAR, 0), say(truth, (1.5, 0.05, 1.5, 1.5), NEAR, 1)
+    one, other = say(truth, (0.05, 1.5, 1.5, 1.5, 1.5), NEAR, 0), say(truth, (1.5, 0.05, 1.5, 1.5, 1.5), NEAR, 1)
     said = replace(one, means=np.where(some[:, None], other.means, one.means))
     light = Blend.of([said], truth, np.ones(400), CENTRE, SCALE).weights[0]
     heavy = Blend.of([said], truth, np.where(some, 30.0, 1.0), CENTRE, SCALE).weights[0]
@@ -92,13 +92,15 @@ def two_regimes() -> Blend:
     """Near precedents know, far from them trees know."""
     truth = truths(300, 3)
     return learn(
-        say(truth, (0.8, 0.1, 0.8, 0.8), NEAR, 0, 0.3), say(truth, (0.4, 1.2, 0.9, 0.9), FAR, 1, 0.3), truth=truth
+        say(truth, (0.8, 0.1, 0.8, 0.8, 0.8), NEAR, 0, 0.3),
+        say(truth, (0.4, 1.2, 0.9, 0.9, 0.9), FAR, 1, 0.3),
+        truth=truth,
     )
 
 
 def test_the_gate_tells_near_from_far(two_regimes: Blend) -> None:
     asked = truths(300, 4)
-    near, far = say(asked, (0.8, 0.1, 0.8, 0.8), NEAR, 2), say(asked, (0.4, 1.2, 0.9, 0.9), FAR, 3)
+    near, far = say(asked, (0.8, 0.1, 0.8, 0.8, 0.8), NEAR, 2), say(asked, (0.4, 1.2, 0.9, 0.9, 0.9), FAR, 3)
     np.testing.assert_allclose(two_regimes.shares(near).sum(1), 1)
     assert two_regimes.shares(near)[:, 0].mean() > 0.9
     assert two_regimes.shares(far)[:, 1].mean() > 0.9
@@ -113,14 +115,14 @@ def test_the_gate_tells_near_from_far(two_regimes: Blend) -> None:
 def test_a_gate_of_three(two_regimes: Blend) -> None:
     truth, asked = truths(200, 5), truths(200, 6)
     regimes = (NEAR, (0.7, 0.2, 10), FAR)
-    errors = (0.5, 0.5, 0.5, 0.5)
+    errors = (0.5, 0.5, 0.5, 0.5, 0.5)
     blend = learn(*(say(truth, errors, regime, i, 0.3) for i, regime in enumerate(regimes)), truth=truth)
     likeliest = [blend.shares(say(asked, errors, regime, 10 + i)).argmax(1) for i, regime in enumerate(regimes)]
     assert [np.mean(found == i) > 0.8 for i, found in enumerate(likeliest)] == [True] * 3
 
 
 def test_beyond_what_was_seen_the_gate_stays_sure_and_finite(two_regimes: Blend) -> None:
-    said = say(truths(5, 0), (0.4, 1.2, 0.9, 0.9), FAR, 0)
+    said = say(truths(5, 0), (0.4, 1.2, 0.9, 0.9, 0.9), FAR, 0)
     farther = replace(said, variance=said.variance * 1e9, nearest=said.nearest * 0, between_trees=said.variance * 1e9)
     assert (two_regimes.shares(farther)[:, 1] > 0.9).all()
     assert np.isfinite(two_regimes(farther).spread).all()
@@ -130,7 +132,7 @@ def test_beyond_what_was_seen_the_gate_stays_sure_and_finite(two_regimes: Blend)
 def test_intervals_hold_on_fresh_data_in_each_regime(two_regimes: Blend, coverage: float) -> None:
     asked = truths(2000, 8)
     column = int(np.flatnonzero(np.isclose(LEVELS, coverage))[0])
-    for regime, errors in ((NEAR, (0.8, 0.1, 0.8, 0.8)), (FAR, (0.4, 1.2, 0.9, 0.9))):
+    for regime, errors in ((NEAR, (0.8, 0.1, 0.8, 0.8, 0.8)), (FAR, (0.4, 1.2, 0.9, 0.9, 0.9))):
         found = two_regimes(say(asked, errors, regime, 9, 0.3))
         held = np.mean(np.abs(found.mean - asked) <= found.spread * found.widths[:, column])
         # Binomial errors of 300 held-out and of 2000 fresh experiments, three deviations.
@@ -142,22 +144,22 @@ def test_doubt_is_followed_where_it_means_something() -> None:
     """Errors that grow with the precedents' variance: the spread tells the sure from the unsure."""
     rng = np.random.default_rng(0)
     truth = truths(600, 9)
-    said = say(truth, (0.3, 0.3, 0.3, 0.3), NEAR, 0)
+    said = say(truth, (0.3, 0.3, 0.3, 0.3, 0.3), NEAR, 0)
     variance = np.exp(rng.uniform(-5, 0, 600))
     means = truth[:, None] + np.sqrt(variance)[:, None] * rng.normal(size=(600, len(PARTS)))
     blend = learn(replace(said, means=means, variance=variance), truth=truth)
-    sure, unsure = (replace(say(truths(9, 0), (0, 0, 0, 0), NEAR, 1), variance=np.full(9, v)) for v in (0.01, 1.0))
+    sure, unsure = (replace(say(truths(9, 0), (0, 0, 0, 0, 0), NEAR, 1), variance=np.full(9, v)) for v in (0.01, 1.0))
     assert blend(unsure).spread.mean() > 3 * blend(sure).spread.mean()
 
 
 def test_noise_is_never_more_than_all_that_is_uncertain(two_regimes: Blend) -> None:
-    said = replace(say(truths(50, 0), (0.8, 0.1, 0.8, 0.8), NEAR, 0), noise=np.full(50, 1e4))
+    said = replace(say(truths(50, 0), (0.8, 0.1, 0.8, 0.8, 0.8), NEAR, 0), noise=np.full(50, 1e4))
     found = two_regimes(said)
     assert (found.noise < found.spread).all()
 
 
 def test_a_silent_part_leaves_its_weight_to_the_others(two_regimes: Blend) -> None:
-    said = say(truths(40, 1), (0.8, 0.1, 0.8, 0.8), NEAR, 0)
+    said = say(truths(40, 1), (0.8, 0.1, 0.8, 0.8, 0.8), NEAR, 0)
     silent = replace(said, means=np.where(LAST, np.nan, said.means))
     found = two_regimes(silent)
     assert np.isfinite(found.mean).all()
@@ -171,7 +173,7 @@ def test_a_silent_part_leaves_its_weight_to_the_others(two_regimes: Blend) -> No
 
 def test_a_transformer_that_left_nothing_out_counts_like_each_other_part() -> None:
     truth = truths(200, 3)
-    silent = say(truth, (0.1, 0.1, 0.1, 0.1), NEAR, 0, spare=0)
+    silent = say(truth, (0.1, 0.1, 0.1, 0.1, 0.1), NEAR, 0, spare=0)
     blend = learn(silent, truth=truth)
     assert blend.weights[0, -2] == pytest.approx(1 / len(PARTS))
     assert np.abs(blend(silent).mean - truth).mean() < 0.1
@@ -180,9 +182,9 @@ def test_a_transformer_that_left_nothing_out_counts_like_each_other_part() -> No
 @pytest.mark.parametrize("n", [0, 9])
 def test_too_few_leave_the_parts_equal_and_the_precedents_doubt(n: int) -> None:
     truth = truths(n, 0)
-    said = say(truth, (0.1, 3.0, 3.0, 3.0), NEAR, 0)
+    said = say(truth, (0.1, 3.0, 3.0, 3.0, 3.0), NEAR, 0)
     blend = learn(said, truth=truth)
-    asked = say(truths(20, 1), (0.1, 3.0, 3.0, 3.0), NEAR, 1)
+    asked = say(truths(20, 1), (0.1, 3.0, 3.0, 3.0, 3.0), NEAR, 1)
     found = blend(asked)
     np.testing.assert_allclose(found.mean, asked.means.mean(1))
     np.testing.assert_allclose(found.spread, np.sqrt(asked.variance + asked.noise), rtol=0.05)
@@ -196,7 +198,7 @@ def test_no_regime_at_all_is_too_few() -> None:
 
 def test_a_state_holds_everything(two_regimes: Blend) -> None:
     again = Blend.from_state(load(save({name: value.contiguous() for name, value in two_regimes.state().items()})))
-    said = say(truths(30, 0), (0.5, 0.5, 0.5, 0.5), FAR, 0)
+    said = say(truths(30, 0), (0.5, 0.5, 0.5, 0.5, 0.5), FAR, 0)
     for name in ("mean", "spread", "noise", "regimes", "widths"):
         np.testing.assert_array_equal(getattr(again(said), name), getattr(two_regimes(said), name), err_msg=name)
 

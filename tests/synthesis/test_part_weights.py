@@ -66,3 +66,23 @@ def test_what_a_silent_part_would_have_said_is_left_to_the_others() -> None:
     means = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, np.nan]])
     weights = np.tile([0.25, 0.25, 0.5, 0.1], (2, 1))
     np.testing.assert_allclose(together(means, weights), [2.25 + 0.1, 1.5 + 0.1])
+
+
+def test_a_part_that_was_not_tried_gets_no_weight_and_changes_no_other() -> None:
+    left_out = answers((0.3, 0.6, 0.9, 0.5), groups=40, each=5, seed=0)
+    means = np.insert(left_out.means, 3, np.nan, axis=1)
+    silent = LeftOutAnswers(means, left_out.truth, left_out.weight, left_out.groups, CENTRE, SCALE)
+    np.testing.assert_allclose(part_weights(silent), np.insert(part_weights(left_out), 3, 0.0), atol=1e-6)
+
+
+def test_a_part_is_weighed_where_it_has_an_answer() -> None:
+    """The best of the parts, silent for every third experiment: there the others take its weight."""
+    left_out = answers((0.6, 0.6, 0.1, 0.6), groups=80, each=4, seed=1)
+    means = left_out.means.copy()
+    means[::3, 2] = np.nan
+    some = LeftOutAnswers(means, left_out.truth, left_out.weight, left_out.groups, CENTRE, SCALE)
+    weights = part_weights(some)
+    assert weights[2] > 0.7
+    said = together(means, np.tile(weights, (len(means), 1)))
+    assert np.isfinite(said).all()
+    assert np.abs(said - some.truth)[1::3].mean() < 0.5 * np.abs(said - some.truth)[::3].mean()

@@ -8,10 +8,11 @@ import torch
 
 from closedloop.recipes import Experiment
 from closedloop.synthesis import SynthesisModel
-from closedloop.synthesis.blend import Said
+from closedloop.synthesis.blend import PARTS, Said
 from closedloop.synthesis.members import doubts
 from closedloop.synthesis.parts import Parts
 from closedloop.synthesis.regimes import LeftOut
+from closedloop.synthesis.training import Schedule
 
 Lab = Callable[..., list[Experiment]]
 
@@ -54,6 +55,21 @@ def test_trees_tried_on_an_experiment_have_not_seen_it(model: SynthesisModel, si
     assert np.median(missed) > 0.05
     assert missed.mean() < 0.8 * np.abs(truth).mean(), "but they have learned something"
     assert said.product_seen.max() < known.product_seen.min() == len(sized)
+
+
+def test_differences_are_tried_among_siblings_alone(run_lab: Lab) -> None:
+    sized = [e for e in run_lab(200, 4) if e.outcome.size_nm]
+    sized = [e.model_copy(update={"source": f"paper {i % 20}"}) for i, e in enumerate(sized)]
+    model = SynthesisModel.fit(sized, schedule=Schedule(steps=10))
+    left_out = LeftOut(("sibling", "source"), 0)
+    siblings, sources = tried(model, sized, left_out, ~left_out.members(sized, 6))
+    place = PARTS.index("differences")
+    said, truth = siblings.means[:, place], model.learned.parts.precedents.values.numpy()
+    near = np.isfinite(said)
+    assert near.mean() > 0.6
+    assert np.isnan(sources.means[:, place]).all()
+    missed = np.abs(said - truth)[near].mean()
+    assert 0.01 < missed < 0.8 * np.abs(truth)[near].mean(), "learned, and not from the size itself"
 
 
 def test_a_regime_of_too_few_groups_is_passed_over(model: SynthesisModel, sized: list[Experiment]) -> None:
