@@ -143,6 +143,7 @@ class _Round:
             failures=int((self.judge.judged & ~self.judge.succeeded).sum()),
             none_succeeded=bool(self.judge.judged.any() and not self.judge.succeeded.any()),
             outside=len(tried) - len(known),
+            model_silent=self.model.is_silent,
         )
         self.columns = Columns(d, math.log(target.size_nm))
         counting = np.array([_counting(outcome) for outcome in outcomes], dtype=np.float64)[self.measured]

@@ -16,12 +16,14 @@ _NEARLY_BEST = 0.8
 @dataclass(frozen=True)
 class Known:
     """What a campaign knows when it chooses: results with a size, chemical failures, whether anything was judged and
-    nothing has succeeded, and how many tried recipes are outside its space."""
+    nothing has succeeded, how many tried recipes are outside its space, and whether what is usual stood in for a model
+    that has nothing to say of it."""
 
     measured: int
     failures: int
     none_succeeded: bool
     outside: int
+    model_silent: bool
 
 
 def motive(origin: str, chance: float, largest: float) -> str:
@@ -42,8 +44,8 @@ def reason(
     known: Known,
     under_way: int,
 ) -> str:
-    """``why`` is the motive, ``largest`` the chance of the likeliest candidate, ``by_model_nm`` the size by the model
-    alone, ``under_way`` how many recipes this one was chosen beside."""
+    """``why`` is the motive, ``largest`` the chance of the likeliest candidate, ``by_model_nm`` the size before
+    any result, ``under_way`` how many recipes this one was chosen beside."""
     hit = f"{_percent(said.chance_of_hit)} chance of a hit"
     if why == "repeat":
         parts = [f"a repeat: its noise matters more than its distance ({hit})"]
@@ -55,11 +57,13 @@ def reason(
             parts[0] += f": the best chance after it should be {_percent(choice.gain)} higher"
     parts.append(origin)
     if not known.measured:
-        parts.append("nothing measured yet: by the model alone")
+        by = "what is usual, since the model leaves the sizes here open" if known.model_silent else "the model alone"
+        parts.append(f"nothing measured yet: by {by}")
     else:
         change = 100 * (said.predicted_size_nm / by_model_nm - 1)
+        speaker = "what is usual" if known.model_silent else "the model"
         parts.append(
-            f"the model says {by_model_nm:.2f} nm, corrected by {change:+.0f}% after {known.measured} results here"
+            f"{speaker} says {by_model_nm:.2f} nm, corrected by {change:+.0f}% after {known.measured} results here"
         )
     if known.none_succeeded:
         parts.append("nothing has succeeded yet")

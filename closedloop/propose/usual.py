@@ -74,6 +74,11 @@ class Informed:
         said = self._model.predict_arrays(self._space.sample(_ASKED, 0))
         return min(1.0, float(np.median(said.log_size_sd)) / USUAL_SD) ** 4
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether what is usual says more than the model does."""
+        return self.left_open > 0.5
+
     def predict_arrays(self, recipes: Sequence[Recipe]) -> Arrays:
         """The model's arrays, ln(nm) and its standard deviation moved towards the usual ones."""
         said = self._model.predict_arrays(recipes)

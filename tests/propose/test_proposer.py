@@ -54,7 +54,14 @@ def test_without_results_the_model_speaks(lab: ModuleType) -> None:
     # 90% of a normal distribution whose variance is the model's own and the measurement's.
     low, high = np.log(proposal.predicted_interval_nm)
     assert (high - low) / 2 / 1.6449 == pytest.approx(np.hypot(0.22, 0.03), rel=0.03)
-    assert "nothing measured yet" in proposal.reason
+    assert "nothing measured yet: by the model alone" in proposal.reason
+
+
+def test_a_card_says_where_the_model_had_nothing_to_say(lab: ModuleType) -> None:
+    (first,) = propose(lab.SPACE, TARGET, lab.Ignorant(), [], [], 1, seed=0)
+    assert "by what is usual, since the model leaves the sizes here open" in first.reason
+    (later,) = propose(lab.SPACE, TARGET, lab.Ignorant(), made(lab, 2), [], 1, seed=0)
+    assert "what is usual says" in later.reason
 
 
 def test_results_of_this_lab_correct_the_model(lab: ModuleType) -> None:
