@@ -7,7 +7,7 @@ it leaves sizes open, what is usual takes its place (docs/decisions/0104).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -71,7 +71,7 @@ class Informed:
     def left_open(self) -> float:
         """How far what is usual stands in, 0 to 1: the square of that share of the usual variance of ln(nm) which the
         model leaves open for the space's recipes, in the median. One that knows half of it says three quarters."""
-        said = self._model.predict_arrays(self._space.sample(_ASKED, 0))
+        said = self._model.predict_arrays(_all_over(self._space))
         return min(1.0, float(np.median(said.log_size_sd)) / USUAL_SD) ** 4
 
     @property
@@ -89,6 +89,12 @@ class Informed:
     def design_amounts(self, recipe: Recipe, target: Target) -> Recipe:
         """The model's design; of one that leaves all open, the recipe itself."""
         return recipe if self.left_open == 1 else self._model.design_amounts(recipe, target)
+
+
+@lru_cache(maxsize=8)
+def _all_over(space: SearchSpace) -> list[Recipe]:
+    """Recipes all over the space, the same in each round of a campaign."""
+    return space.sample(_ASKED, 0)
 
 
 class _Said:
