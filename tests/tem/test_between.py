@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from closedloop.tem._between import between
+from closedloop.tem.classical import _moved
 
 
 def disc(radius: float, at: tuple[int, int] = (30, 30), label: int = 1) -> NDArray[np.int32]:
@@ -52,3 +53,22 @@ def test_neighbours_keep_their_numbers_and_the_heavier_answer_decides_what_both_
 def test_nothing_between_nothing() -> None:
     nothing = np.zeros((20, 20), np.int32)
     assert not between(nothing, nothing, 0.5).any()
+
+
+def field(radii: NDArray[np.float64]) -> NDArray[np.int32]:
+    """One disc for each radius, side by side."""
+    y, x = np.mgrid[:31, :31]
+    discs = [np.where(np.hypot(y - 15, x - 15) <= r, number, 0) for number, r in enumerate(radii, 1)]
+    return np.hstack(discs).astype(np.int32)
+
+
+@pytest.mark.parametrize(("scatter", "share"), [(0.0, 1.0), (0.07, 0.5), (0.14, 0.2)])
+def test_outlines_move_the_less_the_more_the_cut_scatters(scatter: float, share: float) -> None:
+    """Every second particle is changed by more, every other by less, than the 10% that all change by."""
+    before = np.full(40, 12.0)
+    after = before * np.exp(-0.1 + scatter * np.where(np.arange(40) % 2, 1, -1))
+    moved = _moved(field(before), field(after))
+    assert moved is not None
+    areas = (np.count_nonzero(each) for each in (field(before), moved, field(after)))
+    first, between_them, last = (np.sqrt(area) for area in areas)
+    assert (first - between_them) / (first - last) == pytest.approx(share, abs=0.06)
