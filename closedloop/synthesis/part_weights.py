@@ -22,8 +22,8 @@ _MOST_TRANSFORMER = 0.7
 class LeftOutAnswers:
     """What p parts said of n experiments that they had not seen: ``means`` (n, p) and ``truth`` (n,) standardised,
     ln(nm) = centre + scale · standardised; ``weight`` (n,) with a mean near 1; ``groups`` (n,): numbers of what was
-    left out as a whole. The last part, the transformer, is NaN where it has no answer. If one of the others
-    is, all are weighed where it has one; a part that hardly ever has gets no weight."""
+    left out as a whole. Parts are NaN where they have no answer. The last, the transformer, is weighed where it
+    has one, the others where all of them have that speak at all; one that hardly ever does gets no weight."""
 
     means: np.ndarray
     truth: np.ndarray

@@ -179,6 +179,7 @@ class Parts:
         ``members`` (k, n): what the networks say, of which ``learned`` (k, n) tells who did not leave it out.
         """
         inputs, values = self.columns(arrays), self.precedents.values.numpy()
+        noise = self.precedents.relative_noise.numpy()
         found, regimes = [], left_out.tried(experiments)
         for number, regime in enumerate(regimes):
             progress(number / len(regimes), f"trying the parts on what is new: {regime}")
@@ -196,8 +197,7 @@ class Parts:
                 there, variance = forest.predict(inputs[out])
                 mean[out], between[out] = there[:, 0], variance[:, 0]
                 if regime == SIBLING:
-                    noise = doubt[~out] / weight[~out]
-                    differences = Differences.fit(inputs[~out], values[~out], noise, seed=seed + int(fold))
+                    differences = Differences.fit(inputs[~out], values[~out], noise[~out], seed=seed + int(fold))
                     apart[out] = differences.predict(inputs[out])
             pair = left_out.pairs(experiments, regime)
             networks = np.full(len(values), np.nan)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from closedloop.propose import EmptySpaceError, NothingToPropose, Proposal, SearchSpaceError, plan, propose
+from closedloop.propose.usual import Informed
 from closedloop.recipes import Experiment, FailureCause, Limits, Outcome, Recipe, Shape, Target, TargetMissed
 
 TARGET = Target(product="CdSe", size_nm=4.0)
@@ -46,14 +47,15 @@ def test_proposals_are_distinct_repeatable_and_within_limits(lab: ModuleType, kn
 def test_without_results_the_model_speaks(lab: ModuleType) -> None:
     model = lab.Literature()
     (proposal,) = propose(lab.SPACE, TARGET, model, [], [], 1, seed=0)
-    numbers = model.predict_arrays([proposal.recipe])
     # What it leaves open, a hundredth, is filled by what is usual.
-    assert proposal.predicted_size_nm == pytest.approx(float(np.exp(numbers.log_size_mean[0])), rel=0.01)
+    numbers = Informed(model, lab.SPACE).predict_arrays([proposal.recipe])
+    assert numbers.log_size_mean == pytest.approx(model.predict_arrays([proposal.recipe]).log_size_mean, abs=0.01)
+    assert proposal.predicted_size_nm == pytest.approx(float(np.exp(numbers.log_size_mean[0])))
     assert proposal.predicted_size_nm == pytest.approx(4.0, rel=0.06)
     assert proposal.success_probability == pytest.approx(1 / (1 + np.exp(-1.5)))
     # 90% of a normal distribution whose variance is the model's own and the measurement's.
     low, high = np.log(proposal.predicted_interval_nm)
-    assert (high - low) / 2 / 1.6449 == pytest.approx(np.hypot(0.22, 0.03), rel=0.03)
+    assert (high - low) / 2 / 1.6449 == pytest.approx(np.hypot(numbers.log_size_sd[0], 0.03), rel=0.02)
     assert "nothing measured yet: by the model alone" in proposal.reason
 
 
