@@ -30,7 +30,7 @@ def main() -> None:
     data = Path(closedloop.literature.__file__).parent / "data" / "cdse2022.csv"
     print(conditions(SEED, [data]), flush=True)
     experiments = load_experiments("cdse2022")
-    for name in ("random", "source"):
+    for name in ("rows", "random", "source"):
         for model in models:
             scores = evaluate(experiments, split(experiments, name, seed=SEED), model, seed=SEED).overall
             r2 = "-" if scores.r2 is None else f"{scores.r2:.3f}"

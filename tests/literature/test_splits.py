@@ -27,6 +27,8 @@ def experiment(source: str | None, product: str, amount: float, time: float, siz
 def groups_of(experiments: list[Experiment], name: str) -> list[Hashable]:
     if name == "random":
         return near_duplicates(experiments)
+    if name == "rows":
+        return list(range(len(experiments)))
     if name == "source":
         return [one.source for one in experiments]
     if name == "product":
@@ -34,7 +36,7 @@ def groups_of(experiments: list[Experiment], name: str) -> list[Hashable]:
     return [(one.recipe.product, frozenset(reagent.name for reagent in one.recipe.reagents)) for one in experiments]
 
 
-@pytest.mark.parametrize("name", ["random", "source", "product", "chemicals"])
+@pytest.mark.parametrize("name", ["random", "rows", "source", "product", "chemicals"])
 @given(
     rows=st.lists(
         st.tuples(
@@ -124,7 +126,16 @@ def test_what_cannot_be_split_is_refused() -> None:
         split(experiments, "paper", max_size_nm=10)
     with pytest.raises(DataError, match="no experiment has a known size up to 2 nm"):
         split(experiments, "source", max_size_nm=2)
-    assert SPLITS == ("paper", "random", "source", "product", "chemicals", "composition=X", "year")
+    assert SPLITS == ("paper", "random", "rows", "source", "product", "chemicals", "composition=X", "year")
+
+
+def test_rows_parts_what_random_keeps_together() -> None:
+    sampled = [experiment("a", "CdSe", 1, time, 3.0) for time in range(10)]
+    for train, test in split(sampled, "rows"):
+        assert len(train) == 8
+        assert len(test) == 2
+    with pytest.raises(DataError, match="1 groups"):
+        split(sampled, "random")
 
 
 def test_failures_of_a_tested_group_are_tested_when_asked_for() -> None:
