@@ -86,7 +86,8 @@ def test_the_home_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_pbs2019_volumes_become_amounts(shared_data: Path) -> None:
-    loaded = load("pbs2019", shared_data / "pbs2019" / "full.dat")
+    loaded = load("pbs2019", shared_data / "pbs2019")  # a folder, as for gu2025, or the file itself
+    assert loaded.experiments == load("pbs2019", shared_data / "pbs2019" / "full.dat").experiments
     first = loaded.experiments[0]
     amounts = {(reagent.name, reagent.vessel): reagent.amount_mmol for reagent in first.recipe.reagents}
     # 19 mL of oleic acid of 0.895 g/mL and 282.47 g/mol; 15 mL and 8 mL of octadecene of 0.789 g/mL and 252.49 g/mol.
