@@ -4,6 +4,7 @@ Four maps at the resolution of the image: the logit that a pixel belongs to a pa
 and vertical flow (see `closedloop.tem.learning.targets`). The design is the one of Gu et al. (ACS Nano 2025): a U-Net
 with seed map and flows; the encoder (Tan and Le, ICML 2019, without squeeze-and-excitation) is fit for a laptop.
 Batch normalisation of the encoder is folded into its convolutions, so it is convolutions and ReLU6 alone.
+For looking, a processor that multiplies bfloat16 by itself may do so (docs/decisions/0105).
 """
 
 from typing import Self
@@ -32,6 +33,8 @@ _STEM = 32
 _SKIPS = (0, 2, 4, 10, 15)
 _SKIP_CHANNELS = (16, 24, 40, 112, 320)
 _DECODER = (24, 32, 48, 80, 128)
+# From this block on the picture is 16 times smaller or more. What is finer does not bear bfloat16.
+_COARSE = 5
 
 
 class _Same(nn.Conv2d):
@@ -40,10 +43,10 @@ class _Same(nn.Conv2d):
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(before, after, kernel, stride, padding=(kernel // 2 if stride == 1 else 0), groups=groups)
         spare = kernel - stride
-        self._spare = (spare // 2, spare - spare // 2) * 2 if stride > 1 else None
+        self.border = (spare // 2, spare - spare // 2) * 2 if stride > 1 else None
 
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input if self._spare is None else functional.pad(input, self._spare))
+    def forward(self, input: Tensor, *, has_border: bool = False) -> Tensor:
+        return super().forward(input if self.border is None or has_border else functional.pad(input, self.border))
 
 
 class Block(nn.Module):
@@ -58,9 +61,28 @@ class Block(nn.Module):
         self.residual = stride == 1 and before == after
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else functional.relu6(self.expand(x), inplace=True)
-        y = self.project(functional.relu6(self.depthwise(y), inplace=True))
+        border = self.depthwise.border
+        if self.expand is None:
+            y = self.depthwise(x)
+        elif border is None or self.training:
+            y = self.depthwise(functional.relu6(self.expand(x), inplace=True))
+        else:
+            # The same, but that the border is laid round a sixth of the channels.
+            wide = functional.relu6(self.expand(functional.pad(x, border)), inplace=True)
+            y = self.depthwise(_clear(wide, border), has_border=True)
+        y = self.project(functional.relu6(y, inplace=True))
         return x + y if self.residual else y
+
+
+def _clear(x: Tensor, border: tuple[int, ...]) -> Tensor:
+    """Zeros in the border of (n, c, H, W): left, right, above, below."""
+    left, right, above, below = border
+    height, width = x.shape[-2:]
+    x[..., :left] = 0
+    x[..., width - right :] = 0
+    x[..., :above, :] = 0
+    x[..., height - below :, :] = 0
+    return x
 
 
 class _Up(nn.Module):
@@ -98,9 +120,14 @@ class ParticleNet(nn.Module):
         self.head = nn.Conv2d(_DECODER[0], MAPS, 3, padding=1)
         self.credibility = Credibility()  # learned of what is made from the maps
         self.company = Company()  # learned last, of what is credible
+        self._short = False
 
-    def ready(self) -> Self:
-        """For looking only: normalisation folded into the convolutions before it, nothing to be learned."""
+    def ready(self, *, short: bool = False) -> Self:
+        """For looking only: normalisation folded into the convolutions before it, nothing to be learned.
+
+        short: what is coarse, and the way back up, may be computed in bfloat16.
+        """
+        self._short = short
         for module in self.modules():
             if isinstance(module, nn.Sequential) and isinstance(module[-1], nn.BatchNorm2d):
                 convolution, normalisation = module[0], module[1]
@@ -111,15 +138,27 @@ class ParticleNet(nn.Module):
         return self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
+        size = x.shape[-2:]
         x = functional.relu6(self.stem(x), inplace=True)
         seen = []
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.blocks[:_COARSE]):
             x = block(x)
             if i in _SKIPS:
                 seen.append(x)
-        x = functional.relu(self.neck(seen.pop()))
-        for up in self.ups:
-            x = up(x, seen.pop())
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._short):
+            for i, block in enumerate(self.blocks[_COARSE:], _COARSE):
+                x = block(x)
+                if i in _SKIPS:
+                    seen.append(x)
+            x = functional.relu(self.neck(seen.pop()))
+            for up in self.ups:
+                x = up(x, seen.pop())
         # The encoder's first step halves the picture; smooth maps lose nothing by being doubled again.
-        return functional.interpolate(self.head(x), size=(height, width), mode="bilinear", align_corners=False)
+        return functional.interpolate(self.head(x.float()), size=size, mode="bilinear", align_corners=False)
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether this machine's processor has instructions for bfloat16; without them it is slower than float32."""
+    # An older torch cannot tell.
+    has: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device == "cpu" and bool(has.get("avx512_bf16") or has.get("amx_bf16"))

@@ -90,5 +90,8 @@ def _ready(path: Path, modified: int, device: str) -> "ParticleNet":
     """`modified` makes a file that was written anew a new one."""
     import torch
 
+    from closedloop.tem.network import multiplies_bfloat16
+
+    net = trainable(path).ready(short=multiplies_bfloat16(device))
     # Two calls: torch's types know no call of `to` with both.
-    return trainable(path).ready().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
