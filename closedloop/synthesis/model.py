@@ -94,7 +94,9 @@ class SynthesisModel:
 
     def predict_arrays(self, recipes: Sequence[Recipe]) -> PredictedArrays:
         """The numbers alone, for those who ask of thousands; see `PredictedArrays`."""
-        return PredictedArrays.together([numbers for numbers, _, _ in self._chunks(recipes)])
+        order = _by_length(recipes)
+        chunks = self._chunks([recipes[i] for i in order])
+        return PredictedArrays.together([numbers for numbers, _, _ in chunks]).rows(np.argsort(order))
 
     def _chunks(self, recipes: Sequence[Recipe]) -> list[tuple[PredictedArrays, np.ndarray, np.ndarray]]:
         """`_chunk` of so many recipes at a time that they fit a processor's caches."""
@@ -133,8 +135,11 @@ class SynthesisModel:
 
     def predict(self, recipes: Sequence[Recipe]) -> list[Prediction]:
         """One `Prediction` for each recipe, in order."""
-        chunks = zip(_chunks_of(recipes), self._chunks(recipes), strict=True)
-        return [one for chunk, said in chunks for one in self._predictions(chunk, *said)]
+        order = _by_length(recipes)
+        asked = [recipes[i] for i in order]
+        chunks = zip(_chunks_of(asked), self._chunks(asked), strict=True)
+        found = [one for chunk, said in chunks for one in self._predictions(chunk, *said)]
+        return [found[i] for i in np.argsort(order)]
 
     def _predictions(
         self, recipes: Sequence[Recipe], arrays: PredictedArrays, widths: np.ndarray, nearest: np.ndarray
@@ -245,6 +250,11 @@ class SynthesisModel:
     def with_description(self, description: str) -> "SynthesisModel":
         """The same model under another description."""
         return SynthesisModel(replace(self.learned, description=description))
+
+
+def _by_length(recipes: Sequence[Recipe]) -> np.ndarray:
+    """An order (n,) in which recipes of as many reagents go together: all of a chunk are padded to its longest."""
+    return np.argsort([len(recipe.reagents) for recipe in recipes], kind="stable")
 
 
 def _chunks_of(recipes: Sequence[Recipe]) -> list[Sequence[Recipe]]:

@@ -80,3 +80,7 @@ class PredictedArrays:
             return cls(nothing, nothing, nothing, nothing, nothing, np.zeros((0, len(Shape))), nothing)
         names = cls.__dataclass_fields__
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+    def rows(self, places: np.ndarray) -> "PredictedArrays":
+        """Of the recipes at ``places``, in their order."""
+        return PredictedArrays(**{name: getattr(self, name)[places] for name in self.__dataclass_fields__})

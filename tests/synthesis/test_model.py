@@ -119,6 +119,23 @@ def test_predictions_do_not_depend_on_their_neighbours(model: SynthesisModel, li
         np.testing.assert_allclose(*both, atol=tolerance, err_msg=name)
 
 
+def test_answers_come_in_the_order_of_the_questions(
+    model: SynthesisModel, literature: list[Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("closedloop.synthesis.model._CHUNK", 3)
+    recipes = [
+        one.recipe.model_copy(update={"reagents": one.recipe.reagents[: 1 + place * 5 % 4]})
+        for place, one in enumerate(literature[:8])
+    ]
+    assert len({len(recipe.reagents) for recipe in recipes}) > 2
+    alone = [model.predict([recipe])[0] for recipe in recipes]
+    sizes = [one.size_nm for one in alone]
+    assert len({round(size, 6) for size in sizes}) == len(sizes)
+    assert [one.size_nm for one in model.predict(recipes)] == pytest.approx(sizes, rel=1e-5)
+    assert np.exp(model.predict_arrays(recipes).log_size_mean) == pytest.approx(sizes, rel=1e-5)
+    assert model.predict([]) == []
+
+
 def test_two_names_of_a_chemical_are_one(model: SynthesisModel, literature: list[Experiment]) -> None:
     recipe = literature[0].recipe
     names = {"1-octadecene": "ODE", "oleic acid": "OA", "cadmium oxide": "CdO", "selenium": "Se"}
