@@ -28,6 +28,10 @@ class Fusion:
         areas = self._areas(least_credit)
         return float(2 * np.sqrt(np.median(areas) / np.pi)) if areas else None
 
+    def count(self, least_credit: float) -> int:
+        """How many are as credible as this."""
+        return len(self._areas(least_credit))
+
     def area_px(self, least_credit: float) -> int:
         """Of all those together."""
         return sum(self._areas(least_credit))

@@ -38,12 +38,12 @@ class Looks:
     """Settings that are stated once, in pixels that the network sees.
 
     coarsest_px: least short side of the first look. enough_px: where typical particles are seen this large, and
-    `explained` is the share of what may be a particle that has been made out, no finer look is taken. least_px: where
-    they are seen clearly smaller than this (`clearly` times) in the picture as it is, it is enlarged until they are
-    not, twice at most; a look at an enlarged picture takes longer than all before it.
+    `explained` is the share of what may be a particle that has been made out, no finer look is taken; where they are
+    fewer than `few`, not before they are seen `closer` times as large. least_px: where they are seen clearly smaller
+    than this (`clearly` times) in the picture as it is, it is enlarged until they are not, twice at most; a look at an
+    enlarged picture takes longer than all before it.
     considered: least likely overlap of a particle with a true one by itself; credible: of one that tells how large
-    particles are seen. tile_px, margin_px: a tile of a look, and how far it
-    looks beyond its own part.
+    particles are seen. tile_px, margin_px: a tile of a look, and how far it looks beyond its own part.
     """
 
     coarsest_px: int = 100
@@ -51,6 +51,8 @@ class Looks:
     least_px: float = 14.0
     clearly: float = 0.9
     explained: float = 0.5
+    few: int = 3
+    closer: float = 4.0
     considered: float = 0.3
     credible: float = 0.6
     tile_px: int = 1024
@@ -90,10 +92,20 @@ def candidates(
     zoom: float | None = coarsest_zoom(even.shape, looks)
     while zoom is not None:
         possible = _look(found, even, zoom, net, ignore, looks, settings)
-        # Where little of what may be a particle was made out, its size says nothing about the rest.
-        told = found.area_px(looks.credible) >= looks.explained * possible * even.size
-        zoom = next_zoom(zoom, found.diameter_px(looks.credible) if told or zoom >= 1 else None, looks)
+        zoom = next_zoom(zoom, _told_px(found, zoom, possible * even.size, looks), looks)
     return found.numbered()
+
+
+def _told_px(found: Fusion, zoom: float, possible_px: float, looks: Looks) -> float | None:
+    """How large particles are, as far as looks up to this one tell, where so many pixels may be particles."""
+    diameter = found.diameter_px(looks.credible)
+    if diameter is None or zoom >= 1:
+        return diameter
+    # Where little of what may be a particle was made out, its size says nothing about the rest.
+    if found.area_px(looks.credible) < looks.explained * possible_px:
+        return None
+    # One or two may be heaps: what they are made of would be seen in a finer look.
+    return diameter if found.count(looks.credible) >= looks.few else diameter / looks.closer
 
 
 def coarsest_zoom(shape: tuple[int, ...], looks: Looks) -> float:

@@ -109,6 +109,20 @@ def test_the_next_look_follows_from_how_large_particles_were_seen(
     assert next_zoom(zoom, diameter, Looks()) == after
 
 
+def test_one_or_two_particles_end_the_looks_later_than_many(eyes: list[tuple[int, int]]) -> None:
+    grey = np.full((900, 900), 0.9, np.float32)
+    labels = np.zeros((900, 900), np.int32)
+    for number, (column, row) in enumerate([(220, 220), (680, 220), (450, 680)], 1):
+        cv2.circle(labels, (column, row), 130, number, -1)
+    looks = []
+    for shown in (3, 2, 1):
+        eyes.clear()
+        segment_with_network(np.where((labels > 0) & (labels <= shown), np.float32(0.1), grey), NET)
+        looks.append([shape[0] for shape in eyes])
+    # Seen 65 px large in a quarter of the picture: enough for three, and for fewer 240 px in the picture as it is.
+    assert looks == [[113, 225], [113, 225, 450, 900], [113, 225, 450, 900]]
+
+
 def test_of_two_looks_the_more_credible_one_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     """The coarse look sees one particle where the fine one sees four: what is believed decides, not what came last."""
     grey = np.full((240, 240), 0.9, np.float32)
