@@ -64,10 +64,10 @@ class Block(nn.Module):
         border = self.depthwise.border
         if self.expand is None:
             y = self.depthwise(x)
-        elif border is None or self.training:
+        elif border is None:
             y = self.depthwise(functional.relu6(self.expand(x), inplace=True))
         else:
-            # The same, but that the border is laid round a sixth of the channels.
+            # As if it padded by itself, but that the border is laid round a sixth of the channels.
             wide = functional.relu6(self.expand(functional.pad(x, border)), inplace=True)
             y = self.depthwise(_clear(wide, border), has_border=True)
         y = self.project(functional.relu6(y, inplace=True))

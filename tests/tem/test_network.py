@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch.nn import functional
 
 from closedloop.tem.network import Block, ParticleNet, multiplies_bfloat16
 from closedloop.tem.weights import SHIPPED, trainable
@@ -13,14 +14,23 @@ from closedloop.tem.weights import SHIPPED, trainable
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_border_round_fewer_channels_changes_nothing(kernel: int, expansion: int, stride: int) -> None:
     torch.manual_seed(0)
-    block = Block(8, 8, expansion, kernel, stride).requires_grad_(False)
-    # A large bias: a border that is laid before the first convolution and not cleared would show.
+    block = Block(8, 8, expansion, kernel, stride)
+    x = torch.randn(2, 8, 16, 24, requires_grad=True)
+    wide = x
     if block.expand is not None and block.expand.bias is not None:
-        block.expand.bias += 3
-    x = torch.randn(2, 8, 16, 24)
-    learning = block.train()(x)
-    assert learning.shape == (2, 8, 16 // stride, 24 // stride)
-    assert torch.allclose(block.eval()(x), learning, atol=1e-6)
+        # A large bias: a border that is laid before the first convolution and not cleared would show.
+        block.expand.bias.data += 3
+        wide = functional.relu6(block.expand(x))
+    wanted = block.project(functional.relu6(block.depthwise(wide)))
+    wanted = x + wanted if block.residual else wanted
+    found = block(x)
+    assert found.shape == (2, 8, 16 // stride, 24 // stride)
+    assert torch.allclose(found, wanted, atol=1e-6)
+    of = [x, *block.parameters()]
+    for one, other in zip(
+        torch.autograd.grad(found.square().sum(), of), torch.autograd.grad(wanted.square().sum(), of), strict=True
+    ):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_bfloat16_in_what_is_coarse_is_seen_in_nothing_that_matters() -> None:

@@ -123,6 +123,21 @@ def test_one_or_two_particles_end_the_looks_later_than_many(eyes: list[tuple[int
     assert looks == [[113, 225], [113, 225, 450, 900], [113, 225, 450, 900]]
 
 
+def test_one_large_particle_is_not_looked_at_for_ever(eyes: list[tuple[int, int]]) -> None:
+    grey = np.full((1200, 1200), 0.9, np.float32)
+    cv2.circle(grey, (600, 600), 510, 0.1, -1)
+    segment_with_network(grey, NET)
+    assert [shape[0] for shape in eyes] == [150, 300]  # seen 255 px large
+
+
+def test_two_small_particles_are_enlarged_no_more_than_many(eyes: list[tuple[int, int]]) -> None:
+    grey = np.full((160, 160), 0.9, np.float32)
+    for column in (50, 110):
+        cv2.circle(grey, (column, 80), 15, 0.1, -1)
+    segment_with_network(grey, NET)
+    assert [shape[0] for shape in eyes] == [160]
+
+
 def test_of_two_looks_the_more_credible_one_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     """The coarse look sees one particle where the fine one sees four: what is believed decides, not what came last."""
     grey = np.full((240, 240), 0.9, np.float32)
