@@ -49,10 +49,10 @@ def main() -> None:
     if chosen.emps is not None:
         held = split(read_folder(chosen.emps), sources(chosen.emps), HELD_OUT)[1]
         _report(f"EMPS, {len(held)} images of held-out sources", held, methods)
-    rendered = _rendered(chosen.rendered, chosen.seed)
-    if rendered:
-        _report(f"rendered, {len(rendered)} images", rendered, methods)
-    dense = [one for one in rendered if 300 <= one.labels.max() <= 1000]
+    scenes = rendered(chosen.rendered, chosen.seed)
+    if scenes:
+        _report(f"rendered, {len(scenes)} images", scenes, methods)
+    dense = [one for one in scenes if 300 <= one.labels.max() <= 1000]
     if dense:
         _report(f"of these with 300 to 1,000 particles, {len(dense)}", dense, methods)
     _time(segmenter, chosen.seed)
@@ -60,7 +60,7 @@ def main() -> None:
         _memory(segmenter, chosen.seed)
 
 
-def _rendered(count: int, seed: int) -> list[Sample]:
+def rendered(count: int, seed: int) -> list[Sample]:
     from sim.render import render_scene
 
     made = []

@@ -38,7 +38,7 @@ def look(
 
     measurements: list[Measurement] = []
     empty = 0
-    unreadable: list[str] = []
+    said: list[str] = []
     for image in images:
         try:
             measurements.append(measure_image(image, nm_per_px=nm_per_px))
@@ -47,12 +47,17 @@ def look(
         except (NotAnImage, UnreadableScale) as error:
             if every:
                 raise
-            unreadable.append(str(error))
+            said.append(str(error))
+    said += [
+        f"{each.name}: particles are hard to tell apart, its mean may be off by {each.size_error:.0%}"
+        for each in measurements
+        if each.in_doubt
+    ]
     evidence = Evidence(
         method=Method.TEM,
         files=tuple(image.name for image in images),
         recorded_at=at,
-        note="; ".join(unreadable) or None,
+        note="; ".join(said) or None,
     )
     if measurements:
         return judge(pooled(measurements, evidence), definition)
@@ -65,6 +70,7 @@ def look(
 
 def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome:
     """All whole particles of all images as one distribution (nm); ``success`` stays open."""
+    from closedloop.tem.measurement import standard_error_nm
     from closedloop.tem.shapes import fractions
 
     whole = [particle for each in measurements for particle in each.whole]
@@ -75,6 +81,7 @@ def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome
     return Outcome(
         size_nm=float(diameters.mean()),
         size_std_nm=float(diameters.std(ddof=1)) if len(whole) > 1 else None,
+        size_error_nm=standard_error_nm(whole),
         particle_count=len(whole),
         shape=next(iter(shapes)),
         shape_fractions=shapes,

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from closedloop.tem.metrics import Agreement
+    from closedloop.tem.segmenter import Found
 
-    Method = Callable[[NDArray[np.float32]], NDArray[np.int32]]
+    Method = Callable[[NDArray[np.float32]], Found]
 
 _OURS = "closedloop"
 _SHOWN = {"AP50": "AP50", "AP75": "AP75", "AP90": "AP90", "mean_AP": "mean AP", "mIoU": "mIoU"}
@@ -55,7 +56,8 @@ def segmenter(
     """AP50, AP75, AP90, mean AP .50:.05:.95 and mIoU, averaged over the images that have an instance map.
 
     Sizes: relative error of the mean equivalent diameter of the particles that do not touch the edge; counts: that of
-    the number of all particles; median and worst over the images.
+    the number of all particles; median and worst over the images. Beside it whether the size errors that the segmenter
+    states hold, and how large the errors are where it is not in doubt.
     """
     _check_table(out)
     pairs, notes = _pairs(images, masks)
@@ -66,7 +68,7 @@ def segmenter(
     for note in notes:
         STDERR.print(f"note: {note}", soft_wrap=True, markup=False)
     if as_json:
-        content: dict[str, Any] = {"images": len(pairs)} | _scores(found[_OURS])
+        content: dict[str, Any] = {"images": len(pairs)} | _scores(found[_OURS]) | _sureness(found[_OURS])
         if chosen:
             content["baselines"] = {str(name): _scores(found[str(name)]) for name in chosen}
         if notes:
@@ -80,6 +82,7 @@ def _evaluated(
     pairs: Sequence[tuple[Path, Path]], methods: Mapping[str, "Method"], notes: list[str]
 ) -> dict[str, list["Agreement"]]:
     """Per method one agreement per pair; what had to be decided about a map is added to the notes."""
+    from closedloop.tem.certainty import size_error_px
     from closedloop.tem.instance_maps import read_instance_map
     from closedloop.tem.metrics import compare
     from closedloop.tem.reading import read_picture
@@ -95,7 +98,9 @@ def _evaluated(
                 )
             notes.extend(f"{mask.name}: {note}" for note in truth.notes)
             for name, method in methods.items():
-                found[name].append(compare(truth.labels, method(grey)))
+                seen = method(grey)
+                stated = None if seen.chances is None else size_error_px(seen.labels, seen.chances)
+                found[name].append(compare(truth.labels, seen.labels, stated))
             advance(image.name)
     return found
 
@@ -107,25 +112,35 @@ def _size(pixels: "NDArray[Any]") -> str:
 def _segmenter() -> "Method":
     from closedloop.tem import Segmenter
 
-    return Segmenter.load().segment
+    return Segmenter.load().find
 
 
 def _baseline(name: Baseline) -> "Method":
     from closedloop.tem.annotations import annotation_mask
+    from closedloop.tem.segmenter import Found
 
     if name is Baseline.OTSU:
         from closedloop.tem.otsu import segment_by_otsu
 
-        return lambda grey: segment_by_otsu(grey, annotation_mask(grey))
+        return lambda grey: Found(segment_by_otsu(grey, annotation_mask(grey)))
     from closedloop.tem.classical import segment_classically
 
-    return lambda grey: segment_classically(grey, annotation_mask(grey))
+    return lambda grey: Found(segment_classically(grey, annotation_mask(grey)))
 
 
 def _scores(agreements: Sequence["Agreement"]) -> dict[str, float | None]:
     from closedloop.tem.metrics import average, errors
 
-    scores = {**average(agreements), **errors(agreements)}
+    return _rounded({**average(agreements), **errors(agreements)})
+
+
+def _sureness(agreements: Sequence["Agreement"]) -> dict[str, float | None]:
+    from closedloop.tem.metrics import sureness
+
+    return _rounded(sureness(agreements))
+
+
+def _rounded(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     return {name: None if value is None else round(value, 5) for name, value in scores.items()}
 
 
@@ -145,6 +160,13 @@ def _show(found: Mapping[str, Sequence["Agreement"]], count: int) -> None:
                 cells.append("unknown" if value is None else f"{value:.1%}")
         table.add_row(name, *cells)
     STDOUT.print(table)
+    said = _sureness(found[_OURS])
+    if said["within_stated_error"] is None:
+        return
+    typer.echo(f"within the size error that is stated: {said['within_stated_error']:.0%} of the images")
+    middle, worst = said["median_size_error_where_sure"], said["worst_size_error_where_sure"]
+    off = "" if middle is None else f"; the others' means are off by {middle:.1%} in the median, {worst:.1%} at most"
+    typer.echo(f"in doubt: {said['in_doubt']} of {count}{off}")
 
 
 def _check_table(path: Path | None) -> None:

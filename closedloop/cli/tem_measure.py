@@ -186,7 +186,12 @@ def sizes_in_words(found: "Measurement") -> str:
         text += f", mean {found.mean_diameter_nm:.2f} nm"
     if found.std_diameter_nm is not None:
         text += f", standard deviation {found.std_diameter_nm:.2f} nm"
-    return text
+    return f"{text}; {doubt_in_words(found)}" if found.in_doubt else text
+
+
+def doubt_in_words(found: "Measurement") -> str:
+    """Of an image that is in doubt: how much, and what a person can do."""
+    return f"in doubt: the mean may be off by {found.size_error:.0%}; look at the overlay, correct it if need be"
 
 
 def describe(found: "Measurement") -> None:
@@ -201,6 +206,10 @@ def describe(found: "Measurement") -> None:
     if found.mean_diameter_nm is not None:
         spread = "" if found.std_diameter_nm is None else f", standard deviation {found.std_diameter_nm:.2f} nm"
         typer.echo(f"equivalent circle diameter: mean {found.mean_diameter_nm:.2f} nm{spread}")
+        if found.in_doubt:
+            typer.echo(doubt_in_words(found))
+        elif found.size_error is not None:
+            typer.echo(f"told apart well: nine such pictures of ten have a mean that is within {found.size_error:.1%}")
         shares = ", ".join(f"{shape} {share:.0%}" for shape, share in found.shape_fractions.items())
         typer.echo(f"shapes: {shares}")
 

@@ -18,6 +18,7 @@ from scipy.special import logit
 from closedloop.propose.candidates import Candidates, Filter, Pool
 from closedloop.propose.errors import NothingToPropose, RecipeOutsideSpace, SearchSpaceError
 from closedloop.propose.expectation import assessments, outlook
+from closedloop.propose.noise import expected_noise, noise_of
 from closedloop.propose.proposal import Assessment, Plan, Proposal, SizeModel
 from closedloop.propose.quality import Judge, Quality
 from closedloop.propose.reasons import Known, motive, reason
@@ -37,8 +38,6 @@ _log = logging.getLogger(__name__)
 _BEST_SCORED, _SHORTLIST = 16, 384
 # How many experiments the outlook looks ahead to.
 HORIZON = 8
-# Particles that the next sample is expected to show, where none has been measured yet.
-_USUAL_COUNT = 150
 _NO_CHANCE = 1e-9
 
 
@@ -146,7 +145,8 @@ class _Round:
             model_silent=self.model.is_silent,
         )
         self.columns = Columns(d, math.log(target.size_nm))
-        counting = np.array([_counting(outcome) for outcome in outcomes], dtype=np.float64)[self.measured]
+        measured = [outcome for outcome, told in zip(outcomes, self.measured, strict=True) if told]
+        noise = noise_of(measured)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             if arrays is None:
@@ -159,8 +159,8 @@ class _Round:
                 self.columns,
                 x,
                 torch.from_numpy(np.log(self.sizes[self.measured])),
-                torch.from_numpy(counting),
-                float(np.median(counting)) if len(counting) else _counting(Outcome()),
+                torch.from_numpy(noise),
+                expected_noise(noise),
             )
 
     def _place(self, recipe: Recipe, name: str | None) -> Array | None:
@@ -266,9 +266,3 @@ def _is_measured(outcome: Outcome) -> bool:
     """Whether the size is that of the recipe: not of a run that a blocked syringe or a bad image spoiled."""
     cause = outcome.failure_cause
     return outcome.size_nm is not None and (cause is None or cause.kind is CauseKind.CHEMISTRY)
-
-
-def _counting(outcome: Outcome) -> float:
-    """Variance of the logarithm of a mean size that rests on so many particles: (spread / √count)²."""
-    spread = outcome.relative_spread or 0.12
-    return spread**2 / max(1, outcome.particle_count or _USUAL_COUNT)

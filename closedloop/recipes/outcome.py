@@ -117,14 +117,17 @@ def _time(evidence: Evidence) -> float:
 class Outcome(Frozen):
     """What is known of the product; sizes are equivalent circle diameters in nm, ``None`` is unknown.
 
-    ``success`` is ``None`` where an experiment says nothing about the chemistry (a blocked syringe, no image).
-    ``observables`` holds further measured values under names that carry their unit (``absorbance_peak_nm``).
+    ``size_error_nm`` is the standard error of ``size_nm`` from all but the counting of so many particles: of how they
+    were told apart and outlined, or of a fit. ``success`` is ``None`` where an experiment says nothing about the
+    chemistry (a blocked syringe, no image). ``observables`` holds further measured values under names that carry their
+    unit (``absorbance_peak_nm``).
     """
 
     success: bool | None = None
     failure_cause: FailureCause | None = None
     size_nm: Positive | None = None
     size_std_nm: NonNegative | None = None
+    size_error_nm: NonNegative | None = None
     particle_count: Annotated[int, Field(ge=0)] | None = None
     shape: Shape | None = None
     shape_fractions: Annotated[Mapping[Shape, Fraction], *READ_ONLY] = Field(

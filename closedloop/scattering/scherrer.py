@@ -152,5 +152,6 @@ def outcome_from_pattern(
     return Outcome(
         success=success,
         size_nm=size.size_nm,
+        size_error_nm=size.size_sd_nm,
         evidence=Evidence(method=Method.SCATTERING, files=tuple(files), recorded_at=recorded_at, note=note),
     )

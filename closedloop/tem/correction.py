@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.instance_maps import InstanceMap, read_instance_map
 from closedloop.tem.measurement import Measurement, measure_image
-from closedloop.tem.segmenter import Segmenter
+from closedloop.tem.segmenter import Found, Segmenter
 
 SAME_IOU = 0.98  # an outline saved and read again as a polygon moves by less
 _HIGHEST_LABEL = 1_000_000
@@ -163,8 +163,8 @@ class _Given(Segmenter):
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
 
-    def segment(self, image: NDArray[Any], ignore: NDArray[np.bool_] | None = None) -> Labels:
-        return self._labels
+    def find(self, image: NDArray[Any], ignore: NDArray[np.bool_] | None = None) -> Found:
+        return Found(self._labels)
 
 
 def _sorted_out(old: list[int], new: list[int], links: list[tuple[int, int, float]]) -> Changes:

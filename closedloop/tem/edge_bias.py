@@ -62,3 +62,12 @@ def _rectangles(
 def _too_close(one: NDArray[np.int64], other: NDArray[np.int64], room: NDArray[np.float64]) -> bool:
     """Whether less than `room` (width, height) lies between two boxes (left, top, right, bottom)."""
     return bool((one[:2] < other[2:] + room).all() and (other[:2] < one[2:] + room).all())
+
+
+def whole_particles(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
+    """Those of (H, W) that do not touch the edge: their labels (n,) and equivalent circle diameters (n,) in pixels."""
+    ids, index, areas = np.unique(labels, return_inverse=True, return_counts=True)
+    index = index.reshape(labels.shape)
+    whole = ids != 0
+    whole[np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]])] = False
+    return ids[whole], 2 * np.sqrt(areas[whole] / np.pi)

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from closedloop.tem.certainty import IN_DOUBT
+from closedloop.tem.edge_bias import whole_particles
+
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 
 
@@ -20,7 +23,8 @@ class Agreement:
     """One image: AP at each of `THRESHOLDS`, and the mean overlap (IoU) of true particles, 0 for a missed one.
 
     Diameters (px) are means of the equivalent circle diameters of particles that do not touch the edge; `None` where
-    there is none.
+    there is none. stated_size_error: what the one who found them says of the error of that mean
+    (`closedloop.tem.certainty`).
     """
 
     average_precision: tuple[float, ...]
@@ -29,6 +33,7 @@ class Agreement:
     found_count: int
     true_diameter_px: float | None = None
     found_diameter_px: float | None = None
+    stated_size_error: float | None = None
 
     def at(self, threshold: float) -> float:
         return self.average_precision[THRESHOLDS.index(threshold)]
@@ -63,6 +68,7 @@ class Agreement:
             "true_diameter_px": self.true_diameter_px,
             "found_diameter_px": self.found_diameter_px,
             "size_error": self.size_error,
+            "stated_size_error": self.stated_size_error,
         }
 
 
@@ -82,7 +88,9 @@ def overlaps(truth: NDArray[np.integer], found: NDArray[np.integer]) -> NDArray[
     return iou[true_ids != 0][:, found_ids != 0]
 
 
-def compare(truth: NDArray[np.integer], found: NDArray[np.integer]) -> Agreement:
+def compare(
+    truth: NDArray[np.integer], found: NDArray[np.integer], stated_size_error: float | None = None
+) -> Agreement:
     """Match the particles of two label images (H, W), 0 = background, one to one.
 
     An image without particles in which none was found counts as full agreement.
@@ -95,16 +103,15 @@ def compare(truth: NDArray[np.integer], found: NDArray[np.integer]) -> Agreement
         precisions.append(matched / (n + m - matched) if n + m else 1.0)
     rows, columns = linear_sum_assignment(-iou)
     mean_iou = float(iou[rows, columns].sum() / n) if n else float(m == 0)
-    return Agreement(tuple(precisions), mean_iou, n, m, mean_diameter_px(truth), mean_diameter_px(found))
+    return Agreement(
+        tuple(precisions), mean_iou, n, m, mean_diameter_px(truth), mean_diameter_px(found), stated_size_error
+    )
 
 
 def mean_diameter_px(labels: NDArray[np.integer]) -> float | None:
     """Mean equivalent circle diameter (px) of the particles of (H, W) off the edge; `None` where there is none."""
-    ids, index, areas = np.unique(labels, return_inverse=True, return_counts=True)
-    index = index.reshape(labels.shape)
-    whole = ids != 0
-    whole[np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]])] = False
-    return float(np.mean(2 * np.sqrt(areas[whole] / np.pi))) if whole.any() else None
+    diameters = whole_particles(labels)[1]
+    return float(diameters.mean()) if len(diameters) else None
 
 
 def average(agreements: Sequence[Agreement]) -> dict[str, float]:
@@ -132,6 +139,23 @@ def errors(agreements: Sequence[Agreement]) -> dict[str, float | None]:
         found[f"median_{name}"] = float(np.median(known)) if known else None
         found[f"worst_{name}"] = max(known, default=None)
     return found
+
+
+def sureness(agreements: Sequence[Agreement]) -> dict[str, float | int | None]:
+    """Whether the stated errors hold: the share of images whose error lies within, how many are in doubt, and median
+    and worst error of the others. Of the images that have true whole particles, and for which an error was stated."""
+    told = [
+        (one.size_error, one.stated_size_error)
+        for one in agreements
+        if one.size_error is not None and one.stated_size_error is not None
+    ]
+    sure = [error for error, stated in told if stated <= IN_DOUBT]
+    return {
+        "within_stated_error": float(np.mean([error <= stated for error, stated in told])) if told else None,
+        "in_doubt": len(told) - len(sure),
+        "median_size_error_where_sure": float(np.median(sure)) if sure else None,
+        "worst_size_error_where_sure": max(sure, default=None),
+    }
 
 
 def _matches(iou: NDArray[np.float64], threshold: float) -> int:

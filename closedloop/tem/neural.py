@@ -67,16 +67,29 @@ def segment_with_network(
     settings: InstanceSettings | None = None,
 ) -> Labels:
     """Labels (H, W) int32, 0 = background, from grey (H, W) float32; `ignore` (H, W) bool is never a particle."""
+    return find_with_network(grey, net, ignore, looks, settings)[0]
+
+
+def find_with_network(
+    grey: Grey,
+    net: "ParticleNet",
+    ignore: NDArray[np.bool_] | None = None,
+    looks: Looks | None = None,
+    settings: InstanceSettings | None = None,
+) -> tuple[Labels, NDArray[np.float32]]:
+    """As `segment_with_network`, and of each particle (n,) the chance that it is a true one."""
+    nothing = np.zeros(0, np.float32)
     if min(grey.shape) < 8 or float(grey.max() - grey.min()) <= 0:
-        return np.zeros(grey.shape, np.int32)
+        return np.zeros(grey.shape, np.int32), nothing
     looks, even = looks or Looks(), normalised(grey)
     labels, credit = candidates(even, net, ignore, looks, settings)
     if not len(credit):
-        return labels
-    kept = np.append(False, expected_best(net.company.of(in_company(labels, credit, even))))
-    table = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+        return labels, nothing
+    chance = net.company.of(in_company(labels, credit, even))
+    kept = expected_best(chance)
+    table = np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(np.int32)
     np.take(table, labels, out=labels, mode="clip")
-    return labels
+    return labels, chance[kept]
 
 
 def candidates(

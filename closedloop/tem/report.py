@@ -105,6 +105,7 @@ class SamplePage:
             cluster_map=Markup(cluster_map(clusters)) if clusters else None,
             shown=[(one, Markup(one.histogram) if one.histogram else None) for one in self._shown],
             waiting=self._waiting,
+            doubtful=[one for one in self._shown if one.measurement.in_doubt],
             failed=[failure for failure in result.failed if not failure.waits],
         )
 
@@ -203,7 +204,7 @@ def _write_images(path: Path, result: SampleResult) -> None:
 
 _IMAGE_COLUMNS = (
     "image", "nm_per_px", "scale_source", "scale_confidence", "count", "touching_edge", "mean_diameter_nm",
-    "std_diameter_nm", "shape", "error", "message",
+    "std_diameter_nm", "size_error", "in_doubt", "shape", "error", "message",
 )  # fmt: skip
 
 
@@ -218,6 +219,8 @@ def _image_row(image: Path, measured: Measurement | None, failure: Failure | Non
             "touching_edge": len(measured.particles) - measured.count,
             "mean_diameter_nm": measured.mean_diameter_nm,
             "std_diameter_nm": measured.std_diameter_nm,
+            "size_error": measured.size_error,
+            "in_doubt": measured.in_doubt,
             "shape": measured.shape,
         }
     if failure is not None:

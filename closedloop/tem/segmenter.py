@@ -1,6 +1,7 @@
 """The segmenter's outer shape: any image in, labels out, with the network and the device behind it."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.classical import outlines_by_material
-from closedloop.tem.neural import segment_with_network
+from closedloop.tem.neural import find_with_network
 from closedloop.tem.reading import to_grey
 from closedloop.tem.weights import SHIPPED, load_weights
 
@@ -21,8 +22,20 @@ class UnknownDevice(ClosedloopError):
     """A device was asked for that there is none of."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """labels: (H, W) int32, 0 = background, 1 to n. chances: of each of these the chance that it overlaps a true
+    particle by more than half, (n,); `None` where nobody judged them, such as particles that a person drew."""
+
+    labels: NDArray[np.int32]
+    chances: NDArray[np.float32] | None = None
+
+
 class Segmenter:
-    """Finds particles. Make one with `load`; it may be used for any number of images, and from several threads."""
+    """Finds particles. Make one with `load`; it may be used for any number of images, and from several threads.
+
+    One of one's own overrides `find`.
+    """
 
     def __init__(self, weights: Path = SHIPPED, device: str = "cpu") -> None:
         self.weights = weights
@@ -48,12 +61,16 @@ class Segmenter:
 
         Raises `NotAnImage` where the array is none.
         """
+        return self.find(image, ignore).labels
+
+    def find(self, image: NDArray[Any], ignore: NDArray[np.bool_] | None = None) -> Found:
+        """As `segment`, and how likely each particle is one."""
         grey = to_grey(np.asarray(image))
         where = annotation_mask(grey) if ignore is None else np.asarray(ignore, bool)
-        labels = segment_with_network(grey, self._net, where)
+        labels, chances = find_with_network(grey, self._net, where)
         # The network draws outlines as people do; a field of many dark particles says itself where they end.
         by_material = outlines_by_material(grey, labels, where)
-        return labels if by_material is None else by_material
+        return Found(labels if by_material is None else by_material, chances)
 
 
 def resolve_device(device: str) -> str:

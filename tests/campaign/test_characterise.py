@@ -46,6 +46,20 @@ def test_all_fields_are_one_distribution(campaign: Campaign, images: list[Path])
     assert both.size_nm == pytest.approx(4.0, rel=0.04)
     assert both.shape is Shape.SPHERE
     assert both.success is True
+    assert 0 < (both.size_error_nm or 0) < 0.3
+
+
+def test_fields_whose_particles_are_hard_to_tell_apart_are_named(
+    campaign: Campaign, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure = look(images, campaign.definition, at=campaign.store.now())
+    assert sure.evidence is not None
+    assert sure.evidence.note is None
+    monkeypatch.setattr("closedloop.tem.measurement.IN_DOUBT", 0.0)
+    doubted = look(images, campaign.definition, at=campaign.store.now())
+    assert doubted.evidence is not None
+    assert (doubted.evidence.note or "").count("hard to tell apart") == 2
+    assert doubted.size_nm == sure.size_nm
 
 
 def test_one_empty_field_is_bad_luck_and_two_mean_that_nothing_formed(campaign: Campaign, tmp_path: Path) -> None:

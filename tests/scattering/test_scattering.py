@@ -159,5 +159,6 @@ def test_outcome_is_provisional() -> None:
     size = size_from_pattern(ANGLES, counted(debye(4.0)[0], None), wavelength_nm=COPPER_NM)
     outcome = outcome_from_pattern(size, files=["a.xy"])
     assert outcome.size_nm == size.size_nm
+    assert outcome.size_error_nm == size.size_sd_nm
     assert outcome.evidence is not None
     assert outcome.evidence.method is Method.SCATTERING

@@ -8,6 +8,7 @@ import tifffile
 
 from closedloop.tem import Segmenter
 from closedloop.tem.folder import NoImages, find_samples, measure_sample
+from closedloop.tem.segmenter import Found
 
 
 class Thresholder(Segmenter):
@@ -16,10 +17,10 @@ class Thresholder(Segmenter):
     def __init__(self) -> None:
         pass
 
-    def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+    def find(self, image: np.ndarray, ignore: np.ndarray | None = None) -> Found:
         from scipy.ndimage import label
 
-        return label(image < 0.5)[0].astype(np.int32)
+        return Found(label(image < 0.5)[0].astype(np.int32))
 
 
 def picture(path: Path, sides: list[int]) -> Path:
@@ -100,10 +101,10 @@ def test_an_image_without_a_scale_waits_for_a_person(tmp_path: Path) -> None:
 
 def test_a_defect_of_ours_on_one_image_is_listed_with_it(tmp_path: Path) -> None:
     class Broken(Thresholder):
-        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+        def find(self, image: np.ndarray, ignore: np.ndarray | None = None) -> Found:
             if image.shape[1] == 50:
                 raise ZeroDivisionError("by zero")
-            return super().segment(image, ignore)
+            return super().find(image, ignore)
 
     picture(tmp_path / "a.tif", [20])
     picture(tmp_path / "b.tif", [20, 20])

@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 from closedloop.cli.evaluate_segmenter import NothingToEvaluate, segmenter
 from closedloop.cli.tem import CannotWrite
 from closedloop.cli.tem import app as tem_app
+from closedloop.cli.tem_measure import describe, sizes_in_words
 from closedloop.recipes import FailureCause, Method, Shape
 from closedloop.tem import NoParticles, NotAnImage, Segmenter, UnreadableScale, measure_image, overlay
+from closedloop.tem.measurement import Measurement
+from closedloop.tem.segmenter import Found
 
 runner = CliRunner()
 
@@ -88,10 +91,10 @@ def test_an_impossible_scale_is_refused(rendered, nm_per_px: float) -> None:
 
 def test_a_segmenter_of_ones_own_is_used(rendered) -> None:
     class Corner(Segmenter):
-        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
+        def find(self, image: np.ndarray, ignore: np.ndarray | None = None) -> Found:
             labels = np.zeros(image.shape[:2], np.int32)
             labels[10:20, 10:20] = 1
-            return labels
+            return Found(labels)
 
     found = measure_image(rendered(seed=3).image, nm_per_px=1.0, segmenter=Corner())
     assert found.count == 1
@@ -148,6 +151,9 @@ def test_evaluate_segmenter(rendered, tmp_path: Path, capsys: pytest.CaptureFixt
     assert content["AP50"] > 0.95
     assert content["mIoU"] > 0.85
     assert set(content) >= {"images", "AP50", "AP75", "AP90", "mean_AP", "mIoU"}
+    assert content["in_doubt"] == 0
+    assert content["within_stated_error"] == 1
+    assert content["worst_size_error_where_sure"] == content["worst_size_error"]
     with pytest.raises(NothingToEvaluate):
         segmenter(images=tmp_path / "images", masks=tmp_path, as_json=True)
 
@@ -194,8 +200,8 @@ def test_doubtful_particles_stay_in_the_mean_and_are_named() -> None:
             labels[np.hypot(rows - row, columns - column) < 20] = label
 
     class Known(Segmenter):
-        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
-            return labels
+        def find(self, image: np.ndarray, ignore: np.ndarray | None = None) -> Found:
+            return Found(labels)
 
     grey = np.where(labels > 0, 0.3, 0.7) + np.random.default_rng(0).normal(0, 0.03, labels.shape)
     found = measure_image(grey.astype(np.float32), nm_per_px=1.0, segmenter=Known())
@@ -208,3 +214,55 @@ def test_doubtful_particles_stay_in_the_mean_and_are_named() -> None:
     assert summary["trusted_mean_diameter_nm"] == pytest.approx(single, abs=1e-4)
     assert summary["mean_diameter_nm"] == pytest.approx((merged.equivalent_diameter_nm + 2 * single) / 3, abs=1e-4)
     assert summary["doubtful"] == 1
+
+
+def _squares(chance: float | None) -> Measurement:
+    """Nine squares that a segmenter is so sure of."""
+    labels = np.zeros((130, 130), np.int32)
+    for index in range(9):
+        row, column = 10 + 40 * (index // 3), 10 + 40 * (index % 3)
+        labels[row : row + 20 + index % 2, column : column + 20] = index + 1
+
+    class Sure(Segmenter):
+        def __init__(self) -> None: ...
+
+        def find(self, image: np.ndarray, ignore: np.ndarray | None = None) -> Found:
+            return Found(labels, None if chance is None else np.full(9, chance, np.float32))
+
+    grey = np.where(labels > 0, 0.3, 0.7) + np.random.default_rng(0).normal(0, 0.03, labels.shape)
+    return measure_image(grey.astype(np.float32), nm_per_px=0.5, segmenter=Sure())
+
+
+def test_a_picture_says_how_far_its_mean_may_be_off() -> None:
+    sure, unsure = _squares(0.98), _squares(0.3)
+    assert sure.size_error is not None
+    assert unsure.size_error is not None
+    assert sure.size_error < unsure.size_error
+    assert (sure.in_doubt, unsure.in_doubt) == (False, True)
+    assert (len(sure.trusted), len(unsure.trusted)) == (9, 0)
+    assert all("rather no particle" in particle.doubts for particle in unsure.whole)
+    summary = unsure.to_json()["summary"]
+    assert summary["size_error"] == pytest.approx(unsure.size_error, abs=1e-5)
+    assert summary["in_doubt"] is True
+    assert unsure.to_json()["particles"][0]["chance"] == pytest.approx(0.3, abs=1e-5)
+    error, size = unsure.outcome().size_error_nm, unsure.mean_diameter_nm
+    assert error is not None
+    assert size is not None
+    assert error == pytest.approx(unsure.size_error * size / 1.645)
+
+
+def test_of_what_a_person_drew_no_such_error_is_stated() -> None:
+    drawn = _squares(None)
+    assert drawn.size_error is None
+    assert not drawn.in_doubt
+    assert drawn.to_json()["summary"]["size_error"] is None
+    assert drawn.outcome().size_error_nm is None
+
+
+def test_words_for_a_person_say_when_a_picture_is_in_doubt(capsys: pytest.CaptureFixture[str]) -> None:
+    describe(_squares(0.98))
+    assert "nine such pictures of ten" in capsys.readouterr().out
+    describe(_squares(0.3))
+    assert "in doubt: the mean may be off by" in capsys.readouterr().out
+    assert "in doubt" in sizes_in_words(_squares(0.3))
+    assert "in doubt" not in sizes_in_words(_squares(0.98))

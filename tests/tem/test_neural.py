@@ -11,7 +11,7 @@ from closedloop.tem.company import MEASURES
 from closedloop.tem.learning.samples import typical_diameter_px
 from closedloop.tem.learning.targets import targets
 from closedloop.tem.metrics import compare
-from closedloop.tem.neural import Looks, next_zoom, segment_with_network
+from closedloop.tem.neural import Looks, find_with_network, next_zoom, segment_with_network
 
 SHARPEST = 40.0  # px: the stand-in is best believed of particles that it sees this large
 
@@ -173,6 +173,22 @@ def test_what_is_unlikely_among_the_others_is_left_out() -> None:
     )
     assert compare(labels, likely).at(0.5) > compare(labels, everything).at(0.5)
     assert likely.max() == len(np.unique(likely)) - 1
+
+
+def test_each_particle_has_its_chance() -> None:
+    grey, labels = _discs(500, 500, 15, 50)
+
+    def company(measured: np.ndarray) -> np.ndarray:
+        return np.linspace(0.7, 0.9, len(measured)).astype(np.float32)
+
+    found, chances = find_with_network(
+        grey, SimpleNamespace(credibility=NET.credibility, company=SimpleNamespace(of=company))
+    )
+    assert len(chances) == found.max() == labels.max()
+    assert 0.7 <= chances.min() < chances.max() <= 0.9
+    nothing, none = find_with_network(np.full((64, 64), 0.5, np.float32), NET)
+    assert not nothing.any()
+    assert len(none) == 0
 
 
 def test_what_is_to_be_ignored_is_no_particle() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from closedloop.tem import Segmenter, measure_image
 from closedloop.tem.correction import measure_labels
 from closedloop.tem.pictures import CUT, WHOLE, jpeg, numbered_overlay, overlay, save_labels, save_picture
+from closedloop.tem.segmenter import Found
 
 
 def _drawn(picture: np.ndarray, image: np.ndarray, factor: int) -> np.ndarray:
@@ -48,8 +49,8 @@ def test_colours_tell_the_cut_from_the_whole(rendered) -> None:
     field = rendered(seed=3, count=30, size=256, radius=24)
 
     class Known(Segmenter):
-        def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
-            return field.labels
+        def find(self, image: np.ndarray, ignore: np.ndarray | None = None) -> Found:
+            return Found(field.labels)
 
     found = measure_image(field.image, nm_per_px=1.0, segmenter=Known())
     picture = numbered_overlay(field.image, found.labels, found.particles)

@@ -14,6 +14,7 @@ from scipy.ndimage import label
 from closedloop.tem import Segmenter
 from closedloop.tem.folder import Failure, Sample, measure_sample
 from closedloop.tem.report import CannotWriteReport, SamplePage, draft_of
+from closedloop.tem.segmenter import Found
 
 
 class Thresholder(Segmenter):
@@ -22,8 +23,10 @@ class Thresholder(Segmenter):
     def __init__(self) -> None:
         pass
 
-    def segment(self, image: np.ndarray, ignore: np.ndarray | None = None) -> np.ndarray:
-        return label(image < 0.5)[0].astype(np.int32)
+    def find(self, image: np.ndarray, ignore: np.ndarray | None = None) -> Found:
+        labels, count = label(image < 0.5)
+        # Sure of nine particles and more, unsure of fewer.
+        return Found(labels.astype(np.int32), np.full(count, 0.98 if count >= 9 else 0.3, np.float32))
 
 
 def _picture(path: Path, count: int, side: int) -> Path:
@@ -72,6 +75,9 @@ def test_the_tables_hold_every_particle_and_every_image(written: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["count"] for row in rows] == ["9", "6", "", ""]
     assert [row["error"] for row in rows] == ["", "", "NotAnImage", "UnreadableScale"]
+    assert [row["in_doubt"] for row in rows] == ["False", "True", "", ""]
+    assert 0 < float(rows[0]["size_error"]) < float(rows[1]["size_error"])
+    assert set(table["chance"].round(2)) == {0.98, 0.3}
 
 
 def test_the_page_states_sizes_failures_and_who_waits(written: Path) -> None:
@@ -84,6 +90,8 @@ def test_the_page_states_sizes_failures_and_who_waits(written: Path) -> None:
     waiting = text.index("Waiting for a person")
     assert waiting < text.index("Not measured") < text.index("Mean diameter")
     assert '--scale "noscale.tif=…"' in text
+    assert text.count("the mean may be off by") == 2
+    assert text.index("In doubt: look at the outlines") < text.index("a<b>.tif: the mean may be off by")
     assert "CdSe & co" in text
 
 
