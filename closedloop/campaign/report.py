@@ -54,7 +54,7 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         curve=Markup(curve) if curve else None,
         image=_best_image(campaign, best),
         records=records,
-        corrections=_corrections(campaign, records),
+        remarks=_remarks(campaign, records),
         retrainings=_retrainings(campaign),
         version=__version__,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -85,12 +85,16 @@ def _retrainings(campaign: Campaign) -> list[dict[str, Any]]:
     ]
 
 
-def _corrections(campaign: Campaign, records: list[ExperimentRecord]) -> dict[str, str]:
-    """By experiment: what a person corrected in its images, and the size that held before."""
+def _remarks(campaign: Campaign, records: list[ExperimentRecord]) -> dict[str, str]:
+    """By experiment: what is to be said of its images (a scale that cannot be read, particles that are hard to tell
+    apart), or what a person corrected in them and the size that held before."""
     said = {}
     for record in records:
         evidence = record.outcome.evidence if record.outcome else None
-        if evidence is None or evidence.method is not Method.TEM_CORRECTED:
+        if evidence is None or evidence.note is None:
+            continue
+        if evidence.method is not Method.TEM_CORRECTED:
+            said[record.id] = evidence.note
             continue
         weaker = [
             outcome

@@ -32,5 +32,7 @@ def ingest(
     corrected = outcome and outcome.evidence and outcome.evidence.method is Method.TEM_CORRECTED
     holds = "; what a person corrected holds (closedloop tem correct)" if corrected else ""
     STDERR.print(f"{record.id} is {record.state}: {size}{holds}", soft_wrap=True)
+    if outcome and outcome.evidence and outcome.evidence.note:
+        STDERR.print(f"note: {outcome.evidence.note}", soft_wrap=True, markup=False)
     if json:
         print_json(experiment_json(record))

@@ -9,6 +9,7 @@ import pytest
 from closedloop.campaign import Campaign, NotWaiting, bring_images
 from closedloop.campaign.characterise import look
 from closedloop.cli.app import main
+from closedloop.cli.ingest import ingest
 from closedloop.recipes import FailureCause, Shape
 from closedloop.store import State
 from closedloop.tem import NotAnImage, UnreadableScale
@@ -60,6 +61,14 @@ def test_fields_whose_particles_are_hard_to_tell_apart_are_named(
     assert doubted.evidence is not None
     assert (doubted.evidence.note or "").count("hard to tell apart") == 2
     assert doubted.size_nm == sure.size_nm
+
+
+def test_bringing_such_fields_says_so(
+    campaign: Campaign, images: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("closedloop.tem.measurement.IN_DOUBT", 0.0)
+    ingest(images, experiment=_waiting(campaign), store=campaign.store.url)
+    assert "hard to tell apart" in capsys.readouterr().err
 
 
 def test_one_empty_field_is_bad_luck_and_two_mean_that_nothing_formed(campaign: Campaign, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from closedloop.campaign import Campaign, ReportNotWritable, write_report
-from closedloop.recipes import FailureCause, Outcome
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome
+
+DOUBTED = Evidence(method=Method.TEM, note="field-1.tif: particles are hard to tell apart")
 
 
 @pytest.fixture
@@ -17,7 +19,7 @@ def campaign(tmp_path: Path) -> Campaign:
         campaign.store.add_experiment(campaign.name, recipe, model_id="shipped", prediction={"size_nm": 3.5})
     outcomes = [
         Outcome(size_nm=4.05, size_std_nm=0.3, particle_count=210, shape="sphere"),
-        Outcome(size_nm=3.1, size_std_nm=0.3, particle_count=180, shape="sphere"),
+        Outcome(size_nm=3.1, size_std_nm=0.3, particle_count=180, shape="sphere", evidence=DOUBTED),
         Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED),
     ]
     for recipe, outcome in zip(recipes, outcomes, strict=False):
@@ -47,6 +49,7 @@ def test_a_chemist_finds_the_result_the_recipe_and_every_experiment(campaign: Ca
     # CdO: 128.41 g/mol.
     assert f"cadmium oxide flask {cadmium:.3g} {cadmium * 0.12841:.4f}" in text
     assert "nothing formed" in text
+    assert "field-1.tif: particles are hard to tell apart" in text
     assert "abandoned: the campaign ended" in text
 
 
