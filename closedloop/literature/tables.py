@@ -39,6 +39,7 @@ COLUMNS = (
     *CONDITIONS,
     "size_nm",
     "size_std_nm",
+    "size_error_nm",
     "particle_count",
     "shape",
     "success",
@@ -47,7 +48,7 @@ COLUMNS = (
     *OBSERVABLES,
 )
 REQUIRED = ("product", "reagents")
-_NUMBERS = (*CONDITIONS, "size_nm", "size_std_nm", "particle_count", *OBSERVABLES)
+_NUMBERS = (*CONDITIONS, "size_nm", "size_std_nm", "size_error_nm", "particle_count", *OBSERVABLES)
 _LEAST = dict.fromkeys(_NUMBERS, 0.0) | dict.fromkeys(CONDITIONS[:2], ABSOLUTE_ZERO_C)
 _POSITIVE = ("size_nm", *OBSERVABLES)
 _LONGEST_NAME = 200
@@ -205,6 +206,7 @@ class _Reader:
                 failure_cause=cause,
                 size_nm=numbers["size_nm"],
                 size_std_nm=numbers["size_std_nm"],
+                size_error_nm=numbers["size_error_nm"],
                 particle_count=None if count is None else int(count),
                 shape=shape,
                 observables={name: value for name in OBSERVABLES if (value := numbers[name]) is not None},

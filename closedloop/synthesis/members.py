@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closedloop.recipes import Experiment, FailureCause, Shape
+from closedloop.recipes import Experiment, FailureCause, Outcome, Shape
 from closedloop.synthesis.errors import TooFewExperiments
 from closedloop.synthesis.network import SHAPES
 from closedloop.synthesis.training import Labels
@@ -16,6 +16,8 @@ _LEAST_SCALE = 0.05
 # Gu et al. hold sizes from fewer particles than this for less certain.
 MANY_PARTICLES = 300
 FEW_PARTICLES_DOUBT = 3.0
+# A standard error of this share of the size: that of a picture which is in doubt (docs/decisions/0106).
+LARGE_ERROR = 0.12
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,15 @@ def labels(experiments: Sequence[Experiment], weights: np.ndarray, scale: Scale)
 
 
 def doubts(experiments: Sequence[Experiment]) -> np.ndarray:
-    """How much more noise (variance) a size holds than one from `MANY_PARTICLES`, (n,); 1 where no count is known."""
-    counts = [e.outcome.particle_count for e in experiments]
-    return np.array([1.0 if count is None or count >= MANY_PARTICLES else FEW_PARTICLES_DOUBT for count in counts])
+    """How much more noise (variance) a size holds than one from `MANY_PARTICLES` that were told apart well, (n,); 1
+    where neither is known."""
+    return np.array([FEW_PARTICLES_DOUBT if _is_doubtful(e.outcome) else 1.0 for e in experiments])
+
+
+def _is_doubtful(outcome: Outcome) -> bool:
+    few = outcome.particle_count is not None and outcome.particle_count < MANY_PARTICLES
+    error, size = outcome.size_error_nm, outcome.size_nm
+    return few or (error is not None and size is not None and error > LARGE_ERROR * size)
 
 
 def _size(experiment: Experiment) -> float | None:

@@ -338,3 +338,10 @@ def test_header_cells_are_compared_without_their_dress() -> None:
     assert column_name("Heating rate (°C/min)") == "heating_rate_c_per_min"
     assert column_name(" Size [nm] ") == "size_nm"
     assert set(DESIGN_COLUMNS.split(",")) <= set(COLUMNS)
+
+
+def test_how_far_a_size_may_be_off_is_read(tmp_path: Path) -> None:
+    path = table(tmp_path, f"{GOOD_ROW},0.15", header=f"{DESIGN_COLUMNS},size_error_nm")
+    assert load_experiments(path)[0].outcome.size_error_nm == 0.15
+    (fault,) = errors(table(tmp_path, f"{GOOD_ROW},-1", header=f"{DESIGN_COLUMNS},size_error_nm"))
+    assert (fault.column, fault.problem) == ("size_error_nm", "is negative")

@@ -3,7 +3,7 @@ import pytest
 
 from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe, Shape
 from closedloop.synthesis import TooFewExperiments
-from closedloop.synthesis.members import FEW_PARTICLES_DOUBT, MANY_PARTICLES, Scale, doubts, labels, usable
+from closedloop.synthesis.members import FEW_PARTICLES_DOUBT, LARGE_ERROR, MANY_PARTICLES, Scale, doubts, labels, usable
 
 
 def experiment(source: str | None, **outcome: object) -> Experiment:
@@ -49,3 +49,11 @@ def test_few_particles_are_doubted() -> None:
     done = [experiment("a", success=True, size_nm=3, particle_count=count) for count in counts]
     assert doubts(done).tolist() == [1, 1, FEW_PARTICLES_DOUBT, FEW_PARTICLES_DOUBT]
     assert FEW_PARTICLES_DOUBT > 1
+
+
+def test_sizes_of_particles_that_were_hard_to_tell_apart_are_doubted() -> None:
+    done = [
+        experiment("a", success=True, size_nm=4, particle_count=MANY_PARTICLES, size_error_nm=error)
+        for error in (None, 0.0, 0.9 * LARGE_ERROR * 4, 1.1 * LARGE_ERROR * 4)
+    ]
+    assert doubts(done).tolist() == [1, 1, 1, FEW_PARTICLES_DOUBT]
