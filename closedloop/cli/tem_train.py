@@ -50,7 +50,10 @@ def train(
         float, typer.Option(min=0.0, max=0.9, help="Share of the sources that is only tested on.")
     ] = 0.2,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps of 12 crops; 4300, or 200 to fine-tune.")
+        int | None,
+        typer.Option(
+            min=0, help="Training steps of 12 crops; 4300, or 200 to fine-tune. 0: only what judges particles."
+        ),
     ] = None,
     rate: Annotated[
         float | None, typer.Option(min=1e-9, help="Highest step of the weights; 1.5e-3, or 2e-4 to fine-tune.")
@@ -61,6 +64,9 @@ def train(
     """Train the segmenter. An interrupted run goes on where it stopped when the same command is given again."""
     if (finetune is None) == (not data):
         raise CannotTrain("give either --data FOLDER (once or more) or --finetune FOLDER")
+    learned = steps != 0
+    if not learned and (finetune is not None or start == "imagenet"):
+        raise CannotTrain("--steps 0 teaches only what judges particles: give --data and --start shipped or a file")
     if out.suffix != ".safetensors" or not out.parent.is_dir():
         raise CannotTrain(f"--out {out}: give a name that ends with .safetensors in a folder that exists")
     from closedloop.tem.learning.credit import CREDIBILITY
@@ -101,15 +107,16 @@ def train(
         else Schedule(steps or Schedule.steps, rate=rate or Schedule.rate)
     )
     checkpoint = out.with_suffix(".checkpoint")
-    net = learn(
-        net,
-        groups,
-        schedule,
-        seed=seed,
-        device=chosen_device,
-        checkpoint=checkpoint,
-        progress=_Progress(),
-    )
+    if learned:
+        net = learn(
+            net,
+            groups,
+            schedule,
+            seed=seed,
+            device=chosen_device,
+            checkpoint=checkpoint,
+            progress=_Progress(),
+        )
     if finetune is None:
         for lesson in (CREDIBILITY, COMPANY):
             teach(lesson, net, groups, seed=seed, device=chosen_device, progress=_Progress("picture"))
@@ -132,8 +139,8 @@ def train(
                 {"folder": folder.name, "images": len(group.samples)}
                 for folder, group in zip(folders, groups, strict=False)
             ],
-            "steps": schedule.steps,
-            "rate": schedule.rate,
+            "steps": schedule.steps if learned else 0,
+            "rate": schedule.rate if learned else 0.0,
             "seed": seed,
             # Names alone: whoever gets the file has no use for the folders of this machine.
             "start": "shipped" if finetune is not None else Path(start).name,

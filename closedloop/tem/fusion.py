@@ -5,12 +5,14 @@ Knows nothing of the network. Looks come one after the other, and in tiles, so t
 whole picture is kept.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 _SAME = 0.5  # of the smaller one's area: more in common, and only one of two particles can be real
 _LEAST_FREE = 0.5  # of a particle's area that must be left to it
 _LEAST_AREA_PX = 9
+_ASKED = 200  # particles that tell how broad all are
 
 
 class Fusion:
@@ -27,6 +29,16 @@ class Fusion:
         """Median of the equivalent diameters of those as credible as this; `None` without any."""
         areas = self._areas(least_credit)
         return float(2 * np.sqrt(np.median(areas) / np.pi)) if areas else None
+
+    def breadth_px(self, least_credit: float) -> float | None:
+        """Median of the diameters of the largest circles within those as credible as this; `None` without any."""
+        numbers = [n for n, area in enumerate(self._area) if area and self._credit[n] >= least_credit]
+        asked = numbers[:: max(1, len(numbers) // _ASKED)]
+        return float(np.median([self._inner_diameter_px(number) for number in asked])) if asked else None
+
+    def _inner_diameter_px(self, number: int) -> float:
+        mask = np.pad((self.labels[self._place[number]] == number).astype(np.uint8), 1)
+        return 2 * float(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max()) - 1
 
     def count(self, least_credit: float) -> int:
         """How many are as credible as this."""

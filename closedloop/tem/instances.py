@@ -5,6 +5,7 @@ that a pixel follows the flow of its own particle.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -32,18 +33,37 @@ class InstanceSettings:
     least_chance: float = 0.6
 
 
+class Reading(NamedTuple):
+    """labels: (H, W) int32, 0 = background. new: which of them, 1 to n, are in no earlier reading, (n,)."""
+
+    labels: NDArray[np.int32]
+    new: NDArray[np.bool_]
+
+
 def instances(maps: Map, settings: InstanceSettings | None = None) -> NDArray[np.int32]:
     """Labels (H, W) int32, 0 = background, from (4, H, W): chance of a particle, seed, flow x, flow y."""
+    return readings(maps, settings)[0].labels
+
+
+def readings(maps: Map, settings: InstanceSettings | None = None) -> list[Reading]:
+    """Two ways to read the maps: parted wherever the seed map dips, as touching particles are, and parted only where it
+    is lower than the lowest level. A rod's ridge dips along its length, and so does a neck between two particles: which
+    of both it is, other measures must tell."""
     settings = settings or InstanceSettings()
     chance, seed, across, down = maps
     particle = chance > settings.particle
     if not particle.any():
-        return np.zeros(chance.shape, np.int32)
+        return [Reading(np.zeros(chance.shape, np.int32), np.zeros(0, np.bool_))]
     parting = _parting(across, down)
     height = cv2.GaussianBlur(seed, (0, 0), 0.7) - settings.parting * parting
-    seeds = _seeds(height, particle, settings)
-    labels = watershed(-height, seeds, mask=particle).astype(np.int32)
-    return _credible(labels, chance, settings)
+    seeds, whole = _seeds(height, particle, settings)
+    parts = watershed(-height, seeds, mask=particle).astype(np.int32)
+    labels, found = _credible(parts, chance, settings)
+    parted = Reading(labels, np.ones(len(found), np.bool_))
+    if len(np.unique(whole[1:])) == len(whole) - 1:  # nothing was parted higher up
+        return [parted]
+    labels, found = _credible(whole[parts], chance, settings)
+    return [parted, Reading(labels, np.bincount(whole[1:], minlength=int(whole.max()) + 1)[found] > 1)]
 
 
 def _parting(across: Map, down: Map) -> Map:
@@ -54,11 +74,15 @@ def _parting(across: Map, down: Map) -> Map:
     return np.clip(spread * 0.5, 0, 1)
 
 
-def _seeds(height: Map, particle: NDArray[np.bool_], settings: InstanceSettings) -> NDArray[np.int32]:
-    """Markers (H, W) int32, one per particle: the pieces of the lowest cut, or those into which they fall higher up."""
+def _seeds(
+    height: Map, particle: NDArray[np.bool_], settings: InstanceSettings
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Markers (H, W) int32, one per particle: the pieces of the lowest cut, or those into which they fall higher up;
+    and for each marker, from 0, the piece of the lowest cut that it lies in, numbered likewise."""
     count, pieces = cv2.connectedComponents(particle.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     kept = pieces.astype(np.int32, copy=False)
-    for level in settings.levels:
+    whole = np.arange(count)
+    for step, level in enumerate(settings.levels):
         above = ((height > level) & particle).astype(np.uint8)
         number, pieces, parts, _ = cv2.connectedComponentsWithStats(above, connectivity=4, ltype=cv2.CV_32S)
         if number == 1:
@@ -77,16 +101,21 @@ def _seeds(height: Map, particle: NDArray[np.bool_], settings: InstanceSettings)
         new = np.zeros(number, np.int64)
         new[real] = int(stays.sum()) + np.arange(int(real.sum()))
         kept = np.maximum(old[kept], new[pieces]).astype(np.int32)
-        count = int(kept.max()) + 1
-    return kept
+        before, count = whole, int(kept.max()) + 1
+        whole = np.arange(count)
+        if step:
+            whole[old[stays]] = before[stays]
+            whole[new[real]] = before[parent[real]]
+    return kept, whole.astype(np.int32)
 
 
-def _credible(labels: NDArray[np.int32], chance: Map, settings: InstanceSettings) -> NDArray[np.int32]:
-    """Without pieces that are too small or too doubtful, numbered from 1."""
+def _credible(
+    labels: NDArray[np.int32], chance: Map, settings: InstanceSettings
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Without pieces that are too small or too doubtful, numbered from 1; and which numbers these had before, (n,)."""
     area = np.bincount(labels.ravel())
     mean = np.bincount(labels.ravel(), weights=chance.ravel()) / np.maximum(area, 1)
     keep = (area >= settings.least_area_px) & (mean >= settings.least_chance)
     keep[0] = False
     table = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    result: NDArray[np.int32] = table[labels]
-    return result
+    return table[labels], np.flatnonzero(keep)

@@ -20,7 +20,7 @@ from closedloop.tem.company import measures as in_company
 from closedloop.tem.contrast import normalised
 from closedloop.tem.credibility import measures
 from closedloop.tem.fusion import Fusion
-from closedloop.tem.instances import InstanceSettings, instances
+from closedloop.tem.instances import InstanceSettings, readings
 
 if TYPE_CHECKING:
     from closedloop.tem.network import ParticleNet
@@ -41,7 +41,8 @@ class Looks:
     `explained` is the share of what may be a particle that has been made out, no finer look is taken; where they are
     fewer than `few`, not before they are seen `closer` times as large. least_px: where they are seen clearly smaller
     than this (`clearly` times) in the picture as it is, it is enlarged until they are not, twice at most; a look at an
-    enlarged picture takes longer than all before it.
+    enlarged picture takes longer than all before it. narrow: there they count as no larger than so many times the
+    circles that fit into them, since a rod is as hard to see as it is narrow.
     considered: least likely overlap of a particle with a true one by itself; credible: of one that tells how large
     particles are seen. tile_px, margin_px: a tile of a look, and how far it looks beyond its own part.
     """
@@ -50,6 +51,7 @@ class Looks:
     enough_px: float = 60.0
     least_px: float = 14.0
     clearly: float = 0.9
+    narrow: float = 1.1
     explained: float = 0.5
     few: int = 3
     closer: float = 4.0
@@ -112,8 +114,11 @@ def candidates(
 def _told_px(found: Fusion, zoom: float, possible_px: float, looks: Looks) -> float | None:
     """How large particles are, as far as looks up to this one tell, where so many pixels may be particles."""
     diameter = found.diameter_px(looks.credible)
-    if diameter is None or zoom >= 1:
-        return diameter
+    if diameter is None:
+        return None
+    if zoom >= 1:
+        breadth = found.breadth_px(looks.credible)
+        return diameter if breadth is None else min(diameter, looks.narrow * breadth)
     # Where little of what may be a particle was made out, its size says nothing about the rest.
     if found.area_px(looks.credible) < looks.explained * possible_px:
         return None
@@ -157,15 +162,16 @@ def _look(
             maps[0][_seen_at(ignore[seen], zoom, maps.shape[1:])] = 0
         possible += int((maps[0] > _POSSIBLE).sum())
         pixels += maps[0].size
-        labels = instances(maps, settings)
-        if not labels.any():
-            continue
-        credit = net.credibility.of(measures(maps, labels))
-        whole = [
-            (float(credit[index - 1]), mask, place)
-            for index, mask, place in at_full_size(labels, maps[0], zoom, even[seen].shape)
-            if credit[index - 1] >= looks.considered
-        ]
+        whole = []
+        for labels, new in readings(maps, settings):
+            if not new.any():
+                continue
+            credit = np.where(new, net.credibility.of(measures(maps, labels)), 0)
+            whole += [
+                (float(credit[index - 1]), mask, place)
+                for index, mask, place in at_full_size(labels, maps[0], zoom, even[seen].shape)
+                if credit[index - 1] >= looks.considered
+            ]
         for belief, mask, place in sorted(whole, key=lambda one: -one[0]):
             corner = (seen[0].start + place[0].start, seen[1].start + place[1].start)
             middle = (corner[0] + (mask.shape[0] - 1) / 2, corner[1] + (mask.shape[1] - 1) / 2)

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from closedloop.cli import tem_train
@@ -12,7 +13,7 @@ from closedloop.cli.app import app
 from closedloop.cli.tem_train import CannotTrain, WorseOnFrozenTest
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.learning.folders import UnusableTrainingFolder
-from closedloop.tem.weights import about, load_weights
+from closedloop.tem.weights import SHIPPED, about, load_weights
 
 
 @pytest.fixture
@@ -108,3 +109,15 @@ def test_a_label_image_of_another_size_is_refused(folder: Path, tmp_path: Path) 
     cv2.imwrite(str(folder / "masks" / "3.png"), np.ones((10, 10), np.uint16))
     with pytest.raises(UnusableTrainingFolder, match=r"3\.png.*10"):
         _run("--data", folder, "--start", "shipped", "--steps", 1, "--out", tmp_path / "x.safetensors")
+
+
+def test_judges_can_be_taught_alone(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "judged.safetensors"
+    _run("--data", folder, "--start", "shipped", "--steps", 0, "--hold-out", 0.6, "--out", out)
+    assert (about(out)["steps"], about(out)["rate"]) == (0, 0)
+    before, after = load_weights(SHIPPED).state_dict(), load_weights(out).state_dict()
+    changed = {name.partition(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed == {"credibility", "company"}
+    for arguments in (["--data", folder], ["--finetune", folder]):
+        with pytest.raises(CannotTrain, match="--steps 0"):
+            _run(*arguments, "--steps", 0, "--out", out)

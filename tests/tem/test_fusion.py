@@ -65,3 +65,17 @@ def test_numbers_have_no_gaps() -> None:
     found.add(_square(10), 0.7, (0, 0))
     labels, credit = found.numbered()
     assert [part.tolist() for part in (np.unique(labels), credit)] == [[0, 1, 2], [0.6, 0.7]]
+
+
+def test_breadth_is_that_of_what_fits_into_a_particle() -> None:
+    found = Fusion((100, 100))
+    assert found.breadth_px(0.5) is None
+    y, x = np.mgrid[:41, :41]
+    found.add(np.hypot(y - 20, x - 20) < 15, 0.9, (50, 50))
+    assert found.breadth_px(0.5) == pytest.approx(29, abs=1)
+    assert found.diameter_px(0.5) == pytest.approx(29, abs=1)
+    for row in (2, 12, 22):
+        found.add(np.ones((6, 60), bool), 0.9, (row, 2))
+    found.add(np.ones((2, 60), bool), 0.4, (44, 2))
+    assert found.breadth_px(0.5) == pytest.approx(6, abs=1)
+    assert (found.diameter_px(0.5) or 0) > 20

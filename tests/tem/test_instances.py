@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from closedloop.tem.instances import InstanceSettings, instances
+from closedloop.tem.instances import InstanceSettings, instances, readings
 from closedloop.tem.learning.targets import targets
 from closedloop.tem.metrics import compare
 
@@ -72,3 +72,51 @@ def test_many_touching_discs_stay_apart(seed: int) -> None:
     ):
         labels[(np.hypot(y - row, x - column) < rng.uniform(8, 10.5)) & (labels == 0)] = number
     assert compare(labels, instances(_maps(labels))).at(0.75) > 0.98
+
+
+def _dipping_rod_and_neck() -> tuple[np.ndarray, np.ndarray]:
+    """A rod whose ridge dips in the middle, two discs with as deep a dip where they touch, and one disc by itself; what
+    the picture holds, and the maps that see it so."""
+    y, x = np.mgrid[:140, :220]
+    rod = (abs(y - 30) < 8) & (abs(x - 110) < 80)
+    discs = (np.hypot(y - 90, x - 60) < 20) | (np.hypot(y - 90, x - 98) < 20)
+    alone = np.hypot(y - 90, x - 180) < 20
+    labels = rod + 2 * discs + 3 * alone
+    maps = _maps(labels.astype(np.int32))
+    maps[1][rod & (abs(x - 110) < 4)] *= 0.6
+    maps[1][discs & (abs(x - 79) < 4)] = 0.55 * (abs(y - 90) < 6)[discs & (abs(x - 79) < 4)]
+    return labels.astype(np.int32), maps
+
+
+def test_what_is_parted_high_up_is_read_as_one_too() -> None:
+    labels, maps = _dipping_rod_and_neck()
+    parted, whole = readings(maps)
+    assert parted.new.all()
+    assert len(parted.new) == parted.labels.max() == 5
+    assert whole.labels.max() == 3
+    assert compare(labels, whole.labels).at(0.9) == 1
+    # The disc that nothing parts is in both, and new in the first alone.
+    assert whole.new.tolist() == [True, True, False]
+    assert whole.labels[90, 180] == 3
+    assert np.array_equal(instances(maps), parted.labels)
+
+
+def test_where_nothing_is_parted_high_up_there_is_one_reading() -> None:
+    assert len(readings(_maps(_rods_and_discs()))) == 1
+    (nothing,) = readings(np.zeros((4, 32, 32), np.float32))
+    assert not nothing.labels.any()
+    assert len(nothing.new) == 0
+
+
+def test_pieces_that_fall_apart_at_several_levels_know_the_whole() -> None:
+    """Two ridges in one piece at the lowest cut, one of which falls apart once more, higher up."""
+    maps = np.zeros((4, 40, 200), np.float32)
+    maps[0][10:30, 10:190] = 1
+    maps[1][12:28, 12:188] = 0.45
+    for left, right in ((16, 60), (64, 110), (120, 180)):
+        maps[1][14:26, left:right] = 0.95
+    maps[1][14:26, 60:64] = 0.7
+    parted, whole = readings(maps, InstanceSettings(parting=0.0))
+    assert parted.labels.max() == 3
+    assert whole.labels.max() == 1
+    assert whole.new.tolist() == [True]

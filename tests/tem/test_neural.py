@@ -1,4 +1,5 @@
-"""Looks, tiles and seams, with a stand-in for the network that sees dark discs perfectly and is believed."""
+"""Looks, tiles and seams, with a stand-in for the network that sees dark discs perfectly and is believed where the
+particles are those that it saw."""
 
 from types import SimpleNamespace
 
@@ -6,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from closedloop.tem import neural
+from closedloop.tem import credibility, neural
 from closedloop.tem.company import MEASURES
 from closedloop.tem.learning.samples import typical_diameter_px
 from closedloop.tem.learning.targets import targets
@@ -17,7 +18,8 @@ SHARPEST = 40.0  # px: the stand-in is best believed of particles that it sees t
 
 
 def _credit(measured: np.ndarray) -> np.ndarray:
-    return np.exp(-0.05 * np.abs(measured[:, 0] - np.log(SHARPEST))).astype(np.float32)
+    misfit = measured[:, credibility.MEASURES.index("seed_misfit")]
+    return np.exp(-0.05 * np.abs(measured[:, 0] - np.log(SHARPEST)) - misfit).astype(np.float32)
 
 
 ALL = SimpleNamespace(of=lambda measured: np.ones(len(measured), np.float32))
@@ -52,7 +54,7 @@ def _discs(height: int, width: int, radius: float, pitch: int, seed: int = 0) ->
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "radius", "pitch"), [(700, 900, 9, 26), (800, 700, 11, 30), (600, 600, 120, 290)]
+    ("height", "width", "radius", "pitch"), [(700, 900, 9, 28), (800, 700, 11, 34), (600, 600, 120, 290)]
 )
 def test_every_particle_is_found_once_at_its_size(height: int, width: int, radius: float, pitch: int) -> None:
     grey, labels = _discs(height, width, radius, pitch)
@@ -136,6 +138,38 @@ def test_two_small_particles_are_enlarged_no_more_than_many(eyes: list[tuple[int
         cv2.circle(grey, (column, 80), 15, 0.1, -1)
     segment_with_network(grey, NET)
     assert [shape[0] for shape in eyes] == [160]
+
+
+def test_narrow_particles_are_enlarged_however_long(eyes: list[tuple[int, int]]) -> None:
+    looks = []
+    for across in (6, 16):
+        grey = np.full((180, 180), 0.9, np.float32)
+        for row in (20, 60, 100, 140):
+            grey[row : row + across, 30:130] = 0.1
+        eyes.clear()
+        segment_with_network(grey, NET)
+        looks.append([shape[0] for shape in eyes])
+    assert looks == [[180, 360], [180]]
+
+
+def test_a_whole_that_is_more_credible_than_its_parts_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar whose ridge dips: what is believed of the bar and of its halves decides."""
+    grey = np.full((180, 180), 0.9, np.float32)
+    grey[80:100, 20:160] = 0.1
+
+    def see(even: np.ndarray, net: object) -> np.ndarray:
+        maps = targets((even < 0.5).astype(np.int32))[:4].copy()
+        maps[1][:, 86:94] *= 0.6
+        return maps
+
+    monkeypatch.setattr(neural, "see", see)
+    for of_halves, of_whole, count in ((0.7, 0.8, 1), (0.8, 0.7, 2)):
+        credit = {2: of_halves, 1: of_whole}
+        net = SimpleNamespace(
+            credibility=SimpleNamespace(of=lambda m, credit=credit: np.full(len(m), credit[len(m)], np.float32)),
+            company=ALL,
+        )
+        assert segment_with_network(grey, net).max() == count
 
 
 def test_of_two_looks_the_more_credible_one_tells(monkeypatch: pytest.MonkeyPatch) -> None:

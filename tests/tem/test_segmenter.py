@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from skimage.segmentation import clear_border
@@ -126,3 +127,20 @@ def test_emps_is_far_above_otsu_and_watershed(segmenter: Segmenter, shared_data:
         truth = read_instance_map(shared_data / "emps" / "segmaps" / path.name).labels
         agreements.append(compare(truth, segmenter.segment(np.array(Image.open(path)))))
     assert average(agreements)["AP50"] > 0.5
+
+
+def test_rods_come_back_whole(segmenter: Segmenter) -> None:
+    """Sixteen dark rods, 12 × 66 pixels, in all directions: long ridges on which the seed map dips here and there."""
+    truth = np.zeros((512, 512), np.int32)
+    for number in range(16):
+        middle = np.array([64 + 128 * (number % 4), 64 + 128 * (number // 4)], float)
+        angle = np.pi * number / 16
+        reach = 27 * np.array([np.cos(angle), np.sin(angle)])
+        ends = [tuple(int(v) for v in np.rint(middle + side * reach)) for side in (-1, 1)]
+        cv2.line(truth, ends[0], ends[1], number + 1, 12)
+    rng = np.random.default_rng(2)
+    grey = cv2.GaussianBlur(np.where(truth > 0, 0.35, 0.75), (0, 0), 1.0) + rng.normal(0, 0.05, truth.shape)
+    found = segmenter.segment(np.clip(grey, 0, 1).astype(np.float32))
+    agreement = compare(truth, found)
+    assert agreement.found_count == 16
+    assert agreement.at(0.75) == 1

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from closedloop.tem.contrast import normalised
 from closedloop.tem.credibility import MEASURES, measures
-from closedloop.tem.instances import instances
+from closedloop.tem.instances import readings
 from closedloop.tem.learning.samples import Sample
 from closedloop.tem.learning.teaching import Lesson, Seen
 from closedloop.tem.network import ParticleNet
@@ -40,10 +40,10 @@ def look_at(sample: Sample, net: ParticleNet, looks: Looks | None = None) -> See
         if even.size * zoom**2 > _MOST_PIXELS:
             continue
         maps = maps_at(even, zoom, net)
-        labels = instances(maps)
-        if labels.any():
-            rows.append(measures(maps, labels))
-            overlap.append(_overlaps(known, labels, maps[0], zoom))
+        for labels, new in readings(maps):
+            if new.any():
+                rows.append(measures(maps, labels)[new])
+                overlap.append(_overlaps(known, labels, maps[0], zoom)[new])
     return Seen(np.concatenate(rows), np.concatenate(overlap))
 
 
