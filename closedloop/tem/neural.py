@@ -166,11 +166,11 @@ def _look(
         for labels, new in readings(maps, settings):
             if not new.any():
                 continue
-            credit = np.where(new, net.credibility.of(measures(maps, labels)), 0)
+            credit = net.credibility.of(measures(maps, labels))
+            wanted = new & (credit >= looks.considered)
             whole += [
                 (float(credit[index - 1]), mask, place)
-                for index, mask, place in at_full_size(labels, maps[0], zoom, even[seen].shape)
-                if credit[index - 1] >= looks.considered
+                for index, mask, place in at_full_size(labels, maps[0], zoom, even[seen].shape, wanted)
             ]
         for belief, mask, place in sorted(whole, key=lambda one: -one[0]):
             corner = (seen[0].start + place[0].start, seen[1].start + place[1].start)
@@ -244,9 +244,9 @@ def _parts(extent: int, tile: float, margin: float, quantum: int) -> Iterator[tu
 
 
 def at_full_size(
-    labels: Labels, chance: Grey, zoom: float, shape: tuple[int, ...]
+    labels: Labels, chance: Grey, zoom: float, shape: tuple[int, ...], wanted: NDArray[np.bool_]
 ) -> Iterator[tuple[int, NDArray[np.bool_], Window]]:
-    """Each label of a look at `zoom`, with its mask (h, w) and the part of the picture (H, W) that it is the mask of.
+    """Each wanted (n,) label of a look at `zoom`, its mask (h, w) and the part of the picture (H, W) that that covers.
 
     The outline of what was seen smaller lies where the chance, drawn out between pixels, crosses a half.
     """
@@ -254,7 +254,7 @@ def at_full_size(
         labels = cv2.resize(labels.astype(np.float32), shape[::-1], interpolation=cv2.INTER_NEAREST).astype(np.int32)
     factor = max(1, round(1 / zoom))
     for index, box in enumerate(find_objects(labels), 1):
-        if not box:  # a number that no particle has
+        if not box or not wanted[index - 1]:  # a number may have no particle
             continue
         if factor == 1:
             yield index, labels[box] == index, (box[0], box[1])

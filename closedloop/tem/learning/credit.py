@@ -43,17 +43,21 @@ def look_at(sample: Sample, net: ParticleNet, looks: Looks | None = None) -> See
         for labels, new in readings(maps):
             if new.any():
                 rows.append(measures(maps, labels)[new])
-                overlap.append(_overlaps(known, labels, maps[0], zoom)[new])
+                overlap.append(_overlaps(known, labels, maps[0], zoom, new)[new])
     return Seen(np.concatenate(rows), np.concatenate(overlap))
 
 
 def _overlaps(
-    known: NDArray[np.int32], labels: NDArray[np.int32], chance: NDArray[np.float32], zoom: float
+    known: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    chance: NDArray[np.float32],
+    zoom: float,
+    wanted: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """(n,) of each label of a look with its best true one; 0 for one that is smaller than a pixel of the picture."""
+    """(n,) of each wanted label of a look with its best true one; 0 for one smaller than a pixel of the picture."""
     areas = np.bincount(known.ravel())
     best = np.zeros(int(labels.max()))
-    for index, mask, place in at_full_size(labels, chance, zoom, known.shape):
+    for index, mask, place in at_full_size(labels, chance, zoom, known.shape, wanted):
         common = np.bincount(known[place][mask], minlength=len(areas))
         common[0] = 0
         best[index - 1] = (common / np.maximum(areas + mask.sum() - common, 1)).max()
