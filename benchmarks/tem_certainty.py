@@ -16,7 +16,7 @@ from conditions import conditions
 from segmenter import HELD_OUT, rendered
 
 from closedloop.tem import Segmenter
-from closedloop.tem.certainty import IN_DOUBT, LEVEL, measures, size_error
+from closedloop.tem.certainty import IN_DOUBT, LEVEL, size_error, sureness
 from closedloop.tem.edge_bias import whole_particles
 from closedloop.tem.learning.folders import read_folder, sources, split
 from closedloop.tem.learning.samples import Sample
@@ -31,10 +31,9 @@ _LEAST_ERROR = 0.005
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture's whole particles, their chances and diameters (px), and by what share their mean is off."""
+    """The chances of a picture's whole particles, and by what share their mean diameter is off."""
 
     chances: list[float]
-    diameters: list[float]
     error: float
 
 
@@ -65,14 +64,14 @@ def _seen(samples: Iterable[Sample], segmenter: Segmenter) -> list[Seen]:
         whole, diameters = whole_particles(answer.labels)
         if true is not None and len(whole):
             chances = answer.chances[whole - 1].tolist()
-            found.append(Seen(chances, diameters.tolist(), abs(float(np.log(diameters.mean() / true)))))
+            found.append(Seen(chances, abs(float(np.log(diameters.mean() / true)))))
     return found
 
 
 def _fitted(seen: list[Seen]) -> np.ndarray:
     from sklearn.linear_model import QuantileRegressor
 
-    told = np.array([measures(one.chances, one.diameters) for one in seen])
+    told = np.array([[sureness(one.chances)] for one in seen])
     logs = np.log(np.array([one.error for one in seen]) + _LEAST_ERROR)
     fit = QuantileRegressor(quantile=LEVEL, alpha=0.0, solver="highs").fit(told, logs)
     return np.array([fit.intercept_, *fit.coef_])
@@ -82,7 +81,7 @@ def _report(name: str, seen: list[Seen]) -> None:
     enough = [one for one in seen if len(one.chances) >= ENOUGH]
     for what, kept in ((name, seen), (f"{name}, {ENOUGH} whole particles or more", enough)):
         error = np.array([one.error for one in kept])
-        stated = np.array([size_error(one.chances, one.diameters) for one in kept])
+        stated = np.array([size_error(one.chances) for one in kept])
         print(f"{what}: {len(kept)}, within what is stated {np.mean(error <= stated):.2f}")
         for which, here in (("sure", stated <= IN_DOUBT), ("in doubt", stated > IN_DOUBT)):
             if here.any():

@@ -1,8 +1,7 @@
 """How far the mean diameter of a picture may be off because particles were missed, merged, made up or badly outlined.
 
 Counting more particles does not help against that, so no interval of counting shows it. What betrays it is how sure the
-segmenter is of each particle (`closedloop.tem.company`), and how unlike in size those that it found are: two particles
-in one, or a speck that is none, hardly have the size of the others.
+segmenter is of its particles (`closedloop.tem.company`).
 """
 
 from collections.abc import Sequence
@@ -16,34 +15,29 @@ from closedloop.tem.edge_bias import whole_particles
 LEVEL = 0.9
 # Above this a person should look at the picture.
 IN_DOUBT = 0.2
-# ln(error) = first + second · logit(mean chance) + third · ln(spread + least spread), by quantile regression
-# (benchmarks/tem_certainty.py).
-_COEFFICIENTS = (-0.212, -0.362, 0.281)
-_LEAST_SPREAD = 0.05
+# ln(error) = first + second · logit(mean chance), by quantile regression (benchmarks/tem_certainty.py).
+_COEFFICIENTS = (-0.212, -0.362)
 _CHANCES = (0.02, 0.99)
 # Of a normal law, the same share lies within so many standard deviations.
 _DEVIATIONS = 1.645
 
 
-def measures(chances: Sequence[float], diameters: Sequence[float]) -> tuple[float, float]:
-    """What is told from: logit of the mean chance (n,) that a particle is a true one, ln of the spread of the
-    diameters (n,), which may have any unit."""
+def sureness(chances: Sequence[float]) -> float:
+    """What is told from: logit of the mean chance (n,) that a particle is a true one."""
     chance = float(np.clip(np.mean(chances), *_CHANCES))
-    spread = float(np.std(np.log(diameters)))
-    return float(np.log(chance / (1 - chance))), float(np.log(spread + _LEAST_SPREAD))
+    return float(np.log(chance / (1 - chance)))
 
 
-def size_error(chances: Sequence[float], diameters: Sequence[float]) -> float:
-    """The share of the mean diameter by which it may be off, at `LEVEL`; (n,) each, of one particle or more."""
-    logit, spread = measures(chances, diameters)
-    first, second, third = _COEFFICIENTS
-    return float(np.exp(first + second * logit + third * spread))
+def size_error(chances: Sequence[float]) -> float:
+    """The share of the mean diameter by which it may be off, at `LEVEL`, 1 at most; (n,), of one particle or more."""
+    first, second = _COEFFICIENTS
+    return min(float(np.exp(first + second * sureness(chances))), 1.0)
 
 
 def size_error_px(labels: NDArray[np.integer], chances: NDArray[np.floating]) -> float | None:
     """The same for labels (H, W) from 1 to n with their chances (n,); `None` where all particles touch the edge."""
-    whole, diameters = whole_particles(labels)
-    return size_error(chances[whole - 1].tolist(), diameters.tolist()) if len(whole) else None
+    whole, _ = whole_particles(labels)
+    return size_error(chances[whole - 1].tolist()) if len(whole) else None
 
 
 def standard(error: float) -> float:

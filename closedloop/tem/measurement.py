@@ -241,7 +241,7 @@ def size_error_of(particles: Sequence[Particle]) -> float | None:
     chances = [particle.chance for particle in particles if particle.chance is not None]
     if not particles or len(chances) < len(particles):
         return None
-    return size_error(chances, [particle.equivalent_diameter_nm for particle in particles])
+    return size_error(chances)
 
 
 def standard_error_nm(particles: Sequence[Particle]) -> float | None:
