@@ -127,7 +127,8 @@ class Outcome(Frozen):
     failure_cause: FailureCause | None = None
     size_nm: Positive | None = None
     size_std_nm: NonNegative | None = None
-    size_error_nm: NonNegative | None = None
+    # Left out where nobody states it: digests of outcomes from before there was such a field stay as they were.
+    size_error_nm: NonNegative | None = Field(default=None, exclude_if=lambda value: value is None)
     particle_count: Annotated[int, Field(ge=0)] | None = None
     shape: Shape | None = None
     shape_fractions: Annotated[Mapping[Shape, Fraction], *READ_ONLY] = Field(

@@ -42,7 +42,8 @@ class Looks:
     fewer than `few`, not before they are seen `closer` times as large. least_px: where they are seen clearly smaller
     than this (`clearly` times) in the picture as it is, it is enlarged until they are not, twice at most; a look at an
     enlarged picture takes longer than all before it. narrow: there they count as no larger than so many times the
-    circles that fit into them, since a rod is as hard to see as it is narrow.
+    circles that fit into them, since a rod is as hard to see as it is narrow, but for that the picture is not enlarged
+    more than `for_narrow` times.
     considered: least likely overlap of a particle with a true one by itself; credible: of one that tells how large
     particles are seen. tile_px, margin_px: a tile of a look, and how far it looks beyond its own part.
     """
@@ -52,6 +53,7 @@ class Looks:
     least_px: float = 14.0
     clearly: float = 0.9
     narrow: float = 1.1
+    for_narrow: float = 3 / 2
     explained: float = 0.5
     few: int = 3
     closer: float = 4.0
@@ -118,7 +120,8 @@ def _told_px(found: Fusion, zoom: float, possible_px: float, looks: Looks) -> fl
         return None
     if zoom >= 1:
         breadth = found.breadth_px(looks.credible)
-        return diameter if breadth is None else min(diameter, looks.narrow * breadth)
+        narrow = diameter if breadth is None else max(looks.narrow * breadth, looks.least_px / looks.for_narrow)
+        return min(diameter, narrow)
     # Where little of what may be a particle was made out, its size says nothing about the rest.
     if found.area_px(looks.credible) < looks.explained * possible_px:
         return None
