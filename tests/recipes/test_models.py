@@ -174,3 +174,12 @@ def test_limits_name_everything_that_a_recipe_breaks() -> None:
     assert any("310" in each for each in broken)
     assert any("Se is not among" in each for each in broken)
     assert limits.violations(Recipe(product="CdSe", reagents=(Reagent(name="CdO"),))) == []
+
+
+def test_an_outcome_without_a_stated_error_is_written_as_before_there_was_one() -> None:
+    """Digests of literature, and which rows a network leaves out, hang on it."""
+    plain = Outcome(success=True, size_nm=4.0)
+    assert "size_error_nm" not in plain.model_dump_json()
+    stated = Outcome(success=True, size_nm=4.0, size_error_nm=0.2)
+    assert Outcome.model_validate_json(stated.model_dump_json()).size_error_nm == 0.2
+    assert Outcome.model_validate_json(plain.model_dump_json()) == plain
