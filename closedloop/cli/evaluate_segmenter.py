@@ -68,7 +68,7 @@ def segmenter(
     for note in notes:
         STDERR.print(f"note: {note}", soft_wrap=True, markup=False)
     if as_json:
-        content: dict[str, Any] = {"images": len(pairs)} | _scores(found[_OURS]) | _sureness(found[_OURS])
+        content: dict[str, Any] = {"images": len(pairs)} | _scores(found[_OURS]) | _stated_errors(found[_OURS])
         if chosen:
             content["baselines"] = {str(name): _scores(found[str(name)]) for name in chosen}
         if notes:
@@ -82,7 +82,7 @@ def _evaluated(
     pairs: Sequence[tuple[Path, Path]], methods: Mapping[str, "Method"], notes: list[str]
 ) -> dict[str, list["Agreement"]]:
     """Per method one agreement per pair; what had to be decided about a map is added to the notes."""
-    from closedloop.tem.certainty import size_error_px
+    from closedloop.tem.certainty import size_error_of_labels
     from closedloop.tem.instance_maps import read_instance_map
     from closedloop.tem.metrics import compare
     from closedloop.tem.reading import read_picture
@@ -99,7 +99,7 @@ def _evaluated(
             notes.extend(f"{mask.name}: {note}" for note in truth.notes)
             for name, method in methods.items():
                 seen = method(grey)
-                stated = None if seen.chances is None else size_error_px(seen.labels, seen.chances)
+                stated = None if seen.chances is None else size_error_of_labels(seen.labels, seen.chances)
                 found[name].append(compare(truth.labels, seen.labels, stated))
             advance(image.name)
     return found
@@ -134,10 +134,10 @@ def _scores(agreements: Sequence["Agreement"]) -> dict[str, float | None]:
     return _rounded({**average(agreements), **errors(agreements)})
 
 
-def _sureness(agreements: Sequence["Agreement"]) -> dict[str, float | None]:
-    from closedloop.tem.metrics import sureness
+def _stated_errors(agreements: Sequence["Agreement"]) -> dict[str, float | None]:
+    from closedloop.tem.metrics import stated_errors
 
-    return _rounded(sureness(agreements))
+    return _rounded(stated_errors(agreements))
 
 
 def _rounded(scores: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -160,7 +160,7 @@ def _show(found: Mapping[str, Sequence["Agreement"]], count: int) -> None:
                 cells.append("unknown" if value is None else f"{value:.1%}")
         table.add_row(name, *cells)
     STDOUT.print(table)
-    said = _sureness(found[_OURS])
+    said = _stated_errors(found[_OURS])
     if said["within_stated_error"] is None:
         return
     typer.echo(f"within the size error that is stated: {said['within_stated_error']:.0%} of the images")

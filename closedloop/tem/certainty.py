@@ -34,7 +34,7 @@ def size_error(chances: Sequence[float]) -> float:
     return min(float(np.exp(first + second * sureness(chances))), 1.0)
 
 
-def size_error_px(labels: NDArray[np.integer], chances: NDArray[np.floating]) -> float | None:
+def size_error_of_labels(labels: NDArray[np.integer], chances: NDArray[np.floating]) -> float | None:
     """The same for labels (H, W) from 1 to n with their chances (n,); `None` where all particles touch the edge."""
     whole, _ = whole_particles(labels)
     return size_error(chances[whole - 1].tolist()) if len(whole) else None

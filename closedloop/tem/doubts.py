@@ -15,6 +15,7 @@ LEAST_CONVEXITY = 0.90
 LEAST_CIRCULARITY = 0.65  # of the circularity that a rectangle of the same aspect ratio has
 MOST_ECCENTRICITY = 0.995  # ten times as long as wide
 LEAST_CLEAR = 0.2
+LEAST_CHANCE = 0.5
 CONCAVE = (Shape.FLOWER, Shape.FOUR_POINTED_STAR, Shape.SIX_POINTED_STAR)
 
 
@@ -29,8 +30,10 @@ def doubts(
     aspect_ratio: float,
     shape: Shape,
     clear: float,
+    chance: float | None = None,
 ) -> tuple[str, ...]:
-    """Reasons against a particle, none for most. `clear`: how far its grey stands out from the ground, 0 to 1.
+    """Reasons against a particle, none for most. `clear`: how far its grey stands out from the ground, 0 to 1;
+    `chance`: that there is such a particle, where somebody judged it.
 
     Notches are expected of stars and flowers, whose outline the classifier knows, and of nothing else.
     """
@@ -48,6 +51,8 @@ def doubts(
         found.append("a line: perhaps an edge of the film")
     if clear < LEAST_CLEAR:
         found.append("hardly stands out")
+    if chance is not None and chance < LEAST_CHANCE:
+        found.append("rather no particle")
     return tuple(found)
 
 

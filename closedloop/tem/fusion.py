@@ -32,7 +32,7 @@ class Fusion:
 
     def breadth_px(self, least_credit: float) -> float | None:
         """Median of the diameters of the largest circles within those as credible as this; `None` without any."""
-        numbers = [n for n, area in enumerate(self._area) if area and self._credit[n] >= least_credit]
+        numbers = self._numbers(least_credit)
         asked = numbers[:: max(1, len(numbers) // _ASKED)]
         return float(np.median([self._inner_diameter_px(number) for number in asked])) if asked else None
 
@@ -42,15 +42,17 @@ class Fusion:
 
     def count(self, least_credit: float) -> int:
         """How many are as credible as this."""
-        return len(self._areas(least_credit))
+        return len(self._numbers(least_credit))
 
     def area_px(self, least_credit: float) -> int:
         """Of all those together."""
         return sum(self._areas(least_credit))
 
     def _areas(self, least_credit: float) -> list[int]:
-        known = zip(self._area, self._credit, strict=True)
-        return [area for area, credit in known if area and credit >= least_credit]
+        return [self._area[number] for number in self._numbers(least_credit)]
+
+    def _numbers(self, least_credit: float) -> list[int]:
+        return [number for number, area in enumerate(self._area) if area and self._credit[number] >= least_credit]
 
     def add(self, mask: NDArray[np.bool_], credit: float, corner: tuple[int, int]) -> None:
         """A particle (h, w) whose mask has this upper left corner, unless a more credible one lies there."""

@@ -40,15 +40,13 @@ class Reading(NamedTuple):
     new: NDArray[np.bool_]
 
 
-def instances(maps: Map, settings: InstanceSettings | None = None) -> NDArray[np.int32]:
-    """Labels (H, W) int32, 0 = background, from (4, H, W): chance of a particle, seed, flow x, flow y."""
-    return readings(maps, settings)[0].labels
-
-
 def readings(maps: Map, settings: InstanceSettings | None = None) -> list[Reading]:
-    """Two ways to read the maps: parted wherever the seed map dips, as touching particles are, and parted only where it
-    is lower than the lowest level. A rod's ridge dips along its length, and so does a neck between two particles: which
-    of both it is, other measures must tell."""
+    """Two ways to read maps (4, H, W): chance of a particle, seed, flow x, flow y.
+
+    Parted wherever the seed map dips, as touching particles are, and parted only where it is lower than the lowest
+    level. A rod's ridge dips along its length, and so does a neck between two particles: which of both it is, other
+    measures must tell.
+    """
     settings = settings or InstanceSettings()
     chance, seed, across, down = maps
     particle = chance > settings.particle

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import pandas
 
 LEAST_PARTICLES = 5
-LEAST_CHANCE = 0.5  # of a particle that is rather one than none
-_UNLIKELY = "rather no particle"
 
 
 @dataclass(frozen=True)
@@ -251,16 +249,15 @@ def standard_error_nm(particles: Sequence[Particle]) -> float | None:
 
 
 def _measured(picture: Picture, scale: Scale, found: Found, ignore: NDArray[np.bool_]) -> Measurement:
-    chances = found.chances
     particles = tuple(
-        _in_nm(particle, scale.nm_per_px, None if chances is None else float(chances[particle.label - 1]))
-        for particle in describe_particles(found.labels, picture.grey, ignore)
+        _in_nm(particle, scale.nm_per_px)
+        for particle in describe_particles(found.labels, picture.grey, ignore, found.chances)
     )
     note = "; ".join(said for said in (picture.note, scale.note) if said) or None
     return Measurement(picture.name, scale, particles, found.labels, picture.grey, note)
 
 
-def _in_nm(particle: ParticleShape, nm_per_px: float, chance: float | None) -> Particle:
+def _in_nm(particle: ParticleShape, nm_per_px: float) -> Particle:
     return Particle(
         label=particle.label,
         equivalent_diameter_nm=particle.equivalent_diameter_px * nm_per_px,
@@ -278,11 +275,11 @@ def _in_nm(particle: ParticleShape, nm_per_px: float, chance: float | None) -> P
         feret_min_nm=particle.feret_min_px * nm_per_px,
         feret_max90_nm=particle.feret_max90_px * nm_per_px,
         shape_confidence=particle.shape_confidence,
-        doubts=particle.doubts if chance is None or chance >= LEAST_CHANCE else (*particle.doubts, _UNLIKELY),
+        doubts=particle.doubts,
         edge_weight=particle.edge_weight,
         row_px=particle.row_px,
         column_px=particle.column_px,
-        chance=chance,
+        chance=particle.chance,
     )
 
 

@@ -141,7 +141,7 @@ def errors(agreements: Sequence[Agreement]) -> dict[str, float | None]:
     return found
 
 
-def sureness(agreements: Sequence[Agreement]) -> dict[str, float | int | None]:
+def stated_errors(agreements: Sequence[Agreement]) -> dict[str, float | int | None]:
     """Whether the stated errors hold: the share of images whose error lies within, how many are in doubt, and median
     and worst error of the others. Of the images that have true whole particles, and for which an error was stated."""
     told = [

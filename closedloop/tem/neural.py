@@ -116,12 +116,11 @@ def candidates(
 def _told_px(found: Fusion, zoom: float, possible_px: float, looks: Looks) -> float | None:
     """How large particles are, as far as looks up to this one tell, where so many pixels may be particles."""
     diameter = found.diameter_px(looks.credible)
-    if diameter is None:
-        return None
-    if zoom >= 1:
-        breadth = found.breadth_px(looks.credible)
-        narrow = diameter if breadth is None else max(looks.narrow * breadth, looks.least_px / looks.for_narrow)
-        return min(diameter, narrow)
+    if diameter is None or zoom > 1:
+        return diameter
+    if zoom == 1:
+        breadth = found.breadth_px(looks.credible) or diameter
+        return min(diameter, max(looks.narrow * breadth, looks.least_px / looks.for_narrow))
     # Where little of what may be a particle was made out, its size says nothing about the rest.
     if found.area_px(looks.credible) < looks.explained * possible_px:
         return None

@@ -54,6 +54,7 @@ class ParticleShape:
     edge_weight: float
     row_px: float
     column_px: float
+    chance: float | None = None
 
     @property
     def equivalent_diameter_px(self) -> float:
@@ -61,11 +62,15 @@ class ParticleShape:
 
 
 def describe_particles(
-    labels: NDArray[np.int32], grey: NDArray[np.float32], ignore: NDArray[np.bool_] | None = None
+    labels: NDArray[np.int32],
+    grey: NDArray[np.float32],
+    ignore: NDArray[np.bool_] | None = None,
+    chances: NDArray[np.floating] | None = None,
 ) -> list[ParticleShape]:
     """One entry per label of (H, W) int32, in the order of the labels; grey (H, W) float32 between 0 and 1.
 
-    A particle that the scale bar or its label (`ignore`) covers in part counts as touching the edge.
+    A particle that the scale bar or its label (`ignore`) covers in part counts as touching the edge. chances: of the
+    labels 1 to n, (n,), where somebody judged them.
     """
     found = [(index + 1, box) for index, box in enumerate(find_objects(labels)) if box is not None]
     if not found:
@@ -83,6 +88,7 @@ def describe_particles(
     # A star may have notches; anything else is the more doubtful the more ragged it is.
     notched = np.array([shape in CONCAVE for shape in shapes])
     confidence = np.clip(clear * np.where(notched, 1.0, np.minimum(1.0, plain.solidity / 0.9)), 0, 1)
+    likely = [None] * len(found) if chances is None else chances[numbers - 1].tolist()
     reasons = [
         doubts(
             area_px=int(outlines.area[i]),
@@ -94,6 +100,7 @@ def describe_particles(
             aspect_ratio=float(plain.aspect_ratio[i]),
             shape=shape,
             clear=float(clear[i]),
+            chance=likely[i],
         )
         for i, shape in enumerate(shapes)
     ]
@@ -118,6 +125,7 @@ def describe_particles(
         np.where(edge, 0.0, weights).tolist(),
         ((boxes[:, 0] + boxes[:, 1] - 1) / 2).tolist(),
         ((boxes[:, 2] + boxes[:, 3] - 1) / 2).tolist(),
+        likely,
     ]
     return [ParticleShape(*values) for values in zip(*columns, strict=True)]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from closedloop.tem.certainty import IN_DOUBT, size_error, size_error_px, standard
+from closedloop.tem.certainty import IN_DOUBT, size_error, size_error_of_labels, standard
 
 
 def test_surer_particles_make_a_surer_mean() -> None:
@@ -24,6 +24,6 @@ def test_a_normal_law_stays_within_it_in_nine_of_ten() -> None:
 def test_particles_at_the_edge_have_no_say() -> None:
     labels = np.zeros((60, 60), np.int32)
     labels[:20, :20], labels[30:40, 30:40] = 1, 2
-    stated = size_error_px(labels, np.array([0.2, 0.95], np.float32))
+    stated = size_error_of_labels(labels, np.array([0.2, 0.95], np.float32))
     assert stated == pytest.approx(size_error([0.95]), rel=1e-5)
-    assert size_error_px(np.where(labels == 1, 1, 0), np.array([0.2])) is None
+    assert size_error_of_labels(np.where(labels == 1, 1, 0), np.array([0.2])) is None

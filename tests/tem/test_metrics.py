@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from closedloop.tem.metrics import average, compare, errors, overlaps, sureness
+from closedloop.tem.metrics import average, compare, errors, overlaps, stated_errors
 
 
 def _squares(*boxes: tuple[int, int, int, int], size: int = 40) -> np.ndarray:
@@ -104,9 +104,9 @@ def test_stated_errors_are_held_against_what_happened() -> None:
     truth, tenth_larger = _squares((5, 5, 20, 20)), _squares((5, 5, 22, 22))
     kept, broken = compare(truth, tenth_larger, 0.12), compare(truth, tenth_larger, 0.05)
     doubted, silent = compare(truth, tenth_larger, 0.3), compare(truth, truth)
-    said = sureness([kept, broken, doubted, silent])
+    said = stated_errors([kept, broken, doubted, silent])
     assert said["within_stated_error"] == pytest.approx(2 / 3)
     assert said["in_doubt"] == 1
     assert said["worst_size_error_where_sure"] == pytest.approx(0.1)
     assert kept.to_json()["stated_size_error"] == 0.12
-    assert sureness([silent])["within_stated_error"] is None
+    assert stated_errors([silent])["within_stated_error"] is None
