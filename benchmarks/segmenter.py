@@ -1,9 +1,9 @@
 """The segmenter on what it never saw: EMPS sources held out of training, freshly rendered micrographs, time, memory.
 
-``python benchmarks/segmenter.py [--emps FOLDER] [--rendered N] [--seed S]``: with a copy of EMPS (``images``,
-``segmaps``, ``sources.csv``) its held-out fifth of sources, told by the same hash as in training; always N rendered
-micrographs from a seed that training did not use; the time for one 1024² image and for twenty others; and with
-``--large`` the memory that an 8192² image takes beyond itself.
+``python benchmarks/segmenter.py [--emps FOLDER] [--rendered N] [--families N] [--seed S]``: with a copy of EMPS
+(``images``, ``segmaps``, ``sources.csv``) its held-out fifth of sources, told by the same hash as in training; always N
+rendered micrographs from a seed that training did not use; N more of each family of particles alone; the time for one
+1024² image and for twenty others; and with ``--large`` the memory that an 8192² image takes beyond itself.
 """
 
 import argparse
@@ -26,6 +26,8 @@ from closedloop.tem.learning.samples import Sample
 from closedloop.tem.metrics import Agreement, average, compare, errors
 from closedloop.tem.otsu import segment_by_otsu
 from closedloop.tem.weights import SHIPPED, about
+from sim.micrograph_outlines import FAMILIES
+from sim.render import render_scene
 
 HELD_OUT = 0.2
 SCENES = 20
@@ -35,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--emps", type=Path)
     parser.add_argument("--rendered", type=int, default=100)
+    parser.add_argument("--families", type=int, default=0, metavar="N", help="scenes of each family of particles alone")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--large", action="store_true")
     chosen = parser.parse_args()
@@ -55,17 +58,18 @@ def main() -> None:
     dense = [one for one in scenes if 300 <= one.labels.max() <= 1000]
     if dense:
         _report(f"of these with 300 to 1,000 particles, {len(dense)}", dense, methods)
+    for family in FAMILIES if chosen.families else ():
+        alone = rendered(chosen.families, chosen.seed + 1, family)
+        _report(f"{family} alone, {len(alone)} images", alone, {"closedloop": segmenter.segment})
     _time(segmenter, chosen.seed)
     if chosen.large:
         _memory(segmenter, chosen.seed)
 
 
-def rendered(count: int, seed: int) -> list[Sample]:
-    from sim.render import render_scene
-
+def rendered(count: int, seed: int, family: str | None = None) -> list[Sample]:
     made = []
     for index in range(count):
-        grey, labels, _ = render_scene(np.random.default_rng([seed, index]), 512)
+        grey, labels, _ = render_scene(np.random.default_rng([seed, index]), 512, family=family)
         if labels.any():
             made.append(Sample(str(index), grey, labels))
     return made
@@ -85,8 +89,6 @@ def _report(name: str, samples: Sequence[Sample], methods: dict[str, Callable[[n
 
 
 def _time(segmenter: Segmenter, seed: int) -> None:
-    from sim.render import render_scene
-
     grey, labels, _ = render_scene(np.random.default_rng([seed, 10**6]), 1024)
     with TemporaryDirectory() as folder:
         image = Path(folder) / "scene.png"
@@ -116,8 +118,6 @@ def _time(segmenter: Segmenter, seed: int) -> None:
 
 
 def _memory(segmenter: Segmenter, seed: int) -> None:
-    from sim.render import render_scene
-
     tile, _, _ = render_scene(np.random.default_rng([seed, 10**6 + 1]), 1024)
     grey = np.tile(tile, (8, 8))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

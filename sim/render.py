@@ -21,6 +21,7 @@ from sim.micrograph_figure import decorate
 from sim.micrograph_film import draw_ground
 from sim.micrograph_labels import consecutive, intensity, made_legible, visible_labels
 from sim.micrograph_layout import Layout, Places, lay_out, noise
+from sim.micrograph_outlines import FAMILIES
 from sim.micrograph_paint import Looks, paint
 from sim.micrograph_scene import Contrast, Scene, draw_scene
 
@@ -170,10 +171,11 @@ def _info(
 COLUMNS = ("image", "kind", "layout", "particles", "mean_diameter_px", "shape", "nm_per_px")
 
 
-def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0) -> None:
+def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0, family: str | None = None) -> None:
     """Write pictures ``first`` to ``first + count - 1`` of a seed: ``images/``, ``masks/`` and ``scenes.csv``.
 
-    Each picture depends on the seed and its own number alone. Raises `RenderError` where the folder holds other files.
+    Each picture depends on the seed, its own number and the family, if one is given, alone. Raises `RenderError` where
+    the folder holds other files.
     """
     images, masks, table = folder / "images", folder / "masks", folder / "scenes.csv"
     if table.exists():
@@ -185,7 +187,7 @@ def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0) 
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for number in range(first, first + count):
-            grey, labels, info = render_scene(np.random.default_rng([seed, number]), size)
+            grey, labels, info = render_scene(np.random.default_rng([seed, number]), size, family=family)
             name = f"{number:06d}"
             cv2.imwrite(str(images / f"{name}.png"), grey)
             cv2.imwrite(str(masks / f"{name}.png"), labels.astype(np.uint16))
@@ -204,13 +206,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=512, help="width and height in px")
     parser.add_argument("--first", type=int, default=0, help="number of the first picture, to split the work")
+    parser.add_argument("--family", choices=sorted(FAMILIES), help="particles of this kind alone; by default of all")
     asked = parser.parse_args(arguments)
     try:
         if asked.count < 1 or asked.first < 0 or asked.seed < 0:
             raise RenderError("--count has to be at least 1, --first and --seed at least 0")
         if not 128 <= asked.size <= 8192:
             raise RenderError(f"--size {asked.size} is outside of 128 to 8192 px")
-        write(asked.out, asked.count, asked.seed, asked.size, asked.first)
+        write(asked.out, asked.count, asked.seed, asked.size, asked.first, asked.family)
     except (RenderError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

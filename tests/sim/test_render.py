@@ -151,6 +151,12 @@ def test_each_picture_depends_on_seed_and_number_alone(tmp_path: Path) -> None:
     assert [int(row["particles"]) for row in rows] == [int(mask.max()) for mask in masks]
 
 
+def test_a_family_that_is_asked_for_is_the_only_one(tmp_path: Path) -> None:
+    assert main(["--out", str(tmp_path), "--count", "4", "--size", "128", "--family", "rod"]) == 0
+    with (tmp_path / "scenes.csv").open(encoding="utf-8") as file:
+        assert {row["shape"] for row in csv.DictReader(file)} == {"rod"}
+
+
 @pytest.mark.parametrize("wrong", [["--count=0"], ["--count=1", "--size=20"], ["--count=1", "--seed=-1"]])
 def test_what_cannot_be_rendered_is_said_in_one_line(
     wrong: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
