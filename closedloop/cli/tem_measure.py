@@ -51,6 +51,10 @@ def measure(
     ] = None,
     masks: Annotated[Path | None, typer.Option(help="Write one image's particles as a label image (.tif).")] = None,
     overlay: Annotated[Path | None, typer.Option(help="Write one image with outlines (.png).")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that measure many images side by side; by default as many as pay."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
 ) -> None:
     """Measure the particles: equivalent circle diameters of those that do not touch the edge, and shapes of all.
@@ -65,7 +69,7 @@ def measure(
         return
     if masks is not None or overlay is not None:
         raise CannotWrite("--masks and --overlay are for one image; with many, --out FOLDER writes those of each")
-    _measure_many(images, nm_per_px, scale or [], out, as_json)
+    _measure_many(images, nm_per_px, scale or [], out, workers, as_json)
 
 
 def _measure_one(
@@ -100,22 +104,32 @@ def _measure_one(
 
 
 def _measure_many(
-    places: Sequence[Path], nm_per_px: float | None, options: Sequence[str], out: Path | None, as_json: bool
+    places: Sequence[Path],
+    nm_per_px: float | None,
+    options: Sequence[str],
+    out: Path | None,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
     from closedloop.tem import Segmenter
-    from closedloop.tem.folder import find_samples, measure_sample
+    from closedloop.tem.folder import asked_of, collect, find_samples
     from closedloop.tem.report import SamplePage, draft_of, write_index
+    from closedloop.tem.side_by_side import side_by_side, useful_workers
 
     samples = find_samples(places, leave_out=out)
     scales = _scales(options, samples)
+    count = sum(len(sample.images) for sample in samples)
     results: list[SampleResult] = []
-    with draft_of(out) if out is not None else nullcontext() as draft:
-        segmenter = Segmenter.load()
+    with (
+        draft_of(out) if out is not None else nullcontext() as draft,
+        side_by_side(Segmenter.load(), min(workers or useful_workers(count), count)) as measure_images,
+    ):
         folders = _folder_names(samples)
-        with show_progress("measuring", sum(len(sample.images) for sample in samples)) as advance:
+        answers = measure_images(asked_of(samples, scales, nm_per_px))
+        with show_progress("measuring", count) as advance:
             for sample, folder in zip(samples, folders, strict=True):
                 page = None if draft is None else SamplePage(draft / folder, sample)
-                result = measure_sample(sample, segmenter, scales, nm_per_px, page, advance)
+                result = collect(sample, answers, page, advance)
                 if page is not None:
                     page.finish(result)
                 results.append(result)

@@ -1,10 +1,10 @@
 """Many images in one go: which of them are one sample, what each says, and what they say together.
 
 One image that is broken, or whose scale is doubtful, is listed with its error and costs the others nothing. Writing
-files is left to `closedloop.tem.report`.
+files is left to `closedloop.tem.report`, several processes to `closedloop.tem.side_by_side`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,6 +58,12 @@ class SampleResult:
         return pooled(self.sample.name, self.measured)
 
 
+# An image, and its nm per pixel where a person said so.
+Asked = tuple[Path, float | None]
+# What measures images, and answers in their order.
+Measure = Callable[[Sequence[Asked]], Iterator[Measurement | Failure]]
+
+
 class Watcher(Protocol):
     """Whoever wants to see each image as it is measured, such as `closedloop.tem.report.SamplePage`."""
 
@@ -90,21 +96,25 @@ def find_samples(places: Sequence[Path], leave_out: Path | None = None) -> list[
     return _with_names_of_their_own(samples)
 
 
-def measure_sample(
+def asked_of(
+    samples: Sequence[Sample], scales: Mapping[Path, float] | None = None, nm_per_px: float | None = None
+) -> list[Asked]:
+    """All images of all samples; `scales` (nm per pixel by path) goes before `nm_per_px`, which is for all."""
+    return [(image, (scales or {}).get(image, nm_per_px)) for sample in samples for image in sample.images]
+
+
+def collect(
     sample: Sample,
-    segmenter: Segmenter,
-    scales: Mapping[Path, float] | None = None,
-    nm_per_px: float | None = None,
+    answers: Iterator[Measurement | Failure],
     watcher: Watcher | None = None,
     done: Callable[[str], None] = lambda name: None,
 ) -> SampleResult:
-    """Measure each image; `scales` (nm per pixel by path) goes before `nm_per_px`, which is for all.
+    """Take as many answers as the sample has images; those of the next sample are left.
 
     The watcher is told of each image while its pixels are at hand, `done` of its name when it is over.
     """
     measured, failed = [], []
-    for image in sample.images:
-        found = _measured(image, (scales or {}).get(image, nm_per_px), segmenter)
+    for image, found in zip(sample.images, answers, strict=False):
         if isinstance(found, Failure):
             failed.append(found)
             if watcher is not None:
@@ -117,6 +127,27 @@ def measure_sample(
     return SampleResult(sample, tuple(measured), tuple(failed))
 
 
+def one_by_one(segmenter: Segmenter) -> Measure:
+    """One image after the other, in this process."""
+
+    def measure(asked: Sequence[Asked]) -> Iterator[Measurement | Failure]:
+        for image, nm_per_px in asked:
+            yield attempt(image, nm_per_px, segmenter)
+
+    return measure
+
+
+def attempt(image: Path, nm_per_px: float | None, segmenter: Segmenter) -> Measurement | Failure:
+    """As `measure_image`, but what goes wrong is the answer."""
+    try:
+        return measure_image(image, nm_per_px, segmenter)
+    except ClosedloopError as error:
+        return Failure(image, type(error).__name__, str(error), isinstance(error, UnreadableScale))
+    except Exception as error:  # a defect of ours on one image must not cost what the others say
+        reason = " ".join(str(error).split())[:200]
+        return Failure(image, type(error).__name__, f"{image}: a defect of closedloop ({reason}); report it", False)
+
+
 def pooled(name: str, measured: Sequence[Measurement]) -> Measurement:
     """All particles of all images as one measurement without pixels, each weighed by the frame that it was seen in."""
     particles = tuple(particle for each in measured for particle in each.particles)
@@ -127,16 +158,6 @@ def pooled(name: str, measured: Sequence[Measurement]) -> Measurement:
 def without_pixels(measurement: Measurement) -> Measurement:
     """The same figures; a folder of large images would not fit into memory with all its pixels."""
     return replace(measurement, labels=np.zeros((0, 0), np.int32), grey=np.zeros((0, 0), np.float32))
-
-
-def _measured(image: Path, nm_per_px: float | None, segmenter: Segmenter) -> Measurement | Failure:
-    try:
-        return measure_image(image, nm_per_px, segmenter)
-    except ClosedloopError as error:
-        return Failure(image, type(error).__name__, str(error), isinstance(error, UnreadableScale))
-    except Exception as error:  # a defect of ours on one image must not cost what the others say
-        reason = " ".join(str(error).split())[:200]
-        return Failure(image, type(error).__name__, f"{image}: a defect of closedloop ({reason}); report it", False)
 
 
 def _samples_in(folder: Path, leave_out: Path | None) -> list[Sample]:

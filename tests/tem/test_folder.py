@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from closedloop.tem import Segmenter
-from closedloop.tem.folder import NoImages, find_samples, measure_sample
+from closedloop.tem.folder import NoImages, asked_of, collect, find_samples, one_by_one
 from closedloop.tem.segmenter import Found
 
 
@@ -80,7 +80,7 @@ def test_one_broken_image_costs_the_others_nothing(tmp_path: Path) -> None:
             told.append(f"-{failure.image.name}")  # type: ignore[attr-defined]
 
     scales = {tmp_path / "a.tif": 0.5}
-    result = measure_sample(sample, Thresholder(), scales, nm_per_px=2.0, watcher=Watching())
+    result = collect(sample, one_by_one(Thresholder())(asked_of([sample], scales, 2.0)), Watching())
     assert told == ["+a.tif (80, 90)", "-b.tif", "+c.tif (80, 50)", "+d.tif (80, 50)"]
     assert [(failure.error, failure.waits) for failure in result.failed] == [("NotAnImage", False)]
     # Squares of 20 px at 0.5 nm and of 10 px at 2 nm: circles of equal area.
@@ -94,7 +94,7 @@ def test_one_broken_image_costs_the_others_nothing(tmp_path: Path) -> None:
 def test_an_image_without_a_scale_waits_for_a_person(tmp_path: Path) -> None:
     picture(tmp_path / "a.tif", [20])
     (sample,) = find_samples([tmp_path])
-    (failure,) = measure_sample(sample, Thresholder()).failed
+    (failure,) = collect(sample, one_by_one(Thresholder())(asked_of([sample]))).failed
     assert failure.waits
     assert failure.error == "UnreadableScale"
 
@@ -109,7 +109,7 @@ def test_a_defect_of_ours_on_one_image_is_listed_with_it(tmp_path: Path) -> None
     picture(tmp_path / "a.tif", [20])
     picture(tmp_path / "b.tif", [20, 20])
     (sample,) = find_samples([tmp_path])
-    result = measure_sample(sample, Broken(), nm_per_px=1.0)
+    result = collect(sample, one_by_one(Broken())(asked_of([sample], nm_per_px=1.0)))
     assert len(result.measured) == 1
     assert (result.failed[0].error, result.failed[0].waits) == ("ZeroDivisionError", False)
     assert "report it" in result.failed[0].message

@@ -12,7 +12,7 @@ import tifffile
 from scipy.ndimage import label
 
 from closedloop.tem import Segmenter
-from closedloop.tem.folder import Failure, Sample, measure_sample
+from closedloop.tem.folder import Failure, Sample, asked_of, collect, one_by_one
 from closedloop.tem.report import CannotWriteReport, SamplePage, draft_of
 from closedloop.tem.segmenter import Found
 
@@ -51,7 +51,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sample = Sample("CdSe & co", images)
     with draft_of(folder / "out") as draft:
         page = SamplePage(draft, sample)
-        page.finish(measure_sample(sample, Thresholder(), dict.fromkeys(images[:2], 0.5), watcher=page))
+        page.finish(
+            collect(sample, one_by_one(Thresholder())(asked_of([sample], dict.fromkeys(images[:2], 0.5))), page)
+        )
     return folder / "out"
 
 
@@ -152,7 +154,7 @@ def test_kinds_of_particles_are_shown_where_there_are_enough(tmp_path: Path) -> 
         tifffile.imwrite(tmp_path / name, image)
     sample = Sample("kinds", (tmp_path / "a.tif", tmp_path / "b.tif"))
     page = SamplePage(tmp_path / "out", sample)
-    page.finish(measure_sample(sample, Thresholder(), nm_per_px=0.5, watcher=page))
+    page.finish(collect(sample, one_by_one(Thresholder())(asked_of([sample], nm_per_px=0.5)), page))
     table = pandas.read_csv(tmp_path / "out" / "particles.csv")
     assert len(table) == 192
     whole = table[~table["touches_edge"]]
