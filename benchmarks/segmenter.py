@@ -3,7 +3,8 @@
 ``python benchmarks/segmenter.py [--emps FOLDER] [--rendered N] [--families N] [--seed S]``: with a copy of EMPS
 (``images``, ``segmaps``, ``sources.csv``) its held-out fifth of sources, told by the same hash as in training; always N
 rendered micrographs from a seed that training did not use; N more of each family of particles alone; the time for one
-1024² image, for twenty others, and for these side by side; and with ``--large`` the memory that an 8192² image takes beyond itself.
+1024² image, for twenty others, and for these side by side; and with ``--large`` the
+memory that an 8192² image takes beyond itself.
 """
 
 import argparse
