@@ -12,7 +12,7 @@ from typing import Any
 from closedloop.lab.bench import Bench
 from closedloop.lab.errors import Blocked, InstrumentError, NoAnswer, Refused
 from closedloop.lab.instruments import Pump
-from closedloop.lab.interlocks import Interlock, arm
+from closedloop.lab.interlocks import Interlock, prove
 from closedloop.lab.ledger import Ledger, LedgerEntry
 from closedloop.lab.procedure import STEP, Collect, Cool, Dispense, Heat, NewVessel, Procedure, React, Step, Stir
 
@@ -50,7 +50,10 @@ class Executor:
         self.ledger = ledger
         self.clock = bench.clock
         self.notify = notify
-        self._interlocks: list[Interlock] | None = None
+        self._interlocks = [Interlock(config) for config in bench.config.interlocks]
+        self._proved = False
+        # Lab time in s at which the hotplate was last heard while it was to be hot.
+        self._heard_at: float | None = None
         self._procedure: Procedure
         self._position = 0
 
@@ -151,20 +154,27 @@ class Executor:
         tolerance = max(VOLUME_TOLERANCE_ML, VOLUME_TOLERANCE * step.volume_ml)
         expected_s = 60.0 * step.volume_ml / step.rate_ml_per_min
         ended: dict[str, Any] = {}
-        if not pump.is_running():
+        if pump.is_running():
+            if step.injected:
+                self._keep_hot_for_injection(step, since=before["at"], begun=True)
+        else:
             given = pump.dispensed_ml() - before["dispensed_ml"]
             missing = step.volume_ml - given
             if step.injected:
                 self._refuse_late_injection(step, begun=given > tolerance, finished=missing <= tolerance)
             if missing > tolerance:
+                if step.injected:
+                    self._prove_interlocks()
+                    self._keep_hot_for_injection(step, since=before["at"], begun=False)
                 pump.dispense(round(missing, 3), step.rate_ml_per_min)
             else:
                 # The pump finished while nobody watched: the reaction has been running since then.
                 ended = {"at": min(before["at"] + expected_s, self.clock.now())}
         give_up = self.clock.now() + 1.5 * expected_s + 30.0
         while pump.is_running():
+            temperature = self._check() if step.injected else None
             given = pump.dispensed_ml() - before["dispensed_ml"]
-            self._tell(f"{verb} {step.volume_ml:.2f} mL of {step.stock}", given / step.volume_ml)
+            self._tell(f"{verb} {step.volume_ml:.2f} mL of {step.stock}", given / step.volume_ml, temperature)
             if self.clock.now() > give_up:
                 raise Blocked(f"{step.pump} still runs after {expected_s:.0f} s; is the line of {step.stock} blocked?")
             left_s = 60.0 * max(step.volume_ml - given, 0.0) / step.rate_ml_per_min
@@ -188,25 +198,41 @@ class Executor:
                 f"the injection of {step.stock} was interrupted half-way; it was stopped, propose the recipe again"
             )
 
+    def _keep_hot_for_injection(self, step: Dispense, *, since: float, begun: bool) -> None:
+        """Holds the temperature that the flask was heated to; a flask that went cold unattended gets no injection.
+
+        What has been injected cools the flask by itself, so from then on a cold flask is a fault only where nobody
+        may have watched it since lab time ``since``.
+        """
+        done = self._procedure.steps[: self._position]
+        hot_c = [each.temperature_c for each in done if isinstance(each, Heat)][-1]
+        untouched = not begun and not any(isinstance(each, Dispense) and each.injected for each in done)
+        unattended = self.clock.now() - since > 2 * POLL_S
+        temperature = self._check()
+        if hot_c - temperature > COLD_C and (untouched or unattended):
+            raise InstrumentError(
+                f"the flask went cold, {temperature:.0f} °C instead of {hot_c:.0f} °C, with {step.stock} still to be "
+                "injected; it was stopped, propose the recipe again"
+            )
+        self._keep_hot(hot_c)
+
     def _heat(self, step: Heat) -> dict[str, Any]:
         """Moves the set point along the ramp, since the plate itself knows no heating rate."""
         plate = self.bench.hotplate
-        self._arm()
+        self._prove_interlocks()
         temperature = plate.temperature_c()
         begun, start_c = self.clock.now(), temperature
         span = step.temperature_c - start_c
         ramp_s = 60.0 * max(span, 0.0) / step.rate_c_per_min if step.rate_c_per_min > 0 else 0.0
         give_up = begun + 2.0 * ramp_s + 1800.0
-        plate.arm_watchdog(self.bench.config.watchdog_s)
-        plate.set_temperature(min(temperature, step.temperature_c))
-        plate.start_heating()
+        self._keep_hot(min(temperature, step.temperature_c))
         while True:
             elapsed = self.clock.now() - begun
             point = step.temperature_c
             if elapsed < ramp_s:
                 point = min(point, start_c + step.rate_c_per_min * (elapsed + RAMP_STEP_S) / 60.0)
             plate.set_temperature(round(point, 1))
-            temperature = self._check(step)
+            temperature = self._check()
             self._tell(
                 f"heating to {step.temperature_c:.0f} °C",
                 1.0 if span <= 0 else (temperature - start_c) / span,
@@ -234,12 +260,10 @@ class Executor:
                 f"the reaction was left alone for {late_s / 60:.1f} min of its {step.minutes:g} min"
                 f"{' and went cold' if cold else ''}; it was stopped, propose the recipe again"
             )
-        self._arm()
-        plate.arm_watchdog(self.bench.config.watchdog_s)
-        plate.set_temperature(step.temperature_c)
-        plate.start_heating()
+        self._prove_interlocks()
+        self._keep_hot(step.temperature_c)
         while (left_s := began + planned_s - self.clock.now()) > 0:
-            temperature = self._check(step)
+            temperature = self._check()
             self._tell(f"reacting at {step.temperature_c:.0f} °C", 1.0 - left_s / planned_s, temperature)
             self._wait(min(POLL_S, left_s))
         return {"seconds": self.clock.now() - began}
@@ -278,16 +302,34 @@ class Executor:
             self._wait(3 * POLL_S)
         return {"temperature_c": temperature}
 
-    def _arm(self) -> None:
-        """Proves the interlocks once per executor, before its first heater goes on."""
-        if self._interlocks is None:
-            self._interlocks = arm(self.bench)
-            self.bench.hotplate.start_stirring(self.bench.config.stirring_rpm)
+    def _prove_interlocks(self) -> None:
+        """Once per executor, before its first heater goes on. The proof stops everything, running pumps too."""
+        if not self._proved:
+            prove(self._interlocks, self.bench)
+            self._proved = True
 
-    def _check(self, step: Step) -> float:
-        for interlock in self._interlocks or []:
+    def _keep_hot(self, set_point_c: float) -> None:
+        """Heater, stirrer and watchdog on; the watchdog of an earlier process may have switched off the other two."""
+        plate = self.bench.hotplate
+        plate.arm_watchdog(self.bench.config.watchdog_s)
+        plate.set_temperature(set_point_c)
+        plate.start_heating()
+        plate.start_stirring(self.bench.config.stirring_rpm)
+        self._heard_at = self.clock.now()
+
+    def _check(self) -> float:
+        """The vessel's temperature in °C, once every interlock has been looked at; reading it feeds the watchdog."""
+        now, watchdog_s = self.clock.now(), self.bench.config.watchdog_s
+        if self._heard_at is not None and 0 < watchdog_s < now - self._heard_at:
+            raise InstrumentError(
+                f"nobody read the hotplate for {now - self._heard_at:.0f} s, so its watchdog ({watchdog_s:g} s) "
+                "switched it off; was this computer asleep? Propose the recipe again"
+            )
+        for interlock in self._interlocks:
             interlock.check(self.bench)
-        return self.bench.hotplate.temperature_c()
+        temperature = self.bench.hotplate.temperature_c()
+        self._heard_at = now
+        return temperature
 
     def _wait(self, seconds: float) -> None:
         self.clock.sleep(max(seconds, 0.05))

@@ -5,6 +5,7 @@ trip that does not leave the heater off, ends the run while everything is still 
 """
 
 import math
+from collections.abc import Sequence
 
 from closedloop.lab.bench import Bench
 from closedloop.lab.config import InterlockConfig
@@ -33,12 +34,11 @@ class Interlock:
         return value
 
 
-def arm(bench: Bench) -> list[Interlock]:
-    """The lab's interlocks, each of them proved by letting it trip once at a limit below the present reading.
+def prove(interlocks: Sequence[Interlock], bench: Bench) -> None:
+    """Lets each interlock trip once at a limit below the present reading; pumps stop and heaters go off by it.
 
     The proof goes all the way: the signal is read, the trip tells every instrument to be safe, and they answer.
     """
-    interlocks = [Interlock(config) for config in bench.config.interlocks]
     for interlock in interlocks:
         value = interlock.check(bench)
         proof = Interlock(InterlockConfig(signal=interlock.signal, above=value - 1.0))
@@ -47,4 +47,3 @@ def arm(bench: Bench) -> list[Interlock]:
         except OverTemperature:
             continue
         raise InstrumentError(f"the interlock on {interlock.signal} did not trip when it was tried; do not heat")
-    return interlocks

@@ -18,6 +18,11 @@ from tests.lab.world import CONFIG, RECIPE, Computer, Killed, Plate, SyringePump
 
 PROCEDURE = compile_recipe(RECIPE, CONFIG, "run-1")
 VOLUMES = {"cd": 5.0, "se": 0.5}
+# The selenium takes five minutes, far longer than the hotplate's watchdog waits to be fed.
+SLOW = CONFIG.model_copy(
+    update={"stocks": (CONFIG.stocks[0], CONFIG.stocks[1].model_copy(update={"rate_ml_per_min": 0.1}))}
+)
+SLOW_PROCEDURE = compile_recipe(RECIPE, SLOW, "run-1")
 
 
 def _undisturbed() -> tuple[World, MemoryLedger, int]:
@@ -160,6 +165,106 @@ def test_the_interlock_stops_a_runaway(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OverTemperature, match="limit is 340"):
         Executor(computer.bench(), computer).run(PROCEDURE)
     assert not world.heating
+
+
+def test_the_hotplate_is_watched_during_a_slow_injection() -> None:
+    world = World()
+    computer = Computer(world, MemoryLedger())
+    injected_at_c = []
+
+    def note(progress: Progress) -> None:
+        if progress.doing.startswith("injecting"):
+            injected_at_c.append(world.temperature_c)
+
+    Executor(computer.bench(SLOW), computer, note).run(SLOW_PROCEDURE)
+    assert world.watchdog_log == []
+    assert min(injected_at_c) > 255
+    assert world.stirring_rpm == SLOW.stirring_rpm
+
+
+def test_the_interlock_stops_a_runaway_during_an_injection() -> None:
+    world = World()
+    computer = Computer(world, MemoryLedger())
+
+    def run_away(progress: Progress) -> None:
+        if progress.doing.startswith("injecting"):
+            world.set_point_c = 900.0
+
+    with pytest.raises(OverTemperature, match="limit is 340"):
+        Executor(computer.bench(SLOW), computer, run_away).run(SLOW_PROCEDURE)
+    assert not world.heating
+    assert not world.running_until
+
+
+def _killed_while_injecting(pause_s: float) -> tuple[World, MemoryLedger]:
+    """A world in which the computer died a fifth into the injection, and stayed away for a while."""
+    world, ledger = World(), MemoryLedger()
+    first = Computer(world, ledger)
+
+    def die(progress: Progress) -> None:
+        if progress.doing.startswith("injecting") and progress.fraction > 0.2:
+            first.dies_at = first.calls + 1
+
+    with pytest.raises(Killed):
+        Executor(first.bench(SLOW), first, die).run(SLOW_PROCEDURE)
+    world.clock.sleep(pause_s)
+    world.settle()
+    return world, ledger
+
+
+def test_an_injection_during_which_the_flask_went_cold_unattended_is_given_up() -> None:
+    world, ledger = _killed_while_injecting(200.0)
+    assert world.watchdog_log
+    assert world.running_until
+    second = Computer(world, ledger)
+    with pytest.raises(InstrumentError, match="went cold"):
+        Executor(second.bench(SLOW), second).run(SLOW_PROCEDURE)
+    assert not world.running_until
+    assert not world.heating
+
+
+def test_nothing_is_injected_into_a_flask_that_went_cold() -> None:
+    world, ledger = World(), MemoryLedger()
+
+    class DiesBeforeTheInjection(Computer):
+        def intend(self, *args: object) -> None:
+            if '"injected":true' in str(args):
+                self.dies_at = self.calls + 1
+            super().intend(*args)
+
+    first = DiesBeforeTheInjection(world, ledger)
+    with pytest.raises(Killed):
+        Executor(first.bench(SLOW), first).run(SLOW_PROCEDURE)
+    assert world.heating
+    world.clock.sleep(300.0)
+    second = Computer(world, ledger)
+    with pytest.raises(InstrumentError, match="went cold"):
+        Executor(second.bench(SLOW), second).run(SLOW_PROCEDURE)
+    assert "se" not in world.poured_ml
+
+
+def test_a_short_absence_during_an_injection_is_made_good_and_the_watchdog_fed_again() -> None:
+    world, ledger = _killed_while_injecting(5.0)
+    second = Computer(world, ledger)
+    Executor(second.bench(SLOW), second).run(SLOW_PROCEDURE)
+    assert world.watchdog_log == []
+    assert world.poured_ml == pytest.approx(VOLUMES, rel=1e-3)
+    assert world.stirring_rpm == SLOW.stirring_rpm
+
+
+def test_a_computer_that_slept_through_the_watchdog_says_so() -> None:
+    """A laptop whose lid was closed: the process is the same, but the heater has switched itself off meanwhile."""
+    world = World()
+    computer = Computer(world, MemoryLedger())
+    asleep = []
+
+    def fall_asleep(progress: Progress) -> None:
+        if progress.doing.startswith("reacting") and not asleep:
+            asleep.append(world.clock.sleep(130.0))
+
+    with pytest.raises(InstrumentError, match=r"nobody read the hotplate for 1[34]0 s"):
+        Executor(computer.bench(), computer, fall_asleep).run(PROCEDURE)
+    assert world.samples == []
 
 
 def test_an_interlock_that_cannot_trip_keeps_the_heater_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,12 @@ class World:
     temperature_c: float = 25.0
     set_point_c: float = 25.0
     heating: bool = False
+    stirring_rpm: float = 0.0
+    watchdog_s: float = 0.0
+    fed_at: float = 0.0
     heat_log: list[tuple[float, float]] = field(default_factory=list)
+    # When the hotplate's own watchdog switched heater and stirrer off.
+    watchdog_log: list[float] = field(default_factory=list)
     _settled_at: float = 0.0
 
     def settle(self) -> None:
@@ -72,10 +77,20 @@ class World:
                 self.counter_ml[pump] = self.counter_ml.get(pump, 0.0) + volume
             if now >= until:
                 del self.running_until[pump]
-        goal = self.set_point_c if self.heating else 25.0
-        self.temperature_c = goal + (self.temperature_c - goal) * 0.5 ** ((now - then) / 10.0)
+        trips_at = self.fed_at + self.watchdog_s
+        if self.watchdog_s and now >= trips_at:
+            self._drift(max(trips_at - then, 0.0))
+            self.heating, self.stirring_rpm, self.watchdog_s = False, 0.0, 0.0
+            self.watchdog_log.append(trips_at)
+            self._drift(now - max(trips_at, then))
+        else:
+            self._drift(now - then)
         self.heat_log.append((now, self.temperature_c))
         self._settled_at = now
+
+    def _drift(self, seconds: float) -> None:
+        goal = self.set_point_c if self.heating else 25.0
+        self.temperature_c = goal + (self.temperature_c - goal) * 0.5 ** (seconds / 10.0)
 
 
 class Computer:
@@ -104,7 +119,7 @@ class Computer:
         self.touch()
         self._ledger.confirm(*args)  # type: ignore[arg-type]
 
-    def bench(self) -> Bench:
+    def bench(self, config: LabConfig = CONFIG) -> Bench:
         instruments = {
             "plate": Plate("plate", self.touch),
             "arm": Arm("arm", self.touch),
@@ -112,7 +127,7 @@ class Computer:
             "se": SyringePump("se", self.touch),
             "clock": WorldClock("clock", self.touch),
         }
-        return Bench(CONFIG, instruments)
+        return Bench(config, instruments)
 
 
 class _Device:
@@ -164,6 +179,10 @@ class SyringePump(_Device):
 
 
 class Plate(_Device):
+    """Its watchdog is fed by the driver that armed it, at every reading of the temperature, as `drivers.ika` does."""
+
+    watchdog_s = 0.0
+
     def set_temperature(self, temperature_c: float) -> None:
         self.touch().set_point_c = temperature_c
 
@@ -175,21 +194,29 @@ class Plate(_Device):
 
     def make_safe(self) -> None:
         self.stop_heating()
+        self.stop_stirring()
 
     def temperature_c(self) -> float:
+        if self.watchdog_s:
+            self._feed()
         return self.touch().temperature_c
+
+    def _feed(self) -> None:
+        world = self.touch()
+        world.watchdog_s, world.fed_at = self.watchdog_s, world.clock.now()
 
     def set_temperature_c(self) -> float:
         return self.touch().set_point_c
 
     def start_stirring(self, speed_rpm: float) -> None:
-        self.touch()
+        self.touch().stirring_rpm = speed_rpm
 
     def stop_stirring(self) -> None:
-        self.touch()
+        self.touch().stirring_rpm = 0.0
 
     def arm_watchdog(self, seconds: float) -> None:
-        self.touch()
+        self.watchdog_s = seconds
+        self._feed()
 
 
 class Arm(_Device):

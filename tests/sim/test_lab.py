@@ -186,3 +186,13 @@ def test_a_recipe_is_made_by_the_real_executor_and_repeats_with_its_seed(directo
         assert make(again, 1, ["run-1", "run-2"]) == truths
     finally:
         shutdown(again)
+
+
+def test_a_slow_injection_does_not_let_the_hotplate_fall_asleep(directory):
+    config = LabConfig.model_validate(attach(directory, 1))
+    slow = [stock.model_copy(update={"rate_ml_per_min": 0.3}) if stock.injected else stock for stock in config.stocks]
+    config = config.model_copy(update={"stocks": tuple(slow)})
+    with Bench.open(config) as bench:
+        Executor(bench, MemoryLedger()).run(compile_recipe(RECIPE, config, "run-1"))
+        assert bench.instruments["hotplate"].speed_rpm() == config.stirring_rpm
+    assert "watchdog" not in [event.get("reason") for event in read_journal(directory)]
