@@ -1,5 +1,6 @@
 """All instruments of one lab file, opened, checked for their kind, and made safe together."""
 
+import logging
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import TracebackType
@@ -13,6 +14,8 @@ from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, S
 INSTRUMENTS_GROUP = "closedloop.instruments"
 
 T = TypeVar("T")
+
+log = logging.getLogger("closedloop.lab")
 
 
 def known_drivers() -> list[str]:
@@ -65,7 +68,10 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.make_safe()
+            if error is None:
+                self.make_safe()
+            else:
+                self.make_safe_after(error)
         finally:
             self.close()
 
@@ -84,6 +90,16 @@ class Bench:
                 failure = failure or error
         if failure:
             raise failure
+
+    def make_safe_after(self, error: BaseException) -> None:
+        """As `make_safe`, on the way out of an error, which a second one must not replace: that is noted and logged."""
+        try:
+            self.make_safe()
+        except InstrumentError as failure:
+            note = f"the lab could not be made safe: {failure}; switch the heater off by hand"
+            if note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
+                log.error(note)
 
     def read(self, signal: str) -> float:
         """A signal named ``instrument.quantity``; the quantity is a method of the instrument that takes nothing."""

@@ -16,6 +16,14 @@ class InstrumentError(ClosedloopError):
 
     cause = FailureCause.INTERRUPTED
 
+    @property
+    def aftermath(self) -> tuple[str, ...]:
+        """What went wrong after it, as the notes on this exception say."""
+        return tuple(getattr(self, "__notes__", ()))
+
+    def __str__(self) -> str:
+        return "; ".join((super().__str__(), *self.aftermath))
+
 
 class NoAnswer(InstrumentError):
     """Nothing came back from the instrument within its time limit, or the port could not be opened."""

@@ -58,7 +58,7 @@ class Executor:
         self._position = 0
 
     def run(self, procedure: Procedure) -> None:
-        """Returns once the sample is taken; raises `InstrumentError` with everything made safe.
+        """Returns once the sample is taken; raises `InstrumentError` with everything made safe, or says that it is not.
 
         Called again with the same procedure after a crash, it goes on from the ledger.
         """
@@ -75,8 +75,8 @@ class Executor:
                     )
                 if entry is None or entry.after is None:
                     self._do(step, entry)
-        except BaseException:
-            self.bench.make_safe()
+        except BaseException as error:
+            self.bench.make_safe_after(error)
             raise
 
     def _do(self, step: Step, entry: LedgerEntry | None) -> None:

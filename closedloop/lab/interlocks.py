@@ -26,11 +26,12 @@ class Interlock:
         """The signal's value; makes the lab safe and raises `OverTemperature` where it is past the limit."""
         value = bench.read(self.signal)
         if self.trips_at(value):
-            bench.make_safe()
-            raise OverTemperature(
+            tripped = OverTemperature(
                 f"{self.signal} reads {value:g}, the interlock's limit is {self.limit:g}; "
-                "the heater was switched off, let it cool and find out why"
+                "the heater was told to switch off, let it cool and find out why"
             )
+            bench.make_safe_after(tripped)
+            raise tripped
         return value
 
 
@@ -44,6 +45,11 @@ def prove(interlocks: Sequence[Interlock], bench: Bench) -> None:
         proof = Interlock(InterlockConfig(signal=interlock.signal, above=value - 1.0))
         try:
             proof.check(bench)
-        except OverTemperature:
-            continue
+        except OverTemperature as tripped:
+            if not tripped.aftermath:
+                continue
+            deaf = InstrumentError(f"the interlock on {interlock.signal} was tried and not every instrument obeyed")
+            for note in tripped.aftermath:
+                deaf.add_note(note)
+            raise deaf from tripped
         raise InstrumentError(f"the interlock on {interlock.signal} did not trip when it was tried; do not heat")

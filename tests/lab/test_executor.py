@@ -9,6 +9,7 @@ from closedloop.lab import (
     Executor,
     InstrumentError,
     MemoryLedger,
+    NoAnswer,
     OverTemperature,
     Progress,
     compile_recipe,
@@ -274,6 +275,74 @@ def test_an_interlock_that_cannot_trip_keeps_the_heater_off(monkeypatch: pytest.
     with pytest.raises(InstrumentError, match="did not trip"):
         Executor(computer.bench(), computer).run(PROCEDURE)
     assert max(temperature for _, temperature in world.heat_log) < 30
+
+
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """A hotplate that no longer hears when it is told to be safe, for as long as the list says ``True``."""
+    listens_not = [False]
+    make_safe = Plate.make_safe
+
+    def maybe(self: Plate) -> None:
+        if listens_not[0]:
+            raise NoAnswer("plate: nothing came back")
+        make_safe(self)
+
+    monkeypatch.setattr(Plate, "make_safe", maybe)
+    return listens_not
+
+
+def test_a_lab_that_cannot_be_made_safe_does_not_hide_what_went_wrong(
+    deaf: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stalls(self: SyringePump, volume_ml: float, rate_ml_per_min: float) -> None:
+        deaf[0] = True
+        raise Blocked("cd: has stalled")
+
+    monkeypatch.setattr(SyringePump, "dispense", stalls)
+    computer = Computer(World(), MemoryLedger())
+    with pytest.raises(Blocked, match=r"cd: has stalled.*not be made safe: plate: nothing came back.*by hand"):
+        Executor(computer.bench(), computer).run(PROCEDURE)
+
+
+def test_an_interrupt_stays_one_where_the_lab_cannot_be_made_safe(
+    deaf: list[bool], caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    computer = Computer(world, MemoryLedger())
+
+    def interrupt(progress: Progress) -> None:
+        if progress.doing.startswith("injecting") and progress.fraction > 0.2:
+            deaf[0] = True
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), computer.bench(SLOW) as bench:
+        Executor(bench, computer, interrupt).run(SLOW_PROCEDURE)
+    assert not world.running_until
+    assert [record.message for record in caplog.records] == [
+        "the lab could not be made safe: plate: nothing came back; switch the heater off by hand"
+    ]
+
+
+def test_a_runaway_that_cannot_be_stopped_is_still_called_one(deaf: list[bool]) -> None:
+    world = World()
+    computer = Computer(world, MemoryLedger())
+
+    def run_away(progress: Progress) -> None:
+        if progress.doing.startswith("injecting"):
+            world.set_point_c, deaf[0] = 900.0, True
+
+    with pytest.raises(OverTemperature, match=r"limit is 340.*not be made safe: plate: nothing came back"):
+        Executor(computer.bench(SLOW), computer, run_away).run(SLOW_PROCEDURE)
+
+
+def test_an_interlock_whose_trip_does_not_reach_the_heater_is_not_proved(deaf: list[bool]) -> None:
+    deaf[0] = True
+    world = World()
+    computer = Computer(world, MemoryLedger())
+    with pytest.raises(InstrumentError, match=r"tried and not every instrument obeyed; .*nothing came back"):
+        Executor(computer.bench(), computer).run(PROCEDURE)
+    assert not world.heating
 
 
 def test_a_lab_file_that_changed_in_mid_run_is_noticed() -> None:
