@@ -4,6 +4,7 @@ Commands and replies as in New Era's manual, publication 1200-01, chapter 10. Th
 itself and loses the count in a power cut; this driver says so rather than report the zero that the pump shows then.
 """
 
+import logging
 import math
 import re
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ VOLUME = re.compile(rf"{NUMBER}(UL|ML)", re.ASCII)
 RATE = re.compile(rf"{NUMBER}(UM|MM|UH|MH)", re.ASCII)
 DIAMETER = re.compile(NUMBER, re.ASCII)
 
+log = logging.getLogger("drivers.new_era")
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -73,10 +76,13 @@ class NewEraPump:
         self._address = f"{address:02d}"
         self._line = SerialLine(name, url, baudrate=baudrate, timeout_s=timeout_s)
         self._counter_lost = False
+        # A stall that the pump told of when no caller could be told; asking for it cleared the pump's own alarm.
+        self._untold_stall = False
 
     def connect(self) -> None:
         """Opens the port and checks model and syringe. Changing the diameter clears the pump's counter, so it is sent
-        only where the pump holds another one."""
+        only where the pump holds another one. A stall while nobody was connected is logged, and raised at the next
+        dose."""
         self._line.open()
         try:
             self._wake()
@@ -112,6 +118,7 @@ class NewEraPump:
                 self._halt()
                 return
             except InstrumentError as error:
+                self._untold_stall |= isinstance(error, Blocked)
                 failure = error
         if failure:
             raise failure
@@ -126,6 +133,7 @@ class NewEraPump:
                 f"{self.name}: {volume_ml:g} mL is more than its syringe holds ({self.syringe_volume_ml:g} mL); "
                 "split the dose or mount a larger syringe"
             )
+        self._tell_of_stall()
         if self.is_running():
             raise Refused(f"{self.name}: is running already; stop it before the next dose")
         self._halt()
@@ -150,6 +158,7 @@ class NewEraPump:
         self._halt()
 
     def dispensed_ml(self) -> float:
+        self._tell_of_stall()
         if self._counter_lost:
             raise Refused(
                 f"{self.name}: lost its counter when its power was interrupted; how much it gave is unknown, "
@@ -163,13 +172,22 @@ class NewEraPump:
         self._counter_lost = False
 
     def _wake(self) -> None:
-        """The first message after power-up is answered with the reset alarm, and not carried out."""
+        """An alarm that waits is the answer to the first message, which is not carried out."""
         try:
             self._ask("")
+            return
+        except Blocked as error:
+            self._untold_stall = True
+            log.warning("%s", error)
         except Refused:
             if not self._counter_lost:
                 raise
-            self._ask("")
+        self._ask("")
+
+    def _tell_of_stall(self) -> None:
+        if self._untold_stall:
+            self._untold_stall = False
+            raise Blocked(f"{self.name}: {ALARMS['S']} (seen while connecting or stopping)")
 
     def _halt(self) -> None:
         """One STP pauses the program, which a later RUN would take up again; a second one ends it."""

@@ -197,6 +197,27 @@ def test_a_lost_counter_is_never_reported_as_zero(play):
     assert resumed.dispensed_ml() == 0.0
 
 
+@pytest.mark.parametrize("act", [lambda p: p.dispensed_ml(), lambda p: p.dispense(5.0, 10.0)])
+def test_a_stall_while_the_computer_was_away_is_told_at_the_next_dose(act, play, caplog):
+    """Asking for it cleared the pump's alarm: whoever pumps next would press on the blocked line again."""
+    play([(b"00\r", say("A?S")), *WAKE, (b"00DIS\r", say("SI1.500W0.000ML"))])
+    resumed = pump()
+    resumed.connect()
+    assert "pump: has stalled" in caplog.text
+    with pytest.raises(Blocked, match=r"pump: has stalled.* \(seen while connecting or stopping\)"):
+        act(resumed)
+    # Told once, as a stall during a dose is; a line that is still blocked stalls again.
+    assert resumed.dispensed_ml() == 1.5
+
+
+def test_a_stall_that_make_safe_met_is_not_forgotten(play):
+    play([(b"00\r", say("A?S")), (b"00\r", say("S"))])
+    stalled = pump()
+    stalled.make_safe()
+    with pytest.raises(Blocked, match="has stalled"):
+        stalled.dispensed_ml()
+
+
 PROGRAMMED = [
     (b"00\r", say("S")),
     (b"00\r", say("S")),
