@@ -24,8 +24,8 @@ OVERRUN_FRACTION = 0.10
 OVERRUN_S = 20.0
 # A flask this far below its set point while nobody watched has not done what the recipe says.
 COLD_C = 15.0
-# Pumps show four digits: up to 10 mL a counter resolves 0.001 mL.
-LONG_COUNTER_ML = 5.0
+# Pumps show four digits: up to here a counter resolves 0.001 mL, and one that counts in microlitres does not run over.
+LONGEST_COUNTER_ML = 9.999
 VOLUME_TOLERANCE_ML = 0.005
 VOLUME_TOLERANCE = 0.01
 
@@ -99,21 +99,20 @@ class Executor:
             pump = self.bench.pumps[step.pump]
             if pump.is_running():
                 pump.stop()
-            before["dispensed_ml"] = self._counter_ml(pump)
+            before["dispensed_ml"] = self._counter_ml(pump, step.volume_ml)
         return before
 
     @staticmethod
-    def _counter_ml(pump: Pump) -> float:
-        """The pump's counter, cleared only where it must be.
+    def _counter_ml(pump: Pump, coming_ml: float) -> float:
+        """The pump's counter, cleared only where it must be: it is lost, or has no room for the coming dose.
 
-        A counter that stands above zero shows it when the pump loses it (a power cut while this computer was away);
-        one that has grown long has lost its last digit.
+        A counter that stands above zero shows it when the pump loses it (a power cut while this computer was away).
         """
         try:
             counter = pump.dispensed_ml()
         except Refused:
             counter = None
-        if counter is None or counter >= LONG_COUNTER_ML:
+        if counter is None or counter + coming_ml > LONGEST_COUNTER_ML:
             pump.clear_counter()
             counter = pump.dispensed_ml()
         return counter

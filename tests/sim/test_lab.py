@@ -15,7 +15,7 @@ from closedloop.lab import LabConfig, MemoryLedger, NoAnswer
 from closedloop.lab.bench import Bench
 from closedloop.lab.executor import Executor
 from closedloop.lab.preflight import check_lab
-from closedloop.lab.procedure import compile_recipe
+from closedloop.lab.procedure import Dispense, NewVessel, Procedure, compile_recipe
 from closedloop.recipes import Reagent, Recipe, Vessel
 from sim.lab import attach, shutdown
 from sim.reactor import run as reactor_run
@@ -196,3 +196,14 @@ def test_a_slow_injection_does_not_let_the_hotplate_fall_asleep(directory):
         Executor(bench, MemoryLedger()).run(compile_recipe(RECIPE, config, "run-1"))
         assert bench.instruments["hotplate"].speed_rpm() == config.stirring_rpm
     assert "watchdog" not in [event.get("reason") for event in read_journal(directory)]
+
+
+@pytest.mark.parametrize("doses_ml", [[0.4, 12.0], [0.9, 0.9, 0.9, 0.9, 9.0], [0.02, 9.985]])
+def test_a_large_dose_follows_small_ones_that_left_the_counter_in_microlitres(directory, doses_ml):
+    config = LabConfig.model_validate(attach(directory, 1))
+    doses = [Dispense(pump="solvent_pump", stock="1-octadecene", volume_ml=v, rate_ml_per_min=20) for v in doses_ml]
+    steps = (NewVessel(vessel_id="run-1"), *doses)
+    with Bench.open(config) as bench:
+        Executor(bench, MemoryLedger()).run(Procedure(run_id="run-1", steps=steps, volumes_ml={}))
+    given = [event["dispensed_ml"] for event in read_journal(directory) if event["event"] == "dispense ended"]
+    assert given == pytest.approx(doses_ml)
