@@ -1,6 +1,7 @@
 """The lab file: which instruments there are, what their syringes hold, and what must never happen."""
 
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -71,20 +72,38 @@ class LabConfig(_Model):
     interlocks: tuple[InterlockConfig, ...] = ()
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        named = {
-            "hotplate": self.hotplate,
-            "handler": self.handler,
-            "microscope": self.microscope,
-            "clock": self.clock,
-            **{f"stock {stock.name!r}: pump": stock.pump for stock in self.stocks},
-            **{f"interlock {lock.signal!r}": lock.signal.partition(".")[0] for lock in self.interlocks},
-        }
-        for where, name in named.items():
-            if name is not None and name not in self.instruments:
-                known = ", ".join(sorted(self.instruments)) or "none"
-                raise ValueError(f"{where} names the instrument {name!r}, which is not listed (known: {known})")
+    def _names_agree(self) -> Self:
+        named = [
+            ("hotplate", self.hotplate),
+            ("handler", self.handler),
+            ("microscope", self.microscope),
+            ("clock", self.clock),
+            *((f"stock {stock.name!r}: pump", stock.pump) for stock in self.stocks),
+            *((f"interlock {lock.signal!r}", lock.signal.partition(".")[0]) for lock in self.interlocks),
+        ]
+        known = ", ".join(sorted(self.instruments)) or "none"
+        faults = [
+            f"{where} names the instrument {name!r}, which is not listed (known: {known})"
+            for where, name in named
+            if name is not None and name not in self.instruments
+        ]
+        faults += self._stocks_that_share()
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
+
+    def _stocks_that_share(self) -> list[str]:
+        """Volumes go by a stock's name, and come out of its pump's one syringe."""
+        faults = []
+        for one, other in combinations(self.stocks, 2):
+            if one.name == other.name:
+                faults.append(f"two stocks are called {one.name!r}; give each a name of its own")
+            if one.pump == other.pump:
+                faults.append(
+                    f"the stocks {one.name!r} and {other.name!r} are both on the pump {one.pump!r}, which has one "
+                    "syringe; give each a pump of its own"
+                )
+        return faults
 
 
 def read_lab_file(path: Path) -> LabConfig:

@@ -40,7 +40,7 @@ def test_a_stock_never_brings_a_chemical_that_the_recipe_does_not_name() -> None
 
 
 def test_a_neat_stock_fills_up_what_the_mixture_lacks() -> None:
-    neat = Stock(name="neat acid", pump="cd", vessel=Vessel.FLASK, contains={"OA": 3.0})
+    neat = Stock(name="neat acid", pump="acid", vessel=Vessel.FLASK, contains={"OA": 3.0})
     lab = CONFIG.model_copy(update={"stocks": (*CONFIG.stocks, neat)})
     volumes = stock_volumes_ml(_recipe(CdO=1.0, OA=10.0, Se=0.5, TOP=1.0), lab)
     assert volumes["neat acid"] == pytest.approx(2.0, abs=0.01)

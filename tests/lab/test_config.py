@@ -1,0 +1,61 @@
+"""Lab files as a person writes them, and every fault of one named at once."""
+
+from pathlib import Path
+
+import pytest
+
+from closedloop.lab import LabConfig, LabFileError, read_lab_file
+
+WRITTEN = """
+name: bench 3
+hotplate: plate
+handler: me
+instruments:
+  plate: {driver: ika-hotplate, url: /dev/ttyUSB0}
+  pump-1: {driver: new-era-pump, url: /dev/ttyUSB1, syringe_diameter_mm: 26.59, syringe_volume_ml: 60}
+  pump-2: {driver: new-era-pump, url: /dev/ttyUSB2, syringe_diameter_mm: 21.59, syringe_volume_ml: 30}
+  me: {driver: person}
+stocks:
+  - {name: cadmium stock, pump: pump-1, vessel: flask, contains: {CdO: 0.2}}
+  - {name: selenium stock, pump: pump-2, vessel: syringe, contains: {Se: 1.0}, injected: true}
+interlocks:
+  - {signal: plate.temperature_c, above: 330}
+"""
+
+
+def read(folder: Path, text: str) -> LabConfig:
+    path = folder / "lab.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_lab_file(path)
+
+
+def faults(folder: Path, text: str) -> str:
+    with pytest.raises(LabFileError) as caught:
+        read(folder, text)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_sound_lab_file_is_read(tmp_path: Path) -> None:
+    lab = read(tmp_path, WRITTEN)
+    assert [stock.pump for stock in lab.stocks] == ["pump-1", "pump-2"]
+    assert lab.interlocks[0].above == 330
+
+
+def test_two_stocks_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Volumes go by the stock's name, so only one of the two would be dispensed."""
+    said = faults(tmp_path, WRITTEN.replace("selenium stock", "cadmium stock"))
+    assert "two stocks are called 'cadmium stock'" in said
+
+
+def test_two_stocks_in_one_syringe_are_refused(tmp_path: Path) -> None:
+    said = faults(tmp_path, WRITTEN.replace("pump: pump-2", "pump: pump-1"))
+    assert "'cadmium stock' and 'selenium stock' are both on the pump 'pump-1'" in said
+
+
+def test_every_fault_of_the_names_is_told_at_once(tmp_path: Path) -> None:
+    text = WRITTEN.replace("selenium stock", "cadmium stock").replace("handler: me", "handler: you")
+    said = faults(tmp_path, text.replace("signal: plate.", "signal: oven."))
+    assert "two stocks are called" in said
+    assert "handler names the instrument 'you'" in said
+    assert "interlock 'oven.temperature_c' names the instrument 'oven'" in said
