@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from closedloop.campaign.definition import CampaignDefinition, canonical, supply_faults
 from closedloop.campaign.errors import CampaignFileError
-from closedloop.campaign.lines import line_of, load
 from closedloop.chemistry import UnknownChemical, usual_role
 from closedloop.propose import Coupling, Faults, name_faults
 from closedloop.recipes import Role
+from closedloop.yaml_lines import line_of, load, reason
 
 QUANTITY_FORMS = ("value", "range")
 
@@ -51,7 +51,7 @@ def parse_campaign(text: str, where: str) -> CampaignDefinition:
     try:
         content, lines = load(text)
     except yaml.YAMLError as error:
-        raise CampaignFileError(where, [f"is not YAML ({_yaml_reason(error)})"]) from error
+        raise CampaignFileError(where, [f"is not YAML ({reason(error)})"]) from error
     if not isinstance(content, dict):
         raise CampaignFileError(where, ["holds no campaign; begin with 'name:', 'target:' and 'space:'"])
     faults = _resolve_names(content, lines)
@@ -196,9 +196,3 @@ def _fault(error: Any, lines: dict[tuple[int | str, ...], int]) -> str:
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else "it is not text in UTF-8"
-
-
-def _yaml_reason(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return " ".join(str(error).split())

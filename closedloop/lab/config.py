@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
+from closedloop.yaml_lines import load, reason
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -109,11 +110,13 @@ class LabConfig(_Model):
 def read_lab_file(path: Path) -> LabConfig:
     """Raises `LabFileError` with every fault of the file, each with the place that it stands at."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content, _ = load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LabFileError(f"{path}: cannot be read ({error.strerror}); give the path of a lab file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LabFileError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    except UnicodeDecodeError as error:
+        raise LabFileError(f"{path}: is not text in UTF-8; save it as such") from error
+    except yaml.YAMLError as error:
+        raise LabFileError(f"{path}: is not YAML ({reason(error)})") from error
     try:
         return LabConfig.model_validate(content)
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """Lab files as a person writes them, and every fault of one named at once."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,16 @@ def test_every_fault_of_the_names_is_told_at_once(tmp_path: Path) -> None:
     assert "two stocks are called" in said
     assert "handler names the instrument 'you'" in said
     assert "interlock 'oven.temperature_c' names the instrument 'oven'" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("interlocks: []\n", r"line 15: 'interlocks' is given twice \(first in line 13\)"),
+        ("stirring_rpm: 2024-13-45\n", "month must be in 1..12"),
+        ("cool_below_c: [\n", "is not YAML"),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_one_line(tmp_path: Path, more: str, said: str) -> None:
+    """A second `interlocks:` would have removed the first, and nobody would have known."""
+    assert re.search(said, faults(tmp_path, WRITTEN + more))

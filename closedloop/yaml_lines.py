@@ -1,18 +1,25 @@
-"""Where in a YAML file a value stands, so that a fault can name its line."""
+"""YAML that a person wrote: no key given twice, and the line of every value, so that a fault can name it.
+
+Belongs to no room; campaign files and lab files are read by it.
+"""
 
 from typing import Any
 
 import yaml
 
 Path = tuple[int | str, ...]
+MERGE = "tag:yaml.org,2002:merge"
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML lets a key be given twice, and the first one vanishes; a campaign must not lose a limit that way."""
+    """YAML lets a key be given twice, and the first one vanishes; no limit and no interlock may be lost that way."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
+            # Whatever else may be a key (`<<`, which takes in another mapping) is left to PyYAML.
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == MERGE:
+                continue
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if key in seen:
@@ -25,11 +32,17 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def load(text: str) -> tuple[Any, dict[Path, int]]:
     """The content, and for each place in it the line (from 1) that it starts in. Raises ``yaml.YAMLError``."""
-    content = yaml.load(text, Loader=_UniqueKeys)
     lines: dict[Path, int] = {}
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if root is not None:
-        _note(root, (), lines)
+    try:
+        content = yaml.load(text, Loader=_UniqueKeys)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is not None:
+            _note(root, (), lines)
+    except ValueError as error:
+        # PyYAML lets out what Python says to an impossible date or number.
+        raise yaml.YAMLError(str(error)) from error
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply, or refers to itself") from error
     return content, lines
 
 
@@ -37,6 +50,8 @@ def _note(node: yaml.Node, path: Path, lines: dict[Path, int]) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             place = (*path, key.value)
             lines[place] = key.start_mark.line + 1
             _note(value, place, lines)
@@ -51,3 +66,10 @@ def line_of(path: Path, lines: dict[Path, int]) -> int:
         if path[:length] in lines:
             return lines[path[:length]]
     return 1
+
+
+def reason(error: yaml.YAMLError) -> str:
+    """Why a text is not YAML, in one line and with the line that it is about where that is known."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
