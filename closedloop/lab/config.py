@@ -36,15 +36,22 @@ class InstrumentConfig(_Model):
         return dict(self.model_extra or {})
 
 
+def _waits_in_syringe(stock: Mapping[str, Any]) -> bool:
+    return stock.get("vessel") is Vessel.SYRINGE
+
+
 class Stock(_Model):
-    """A solution in a pump's syringe: concentrations in mmol per mL, and the vessel that recipes name it for."""
+    """A solution in a pump's syringe: concentrations in mmol per mL, and the vessel that recipes name it for.
+
+    ``injected`` stocks are given into the hot flask, the others into the cold one; left out, it follows the vessel.
+    """
 
     name: str
     pump: str
     vessel: Vessel
     contains: Annotated[Mapping[str, Positive], AfterValidator(_not_empty)]
     rate_ml_per_min: Positive = 10.0
-    injected: bool = False
+    injected: bool = Field(default_factory=_waits_in_syringe)
     smallest_volume_ml: Positive = 0.01
 
 

@@ -115,6 +115,12 @@ def compile_recipe(recipe: Recipe, lab: LabConfig, run_id: str) -> Procedure:
         ]
 
     injected = pour(lambda stock: stock.injected)
+    cold = [name for name in volumes if stocks[name].vessel is Vessel.SYRINGE]
+    if recipe.injection_temperature_c is not None and cold and not injected:
+        raise ProcedureError(
+            f"the recipe is injected at {recipe.injection_temperature_c:g} °C but {lab.name} pours {', '.join(cold)} "
+            "cold; write `injected: true` into the lab file or leave the injection temperature out"
+        )
     injection_c, reaction_c, rate, minutes = conditions
     steps: list[Step] = [
         NewVessel(vessel_id=run_id),
@@ -141,7 +147,11 @@ def _conditions(recipe: Recipe, lab: LabConfig) -> tuple[float, float, float, fl
         raise ProcedureError(
             f"{hottest:g} °C is above what {lab.name} allows ({lab.max_temperature_c:g} °C); lower the temperature"
         )
-    rate = recipe.heating_rate_c_per_min or DEFAULT_HEATING_RATE_C_PER_MIN
+    rate = recipe.heating_rate_c_per_min
+    if rate is None:
+        rate = DEFAULT_HEATING_RATE_C_PER_MIN
+    elif rate == 0:
+        raise ProcedureError(f"a heating rate of 0 °C/min never reaches {hottest:g} °C; raise it or leave it out")
     return injection, reaction, rate, minutes
 
 

@@ -1,5 +1,7 @@
 """Recipes into volumes and steps, and every reason why a lab cannot make one."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,7 @@ def test_a_neat_stock_fills_up_what_the_mixture_lacks() -> None:
         ({"reaction_time_min": None}, "reaction_time_min unknown"),
         ({"reaction_temperature_c": None}, "reaction_temperature_c unknown"),
         ({"injection_temperature_c": 400.0}, "400 °C is above"),
+        ({"heating_rate_c_per_min": 0.0}, "heating rate of 0 °C/min"),
         ({"reagents": ()}, "names no reagents"),
         ({"reagents": (Reagent(name="CdO"),)}, "amount of CdO is unknown"),
     ],
@@ -80,3 +83,23 @@ def test_without_an_injection_the_flask_is_heated_to_its_reaction() -> None:
     heat_up = _recipe(CdO=1.0, OA=4.0)
     steps = compile_recipe(heat_up, CONFIG, "run").steps
     assert next(step.temperature_c for step in steps if step.kind == "heat") == 240
+
+
+def _stock(**options: Any) -> Stock:
+    return Stock.model_validate({"name": "s", "pump": "p", "contains": {"Se": 1.0}} | options)
+
+
+def test_what_waits_in_the_syringe_is_injected_unless_the_lab_file_says_otherwise() -> None:
+    assert _stock(vessel="syringe").injected
+    assert not _stock(vessel="flask").injected
+    assert not _stock(vessel="syringe", injected=False).injected
+    assert _stock(vessel="flask", injected=True).injected
+
+
+def test_an_injection_temperature_is_not_passed_over_where_nothing_is_injected() -> None:
+    selenium = CONFIG.stocks[1].model_copy(update={"injected": False})
+    lab = CONFIG.model_copy(update={"stocks": (CONFIG.stocks[0], selenium)})
+    with pytest.raises(ProcedureError, match=r"injected at 260 °C but test bench pours selenium stock cold"):
+        compile_recipe(RECIPE, lab, "run")
+    cold = RECIPE.model_copy(update={"injection_temperature_c": None})
+    assert [step.kind for step in compile_recipe(cold, lab, "run").steps].index("heat") == 4
