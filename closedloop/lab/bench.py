@@ -1,7 +1,9 @@
 """All instruments of one lab file, opened, checked for their kind, and made safe together."""
 
+import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -12,6 +14,8 @@ from closedloop.lab.errors import InstrumentError, LabFileError
 from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
 
 INSTRUMENTS_GROUP = "closedloop.instruments"
+# What a method that measures is annotated with, be it evaluated or not; a lab's own driver may leave it out.
+NUMBERS = (float, int, "float", "int", inspect.Signature.empty)
 
 T = TypeVar("T")
 
@@ -34,8 +38,24 @@ def build(name: str, driver: str, options: Mapping[str, Any]) -> Instrument:
         raise LabFileError(f"{name}: the driver {driver!r} does not take these options: {error}") from error
 
 
+@cache
+def quantities(kind: type[Instrument]) -> list[str]:
+    """What it measures: names of its public methods that take nothing and return a number, or do not say what."""
+    found = []
+    for name, method in inspect.getmembers(kind, inspect.isfunction):
+        signature = inspect.signature(method)
+        asked = [each for each in signature.parameters.values() if each.default is each.empty]
+        if not name.startswith("_") and len(asked) == 1 and signature.return_annotation in NUMBERS:
+            found.append(name)
+    return found
+
+
 class Bench:
-    """The connected instruments of a lab, as a context manager; leaving it makes the lab safe and closes the ports."""
+    """The instruments of a lab, as a context manager; leaving it makes the lab safe and closes the ports.
+
+    Raises `LabFileError` where an instrument is not of the kind that it is used as, or does not measure what an
+    interlock watches; no instrument is asked for that.
+    """
 
     def __init__(self, config: LabConfig, instruments: Mapping[str, Instrument]) -> None:
         self.config = config
@@ -44,7 +64,9 @@ class Bench:
         self.handler = self._of_kind(config.handler, SampleHandler)
         self.pumps = {stock.pump: self._of_kind(stock.pump, Pump) for stock in config.stocks}
         self.microscope = self._of_kind(config.microscope, Microscope) if config.microscope else None
-        self.clock: Clock = cast(Clock, instruments[config.clock]) if config.clock else RealClock()
+        self.clock: Clock = self._of_kind(config.clock, Clock) if config.clock else RealClock()
+        for lock in config.interlocks:
+            self._quantity(lock.signal)
 
     @classmethod
     def open(cls, config: LabConfig) -> Self:
@@ -103,14 +125,22 @@ class Bench:
 
     def read(self, signal: str) -> float:
         """A signal named ``instrument.quantity``; the quantity is a method of the instrument that takes nothing."""
+        value = self._quantity(signal)()
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise LabFileError(f"{signal}: gives {value!r}, which is no number; watch another quantity") from error
+
+    def _quantity(self, signal: str) -> Callable[[], Any]:
         name, _, quantity = signal.partition(".")
-        method = getattr(self.instruments[name], quantity, None)
-        if not callable(method):
-            raise LabFileError(f"{signal}: {name} measures no {quantity!r}")
-        return float(method())
+        measured = quantities(type(self.instruments[name]))
+        if quantity not in measured:
+            known = ", ".join(measured) or "nothing"
+            raise LabFileError(f"interlock {signal!r}: {name} measures no {quantity!r} (it measures {known})")
+        return cast(Callable[[], Any], getattr(self.instruments[name], quantity))
 
     def _of_kind(self, name: str, kind: type[T]) -> T:
         instrument = self.instruments[name]
         if not isinstance(instrument, kind):
-            raise LabFileError(f"{name} is used as a {kind.__name__} but its driver is not one")
+            raise LabFileError(f"{name} is used as a {kind.__name__} but its driver is not one; name another")
         return instrument

@@ -1,9 +1,10 @@
 """Time as something passed in: real at a bench, virtual in a simulation."""
 
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Seconds since the Unix epoch, and a way to let them pass."""
 

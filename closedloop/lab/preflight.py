@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from closedloop.lab.bench import build
+from closedloop.lab.bench import Bench, build
 from closedloop.lab.config import LabConfig
 from closedloop.lab.errors import InstrumentError
 
@@ -19,9 +19,10 @@ class Check:
 def check_lab(config: LabConfig) -> list[Check]:
     """Connects to each instrument in turn and asks who it is; a fault in one does not hide the others'.
 
-    Raises `LabFileError` before any port is opened where the lab file itself is at fault.
+    Raises `LabFileError` before any port is opened where the lab file itself is at fault, as a run would.
     """
     instruments = {name: build(name, each.driver, each.options) for name, each in config.instruments.items()}
+    Bench(config, instruments)
     checks = []
     for name, instrument in instruments.items():
         try:
