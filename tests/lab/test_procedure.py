@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedloop.lab import ProcedureError, Stock, compile_recipe, stock_volumes_ml
@@ -19,6 +19,8 @@ def _recipe(**amounts: float) -> Recipe:
     return RECIPE.model_copy(update={"reagents": reagents})
 
 
+# The first example waits for SciPy.
+@settings(deadline=None)
 @given(st.floats(0.1, 30), st.floats(0.05, 10))
 def test_the_volumes_give_back_the_amounts(cadmium_ml: float, selenium_ml: float) -> None:
     recipe = _recipe(CdO=0.2 * cadmium_ml, OA=0.8 * cadmium_ml, Se=selenium_ml, TOP=2 * selenium_ml)
