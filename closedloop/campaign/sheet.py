@@ -58,7 +58,8 @@ def sheet_steps(recipe: Recipe) -> list[str]:
         steps.append(f"Mix {_join(syringe)} in the syringe and inject it quickly at {_degrees(injection)}.")
     time = recipe.reaction_time_min
     kept = f"for {time:g} min" if time is not None else "for a time that the recipe leaves open"
-    steps.append(f"Keep {_degrees(recipe.reaction_temperature_c)} {kept}, counted from the injection.")
+    begins = "the injection" if syringe else "when the flask reaches it"
+    steps.append(f"Keep {_degrees(recipe.reaction_temperature_c)} {kept}, counted from {begins}.")
     steps.append("Take the heater away, let the flask cool, and put a drop on a TEM grid.")
     return steps
 
@@ -70,10 +71,10 @@ def describe_recipe(recipe: Recipe) -> str:
         for reagent in recipe.reagents
     )
     time = "?" if recipe.reaction_time_min is None else f"{recipe.reaction_time_min:g}"
-    return (
-        f"{recipe.product} from {chemicals}; injected at {_degrees(recipe.injection_temperature_c)}, "
-        f"{time} min at {_degrees(recipe.reaction_temperature_c)}"
-    )
+    injection = recipe.injection_temperature_c
+    is_injected = injection is not None or any(reagent.vessel is Vessel.SYRINGE for reagent in recipe.reagents)
+    injected = f"injected at {_degrees(injection)}, " if is_injected else ""
+    return f"{recipe.product} from {chemicals}; {injected}{time} min at {_degrees(recipe.reaction_temperature_c)}"
 
 
 def _join(names: list[str]) -> str:

@@ -13,7 +13,7 @@ from closedloop.lab.errors import InstrumentError, OverTemperature
 
 
 class Interlock:
-    """Trips, for good, the first time that its signal is above the limit or is not a number."""
+    """Trips whenever its signal is looked at and is above the limit or is not a number."""
 
     def __init__(self, config: InterlockConfig) -> None:
         self.signal = config.signal

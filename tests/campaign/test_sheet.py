@@ -49,3 +49,17 @@ def test_what_the_recipe_leaves_open_is_said() -> None:
     steps = " ".join(sheet_steps(RECIPE.model_copy(update={"reaction_time_min": None})))
     assert "leaves open" in steps
     assert "None" not in steps + describe_recipe(RECIPE)
+
+
+def test_a_heat_up_recipe_speaks_of_no_injection() -> None:
+    in_flask = tuple(reagent.model_copy(update={"vessel": Vessel.FLASK}) for reagent in RECIPE.reagents)
+    heat_up = RECIPE.model_copy(update={"reagents": in_flask, "injection_temperature_c": None})
+    said = " ".join(sheet_steps(heat_up)) + describe_recipe(heat_up)
+    assert "inject" not in said
+    assert "270 °C for 3 min, counted from when the flask reaches it" in said
+    assert said.endswith("; 3 min at 270 °C")
+
+
+def test_a_hot_injection_counts_from_the_injection() -> None:
+    assert "for 3 min, counted from the injection." in " ".join(sheet_steps(RECIPE))
+    assert describe_recipe(RECIPE).endswith("; injected at 300 °C, 3 min at 270 °C")
