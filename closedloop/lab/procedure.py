@@ -3,6 +3,7 @@
 Knows the lab file but no instrument; `closedloop.lab.executor` carries the steps out.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -90,15 +91,19 @@ class Procedure(BaseModel):
 
 
 def compile_recipe(recipe: Recipe, lab: LabConfig, run_id: str) -> Procedure:
-    """Raises `ProcedureError` where this lab cannot make the recipe, naming every reason."""
-    conditions = _conditions(recipe, lab)
-    volumes = stock_volumes_ml(recipe, lab)
-    total = sum(volumes.values())
-    if total > lab.vessel_volume_ml:
-        raise ProcedureError(
-            f"the recipe fills {total:.1f} mL but the vessel of {lab.name} holds {lab.vessel_volume_ml:g} mL; "
-            "scale the amounts down"
-        )
+    """Raises `ProcedureError` where this lab cannot make the recipe, naming every reason.
+
+    Amounts that the stocks cannot give hide only what would follow from their volumes.
+    """
+    faults = _condition_faults(recipe, lab)
+    volumes: dict[str, float] = {}
+    try:
+        volumes = stock_volumes_ml(recipe, lab)
+    except ProcedureError as error:
+        faults.append(str(error))
+    faults += _pouring_faults(recipe, lab, volumes)
+    if faults:
+        raise ProcedureError("; ".join(faults))
     stocks = {stock.name: stock for stock in lab.stocks}
 
     def pour(chosen: Callable[[Stock], bool]) -> list[Step]:
@@ -115,13 +120,7 @@ def compile_recipe(recipe: Recipe, lab: LabConfig, run_id: str) -> Procedure:
         ]
 
     injected = pour(lambda stock: stock.injected)
-    cold = [name for name in volumes if stocks[name].vessel is Vessel.SYRINGE]
-    if recipe.injection_temperature_c is not None and cold and not injected:
-        raise ProcedureError(
-            f"the recipe is injected at {recipe.injection_temperature_c:g} °C but {lab.name} pours {', '.join(cold)} "
-            "cold; write `injected: true` into the lab file or leave the injection temperature out"
-        )
-    injection_c, reaction_c, rate, minutes = conditions
+    injection_c, reaction_c, rate, minutes = _conditions(recipe)
     steps: list[Step] = [
         NewVessel(vessel_id=run_id),
         Stir(speed_rpm=lab.stirring_rpm),
@@ -135,31 +134,55 @@ def compile_recipe(recipe: Recipe, lab: LabConfig, run_id: str) -> Procedure:
     return Procedure(run_id=run_id, steps=tuple(steps), volumes_ml=volumes)
 
 
-def _conditions(recipe: Recipe, lab: LabConfig) -> tuple[float, float, float, float]:
-    """Injection and reaction temperature (°C), rate (°C/min) and time (min), all of them known and allowed."""
-    reaction, minutes = recipe.reaction_temperature_c, recipe.reaction_time_min
-    if reaction is None or minutes is None:
-        missing = "reaction_temperature_c" if reaction is None else "reaction_time_min"
-        raise ProcedureError(f"the recipe leaves {missing} unknown; state it before it can be made")
-    injection = recipe.injection_temperature_c if recipe.injection_temperature_c is not None else reaction
-    hottest = max(reaction, injection)
+def _condition_faults(recipe: Recipe, lab: LabConfig) -> list[str]:
+    """What is not known of temperatures and times, or not allowed in this lab."""
+    missing = [name for name in ("reaction_temperature_c", "reaction_time_min") if getattr(recipe, name) is None]
+    faults = [f"the recipe leaves {name} unknown; state it before it can be made" for name in missing]
+    asked = (recipe.reaction_temperature_c, recipe.injection_temperature_c)
+    hottest = max((temperature for temperature in asked if temperature is not None), default=-math.inf)
     if hottest > lab.max_temperature_c:
-        raise ProcedureError(
+        faults.append(
             f"{hottest:g} °C is above what {lab.name} allows ({lab.max_temperature_c:g} °C); lower the temperature"
         )
-    rate = recipe.heating_rate_c_per_min
-    if rate is None:
-        rate = DEFAULT_HEATING_RATE_C_PER_MIN
-    elif rate == 0:
-        raise ProcedureError(f"a heating rate of 0 °C/min never reaches {hottest:g} °C; raise it or leave it out")
-    return injection, reaction, rate, minutes
+    if recipe.heating_rate_c_per_min == 0:
+        faults.append("a heating rate of 0 °C/min heats nothing; raise it or leave it out")
+    return faults
+
+
+def _pouring_faults(recipe: Recipe, lab: LabConfig, volumes_ml: Mapping[str, float]) -> list[str]:
+    """Whether the vessel holds the volumes, and whether what is to be injected is."""
+    faults = []
+    total = sum(volumes_ml.values())
+    if total > lab.vessel_volume_ml:
+        faults.append(
+            f"the recipe fills {total:.1f} mL but the vessel of {lab.name} holds {lab.vessel_volume_ml:g} mL; "
+            "scale the amounts down"
+        )
+    poured = [stock for stock in lab.stocks if stock.name in volumes_ml]
+    cold = [stock.name for stock in poured if stock.vessel is Vessel.SYRINGE]
+    if recipe.injection_temperature_c is not None and cold and not any(stock.injected for stock in poured):
+        faults.append(
+            f"the recipe is injected at {recipe.injection_temperature_c:g} °C but {lab.name} pours {', '.join(cold)} "
+            "cold; write `injected: true` into the lab file or leave the injection temperature out"
+        )
+    return faults
+
+
+def _conditions(recipe: Recipe) -> tuple[float, float, float, float]:
+    """Injection and reaction temperature (°C), rate (°C/min) and time (min) of a recipe without faults."""
+    reaction, minutes, rate = recipe.reaction_temperature_c, recipe.reaction_time_min, recipe.heating_rate_c_per_min
+    assert reaction is not None
+    assert minutes is not None
+    injection = recipe.injection_temperature_c if recipe.injection_temperature_c is not None else reaction
+    return injection, reaction, DEFAULT_HEATING_RATE_C_PER_MIN if rate is None else rate, minutes
 
 
 def stock_volumes_ml(recipe: Recipe, lab: LabConfig) -> dict[str, float]:
     """Volume of each stock in mL that together give the recipe's amounts; stocks that are not needed are left out.
 
     Solved as a non-negative least-squares problem on relative amounts, since stocks may share chemicals (a metal
-    stock brings its solvent along).
+    stock brings its solvent along). Raises `ProcedureError` with every reason of one kind: unknown amounts, then
+    missing stocks, then amounts out of reach, then volumes below what a pump can give.
     """
     # Drivers and simulators import this room; they should not wait for SciPy.
     from scipy.optimize import nnls
@@ -192,12 +215,14 @@ def stock_volumes_ml(recipe: Recipe, lab: LabConfig) -> dict[str, float]:
     if off:
         raise ProcedureError(f"the stocks of {lab.name} cannot give these amounts: {'; '.join(off)}")
     chosen = {stock.name: round(float(v), 3) for stock, v in zip(lab.stocks, volumes, strict=True) if v > 0}
-    for stock in lab.stocks:
-        if 0 < chosen.get(stock.name, 0) < stock.smallest_volume_ml:
-            raise ProcedureError(
-                f"{chosen[stock.name]:g} mL of {stock.name} is less than its pump can give "
-                f"({stock.smallest_volume_ml:g} mL); raise the amount or thin the stock"
-            )
+    small = [
+        f"{chosen[stock.name]:g} mL of {stock.name} is less than its pump can give ({stock.smallest_volume_ml:g} mL); "
+        "raise the amount or thin the stock"
+        for stock in lab.stocks
+        if 0 < chosen.get(stock.name, 0) < stock.smallest_volume_ml
+    ]
+    if small:
+        raise ProcedureError("; ".join(small))
     return chosen
 
 
@@ -209,17 +234,18 @@ def _concentration(stock: Stock, key: tuple[str, Vessel]) -> float:
 def _demand(recipe: Recipe, stocks: Sequence[Stock]) -> dict[tuple[str, Vessel], float]:
     """Amounts in mmol by chemical and vessel; a vessel left open is the one that the lab has a stock for."""
     demand: dict[tuple[str, Vessel], float] = {}
+    faults = []
     for reagent in recipe.reagents:
+        places = {stock.vessel for stock in stocks if reagent.name in stock.contains} or {Vessel.FLASK}
+        if reagent.vessel is None and len(places) > 1:
+            faults.append(f"{reagent.name} could go into flask or syringe; state its vessel")
         if reagent.amount_mmol is None:
-            raise ProcedureError(f"the amount of {reagent.name} is unknown; state it before the recipe can be made")
-        vessel = reagent.vessel
-        if vessel is None:
-            places = {stock.vessel for stock in stocks if reagent.name in stock.contains} or {Vessel.FLASK}
-            if len(places) > 1:
-                raise ProcedureError(f"{reagent.name} could go into flask or syringe; state its vessel")
-            vessel = places.pop()
-        key = (reagent.name, vessel)
-        demand[key] = demand.get(key, 0.0) + reagent.amount_mmol
+            faults.append(f"the amount of {reagent.name} is unknown; state it before the recipe can be made")
+        else:
+            key = (reagent.name, reagent.vessel or places.pop())
+            demand[key] = demand.get(key, 0.0) + reagent.amount_mmol
+    if faults:
+        raise ProcedureError("; ".join(faults))
     if not demand:
         raise ProcedureError("the recipe names no reagents; there is nothing to dispense")
     return demand

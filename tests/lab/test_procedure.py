@@ -66,6 +66,22 @@ def test_what_cannot_be_made_is_refused_by_name(changes: dict, message: str) -> 
         compile_recipe(RECIPE.model_copy(update=changes), CONFIG, "run")
 
 
+def test_every_reason_is_named_at_once() -> None:
+    wrong = _recipe(CdO=10.0, OA=40.0, Se=0.005, TOP=0.01).model_copy(
+        update={"reaction_time_min": None, "heating_rate_c_per_min": 0.0, "injection_temperature_c": 400.0}
+    )
+    with pytest.raises(ProcedureError) as caught:
+        compile_recipe(wrong, CONFIG, "run")
+    said = str(caught.value)
+    for reason in ("reaction_time_min unknown", "400 °C is above", "rate of 0 °C/min", "less than its pump can give"):
+        assert reason in said
+    assert "holds 50 mL" not in said  # the volumes are not what would be given
+
+    unknown = (Reagent(name="CdO"), Reagent(name="OA"), Reagent(name="Se", amount_mmol=1.0))
+    with pytest.raises(ProcedureError, match=r"amount of CdO is unknown.*amount of OA is unknown"):
+        compile_recipe(RECIPE.model_copy(update={"reagents": unknown}), CONFIG, "run")
+
+
 def test_a_recipe_larger_than_the_vessel_is_refused() -> None:
     with pytest.raises(ProcedureError, match="the vessel of test bench holds 50 mL"):
         compile_recipe(_recipe(CdO=10.0, OA=40.0, Se=5, TOP=10), CONFIG, "run")
