@@ -7,7 +7,7 @@ and limits of validity are in ``docs/simulator.md``.
 import math
 from collections.abc import Mapping
 
-from closedloop.recipes import FailureCause, Recipe, Vessel
+from closedloop.recipes import Recipe, Vessel
 from sim import reactor_chemistry as chemistry
 from sim.reactor_chemistry import Brings
 from sim.reactor_flask import Reactor, RunFactors, UnknownChemicalWarning
@@ -84,16 +84,13 @@ def perform(recipe: Recipe, seed: int) -> Reactor:
 def run(recipe: Recipe, seed: int) -> Truth:
     """What the recipe truly gives in this run: `perform`, then look, with the recipe's product as what was wanted."""
     product = perform(recipe, seed).sample()
-    cause = product.failure_cause
-    if cause is None and product.formula != recipe.product.strip():
-        cause = FailureCause.WRONG_PRODUCT
     return Truth(
         product=product.formula,
         mean_diameter_nm=product.mean_diameter_nm,
         std_diameter_nm=product.std_diameter_nm,
         shape=product.shape,
         shape_fractions=product.shape_fractions,
-        failure_cause=cause,
+        failure_cause=product.cause_for(recipe.product),
     )
 
 

@@ -221,13 +221,13 @@ def _dissolve(contents: Contents, coefficients: Rates, seconds: float) -> Conten
 
 def _convert(contents: Contents, coefficients: Rates, seconds: float) -> tuple[Contents, float]:
     """Metal salt + anion source -> monomer; also returns the monomer released, mmol."""
-    salt, released, anions, phosphine = contents.salt, 0.0, dict(contents.anions), contents.phosphine
+    salt, released, anions = contents.salt, 0.0, dict(contents.anions)
     for kind, rate in coefficients.conversion_per_s.items():
         amount = min(anions[kind] * -math.expm1(-rate * seconds), salt)
         anions[kind] -= amount
         salt -= amount
         released += amount
-    return contents.but(salt=salt, anions=anions, phosphine=phosphine), released
+    return contents.but(salt=salt, anions=anions), released
 
 
 def _grow(

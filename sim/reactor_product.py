@@ -59,6 +59,12 @@ class Product:
         """The most frequent shape."""
         return max(self.shape_fractions, key=lambda s: self.shape_fractions[s]) if self.shape_fractions else None
 
+    def cause_for(self, wanted: str) -> FailureCause | None:
+        """Why the sample is no success for somebody who wanted this formula; ``None`` where it is one."""
+        if self.failure_cause is None and self.formula != wanted.strip():
+            return FailureCause.WRONG_PRODUCT
+        return self.failure_cause
+
     def draw_diameters_nm(self, count: int, generator: np.random.Generator) -> Array:
         """A random sample, (count,), by linear interpolation of the cumulative distribution."""
         if not self.diameters_nm.size:

@@ -32,9 +32,7 @@ class VirtualFlask:
     def make(self, recipe: Recipe, seed: int) -> Outcome:
         """The true distribution with the noise of counting 200 particles; a failure is the flask's own judgement."""
         product = perform(recipe, seed).sample()
-        cause = product.failure_cause
-        if cause is None and product.formula != recipe.product.strip():
-            cause = FailureCause.WRONG_PRODUCT
+        cause = product.cause_for(recipe.product)
         # Of crystals that differ too much the sizes are still seen.
         if cause not in (None, FailureCause.TOO_POLYDISPERSE):
             return Outcome(success=False, failure_cause=cause)

@@ -271,3 +271,11 @@ class TestOtherProducts:
         assert 2.0 < self.make("PbSe", lead, 150.0, 3.0) < 10.0
         cadmium = {"CdO": 0.3, "OA": 4.0, "ODE": 40.0, "sulfur": 0.5}
         assert 2.0 < self.make("CdS", cadmium, 250.0, 5.0) < 6.0
+
+
+def test_a_sound_sample_of_something_else_is_the_wrong_product() -> None:
+    sound = Product.ideal(4.0, formula="CdSe")
+    assert sound.cause_for(" CdSe ") is None
+    assert sound.cause_for("CdS") is FailureCause.WRONG_PRODUCT
+    # Where nothing formed, that is what went wrong, whatever was wanted.
+    assert Product.nothing().cause_for("CdS") is FailureCause.NOTHING_FORMED
