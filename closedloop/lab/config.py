@@ -12,6 +12,9 @@ from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
 from closedloop.yaml_lines import load, reason
 
+# Twice what a pump's counter may be off before a dose counts as wrong; a smaller one could not be told from none.
+LEAST_DOSE_ML = 0.01
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -52,7 +55,7 @@ class Stock(_Model):
     contains: Annotated[Mapping[str, Positive], AfterValidator(_not_empty)]
     rate_ml_per_min: Positive = 10.0
     injected: bool = Field(default_factory=_waits_in_syringe)
-    smallest_volume_ml: Positive = 0.01
+    smallest_volume_ml: Annotated[float, Field(ge=LEAST_DOSE_ML, allow_inf_nan=False)] = LEAST_DOSE_ML
 
 
 class InterlockConfig(_Model):

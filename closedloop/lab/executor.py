@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from closedloop.lab.bench import Bench
+from closedloop.lab.config import LEAST_DOSE_ML
 from closedloop.lab.errors import Blocked, InstrumentError, NoAnswer, Refused
 from closedloop.lab.instruments import Pump
 from closedloop.lab.interlocks import Interlock, prove
@@ -26,7 +27,7 @@ OVERRUN_S = 20.0
 COLD_C = 15.0
 # Pumps show four digits: up to here a counter resolves 0.001 mL, and one that counts in microlitres does not run over.
 LONGEST_COUNTER_ML = 9.999
-VOLUME_TOLERANCE_ML = 0.005
+VOLUME_TOLERANCE_ML = LEAST_DOSE_ML / 2
 VOLUME_TOLERANCE = 0.01
 
 

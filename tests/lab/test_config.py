@@ -73,3 +73,9 @@ def test_every_fault_of_the_names_is_told_at_once(tmp_path: Path) -> None:
 def test_what_is_no_yaml_is_told_in_one_line(tmp_path: Path, more: str, said: str) -> None:
     """A second `interlocks:` would have removed the first, and nobody would have known."""
     assert re.search(said, faults(tmp_path, WRITTEN + more))
+
+
+def test_doses_that_a_pumps_counter_cannot_tell_from_none_are_refused(tmp_path: Path) -> None:
+    """The executor takes 0.005 mL more or less for what was asked, so such a dose would never be given."""
+    said = faults(tmp_path, WRITTEN.replace("vessel: flask,", "vessel: flask, smallest_volume_ml: 0.004,"))
+    assert "stocks.0.smallest_volume_ml: Input should be greater than or equal to 0.01" in said
