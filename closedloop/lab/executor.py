@@ -162,10 +162,9 @@ class Executor:
             missing = step.volume_ml - given
             if step.injected:
                 self._refuse_late_injection(step, begun=given > tolerance, finished=missing <= tolerance)
+                self._prove_interlocks()
+                self._keep_hot_for_injection(step, since=before["at"], begun=missing <= tolerance)
             if missing > tolerance:
-                if step.injected:
-                    self._prove_interlocks()
-                    self._keep_hot_for_injection(step, since=before["at"], begun=False)
                 pump.dispense(round(missing, 3), step.rate_ml_per_min)
             else:
                 # The pump finished while nobody watched: the reaction has been running since then.
@@ -199,7 +198,7 @@ class Executor:
             )
 
     def _keep_hot_for_injection(self, step: Dispense, *, since: float, begun: bool) -> None:
-        """Holds the temperature that the flask was heated to; a flask that went cold unattended gets no injection.
+        """Holds the temperature that the flask was heated to; gives up where the flask went cold unattended.
 
         What has been injected cools the flask by itself, so from then on a cold flask is a fault only where nobody
         may have watched it since lab time ``since``.
@@ -211,7 +210,7 @@ class Executor:
         temperature = self._check()
         if hot_c - temperature > COLD_C and (untouched or unattended):
             raise InstrumentError(
-                f"the flask went cold, {temperature:.0f} °C instead of {hot_c:.0f} °C, with {step.stock} still to be "
+                f"the flask went cold, {temperature:.0f} °C instead of {hot_c:.0f} °C, while {step.stock} was to be "
                 "injected; it was stopped, propose the recipe again"
             )
         self._keep_hot(hot_c)

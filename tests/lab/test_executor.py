@@ -224,6 +224,17 @@ def test_an_injection_during_which_the_flask_went_cold_unattended_is_given_up() 
     assert not world.heating
 
 
+def test_a_flask_that_went_cold_is_noticed_though_the_injection_ended_a_moment_ago() -> None:
+    world, ledger = _killed_while_injecting(235.0)
+    assert world.watchdog_log
+    assert not world.running_until
+    assert world.poured_ml["se"] == pytest.approx(0.5)
+    second = Computer(world, ledger)
+    with pytest.raises(InstrumentError, match="went cold"):
+        Executor(second.bench(SLOW), second).run(SLOW_PROCEDURE)
+    assert world.samples == []
+
+
 def test_nothing_is_injected_into_a_flask_that_went_cold() -> None:
     world, ledger = World(), MemoryLedger()
 
