@@ -15,7 +15,7 @@ from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.campaign.reading import parse_campaign, read_campaign
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
 from closedloop.recipes import CauseKind, Evidence, Experiment, FailureCause, Method, Outcome, Recipe
-from closedloop.store import ExperimentRecord, ModelRecord, State, Store
+from closedloop.store import ExperimentRecord, ModelRecord, Move, State, Store
 
 if TYPE_CHECKING:
     from closedloop.propose import Assessment, Plan
@@ -253,24 +253,17 @@ class Campaign:
             outcome = judge(outcome, self.definition)
         if outcome.evidence is None:
             outcome = outcome.model_copy(update={"evidence": Evidence(method=Method.TEM, recorded_at=self.store.now())})
-        self.store.add_outcome(experiment_id, outcome)
-        return self.advance(experiment_id, outcome)
-
-    def advance(self, experiment_id: str, outcome: Outcome) -> ExperimentRecord:
-        """Takes an experiment whose outcome is known through its remaining states to its end."""
-        cause = outcome.failure_cause
-        gone_wrong = cause is not None and cause.kind is not CauseKind.CHEMISTRY
-        while (record := self.store.experiment(experiment_id)).state.is_open:
-            if cause is not None and (gone_wrong or record.state is State.MEASURED):
-                self.store.move(experiment_id, State.FAILED, note=str(cause))
-            else:
-                self.store.move(experiment_id, _forward(record.state))
-        return record
+        moves = moves_to_end(self.store.experiment(experiment_id).state, outcome)
+        self.store.add_outcome(experiment_id, outcome, moves)
+        return self.store.experiment(experiment_id)
 
     def abandon(self, experiment_id: str, why: str) -> None:
-        """Gives up an open experiment; nothing is learned from it."""
-        self.store.add_outcome(experiment_id, without_chemistry(FailureCause.ABANDONED))
-        self.store.move(experiment_id, State.FAILED, note=f"abandoned: {why}")
+        """Gives up an open experiment; nothing is learned from it. Raises `IllegalMove` for one that is over."""
+        self.fail(experiment_id, FailureCause.ABANDONED, f"abandoned: {why}")
+
+    def fail(self, experiment_id: str, cause: FailureCause, note: str) -> None:
+        """Ends an open experiment of which nothing is learned. Raises `IllegalMove` for one that is over."""
+        self.store.add_outcome(experiment_id, without_chemistry(cause), [Move(state=State.FAILED, note=note)])
 
     def best(self) -> ExperimentRecord | None:
         """The success nearest to the target; one that meets every wish comes before all that do not."""
@@ -295,9 +288,19 @@ class Campaign:
         return [tally.first for tally in confirmed(found, self.definition.stop)]
 
 
-def _forward(state: State) -> State:
-    """The next state of an experiment that goes well."""
-    return next(after for after in state.next_states if after is not State.FAILED)
+def moves_to_end(state: State, outcome: Outcome) -> list[Move]:
+    """The remaining states of an experiment whose outcome is known; none for one that is over."""
+    moves: list[Move] = []
+    cause = outcome.failure_cause
+    gone_wrong = cause is not None and cause.kind is not CauseKind.CHEMISTRY
+    while state.is_open:
+        if cause is not None and (gone_wrong or state is State.MEASURED):
+            move = Move(state=State.FAILED, note=str(cause))
+        else:
+            move = Move(state=next(after for after in state.next_states if after is not State.FAILED))
+        moves.append(move)
+        state = move.state
+    return moves
 
 
 def load_champion(store: Store) -> "SynthesisModel":

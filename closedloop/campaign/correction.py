@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.campaign.campaign import Campaign
+from closedloop.campaign.campaign import Campaign, moves_to_end
 from closedloop.campaign.characterise import pooled, require_sample
 from closedloop.campaign.judge import judge
 from closedloop.recipes import Evidence, Method
@@ -60,7 +60,8 @@ def correct_image(
     from closedloop.tem.correction import measure_labels
 
     target = find_picture(store, experiment_id, image)
-    campaign = Campaign.reopen(store.experiment(experiment_id).campaign, store)
+    record = store.experiment(experiment_id)
+    campaign = Campaign.reopen(record.campaign, store)
     scale = target.nm_per_px if nm_per_px is None else nm_per_px
     corrected = measure_labels(image, labels, scale)
     measured, notes, names = [], [], []
@@ -79,8 +80,9 @@ def correct_image(
     with tempfile.TemporaryDirectory(dir=store.files) as folder:
         drawn = Path(folder) / "labels.tif"
         save_labels(drawn, labels)
-        store.add_correction(experiment_id, target.sha256, drawn, outcome, changes.counts(), nm_per_px)
-    return Correction(campaign.advance(experiment_id, outcome), corrected)
+        moves = moves_to_end(record.state, outcome)
+        store.add_correction(experiment_id, target.sha256, drawn, outcome, changes.counts(), nm_per_px, moves)
+    return Correction(store.experiment(experiment_id), corrected)
 
 
 def _remeasured(image: ImageRecord) -> "tuple[Measurement | None, str]":

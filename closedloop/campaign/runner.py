@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from closedloop.campaign.campaign import Campaign
+from closedloop.campaign.campaign import Campaign, moves_to_end
 from closedloop.campaign.characterise import look
 from closedloop.campaign.definition import Approval
 from closedloop.campaign.errors import CampaignBusy
@@ -145,7 +145,9 @@ class Runner:
         if record.state is State.AWAITING_CHARACTERISATION and self.bench.microscope is not None:
             self._look(record)
         elif record.state is State.MEASURED and record.outcome is not None:
-            self.campaign.settle(record.id, record.outcome)
+            # An older version could be killed between an outcome and the state that follows from it.
+            for move in moves_to_end(record.state, record.outcome):
+                self.store.move(record.id, move.state, move.note)
         record = self.store.experiment(record.id)
         if not record.state.is_open:
             spoiled = record.outcome is None or record.outcome.success is None
@@ -167,8 +169,7 @@ class Runner:
         try:
             executor.run(procedure)
         except InstrumentError as error:
-            self.store.add_outcome(record.id, without_chemistry(error.cause))
-            self.store.move(record.id, State.FAILED, note=f"{error.cause}: {error}")
+            self.campaign.fail(record.id, error.cause, f"{error.cause}: {error}")
         else:
             self.store.move(record.id, State.AWAITING_CHARACTERISATION)
 

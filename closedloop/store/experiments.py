@@ -2,7 +2,7 @@
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from closedloop.recipes import Outcome, Recipe
 from closedloop.store.campaigns import CampaignShelf, unknown_campaign
 from closedloop.store.errors import IllegalMove, UnknownExperiment
-from closedloop.store.records import ExperimentRecord, Transition, best_outcome
+from closedloop.store.records import ExperimentRecord, Move, Transition, best_outcome
 from closedloop.store.states import State
 from closedloop.store.tables import (
     CampaignRow,
@@ -82,19 +82,23 @@ class ExperimentShelf(CampaignShelf):
         """Raises `IllegalMove` where the state may not follow the present one, `UnknownExperiment`."""
         with self._writing(TransitionRow) as session:
             require_experiment(session, id)
+            self._move(session, id, [Move(state=state, note=note)], at)
+
+    def _move(self, session: Session, id: str, moves: Sequence[Move], at: datetime | None = None) -> None:
+        for move in moves:
             last = session.exec(
                 select(TransitionRow)
                 .where(col(TransitionRow.experiment) == id)
                 .order_by(col(TransitionRow.position).desc())
                 .limit(1)
             ).one()
-            present = State(last.state)
+            present, state = State(last.state), move.state
             if state not in present.next_states:
                 may = " or ".join(present.next_states) or "nothing: it is over"
                 raise IllegalMove(f"{id} is {present} and cannot become {state}; next may come {may}")
             session.add(
                 TransitionRow(
-                    experiment=id, position=last.position + 1, state=state.value, note=note, at=at or self._now()
+                    experiment=id, position=last.position + 1, state=state.value, note=move.note, at=at or self._now()
                 )
             )
 
@@ -107,11 +111,19 @@ class ExperimentShelf(CampaignShelf):
             )
             return [Transition(state=State(row.state), note=row.note, at=row.at) for row in session.exec(query)]
 
-    def add_outcome(self, id: str, outcome: Outcome) -> None:
-        """Appends; which outcome holds is decided by evidence (see `best_outcome`). Raises `UnknownExperiment`."""
-        with self._writing(OutcomeRow) as session:
+    def add_outcome(self, id: str, outcome: Outcome, moves: Sequence[Move] = ()) -> None:
+        """Appends; which outcome holds is decided by evidence (see `best_outcome`).
+
+        ``moves`` are the changes of state that the outcome brings about: all of it is written, or nothing is. Raises
+        `UnknownExperiment`, and `IllegalMove` as `move`.
+        """
+        with self._writing(OutcomeRow, TransitionRow) as session:
             require_experiment(session, id)
-            session.add(outcome_row(id, outcome, self._now()))
+            self._conclude(session, id, outcome, moves)
+
+    def _conclude(self, session: Session, id: str, outcome: Outcome, moves: Sequence[Move]) -> None:
+        session.add(_outcome_row(id, outcome, self._now()))
+        self._move(session, id, moves)
 
     def outcomes(self, id: str) -> list[Outcome]:
         """All of them, in the order that they were added. Raises `UnknownExperiment`."""
@@ -121,7 +133,7 @@ class ExperimentShelf(CampaignShelf):
             return [Outcome.model_validate(row.outcome) for row in session.exec(query)]
 
 
-def outcome_row(id: str, outcome: Outcome, at: datetime) -> OutcomeRow:
+def _outcome_row(id: str, outcome: Outcome, at: datetime) -> OutcomeRow:
     return OutcomeRow(
         experiment=id,
         outcome=outcome.model_dump(mode="json"),

@@ -1,6 +1,6 @@
 """Images of experiments, the scales that people stated for them, and the particles that people corrected in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlmodel import Session, col, select
@@ -8,9 +8,9 @@ from sqlmodel import Session, col, select
 from closedloop.recipes import Outcome
 from closedloop.store.artefacts import digest_of
 from closedloop.store.errors import UnknownImage
-from closedloop.store.experiments import ExperimentShelf, outcome_row, require_experiment
-from closedloop.store.records import CorrectionRecord, ImageRecord
-from closedloop.store.tables import CorrectionRow, ImageRow, ImageScaleRow
+from closedloop.store.experiments import ExperimentShelf, require_experiment
+from closedloop.store.records import CorrectionRecord, ImageRecord, Move
+from closedloop.store.tables import CorrectionRow, ImageRow, ImageScaleRow, OutcomeRow, TransitionRow
 
 
 class ImageShelf(ExperimentShelf):
@@ -77,17 +77,19 @@ class ImageShelf(ExperimentShelf):
         outcome: Outcome,
         changes: Mapping[str, int],
         nm_per_px: float | None = None,
+        moves: Sequence[Move] = (),
     ) -> CorrectionRecord:
-        """Keeps a corrected label image and the outcome that it means, both or neither; nothing older is touched.
+        """Keeps a corrected label image, the outcome that it means and the changes of state that this brings about, all
+        or nothing; nothing older is touched.
 
-        Raises `UnknownExperiment`, `UnknownImage`, `ArtefactError`.
+        Raises `UnknownExperiment`, `UnknownImage`, `ArtefactError`, `IllegalMove`.
         """
         with self._reading() as session:
             require_experiment(session, id)
             if _image(session, id, image_sha256) is None:
                 raise UnknownImage(f"{id} has no image {image_sha256[:12]}; bring it with `closedloop ingest` first")
         artefact = self._keep(labels, f"corrections/{id}")
-        with self._writing(CorrectionRow) as session:
+        with self._writing(CorrectionRow, OutcomeRow, TransitionRow) as session:
             image = _image(session, id, image_sha256)
             assert image is not None  # images are never taken away
             assert image.id is not None
@@ -97,7 +99,7 @@ class ImageShelf(ExperimentShelf):
                 image=image.id, sha256=artefact.sha256, path=artefact.path, changes=dict(changes), added_at=self._now()
             )
             session.add(row)
-            session.add(outcome_row(id, outcome, self._now()))
+            self._conclude(session, id, outcome, moves)
             return self._correction(row)
 
     def _state_scale(self, session: Session, image: ImageRow, nm_per_px: float) -> None:

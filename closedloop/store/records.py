@@ -73,6 +73,13 @@ class ImageRecord(Frozen):
     added_at: AwareDatetime
 
 
+class Move(Frozen):
+    """A change of state that is yet to be made, and why."""
+
+    state: State
+    note: str = ""
+
+
 class Transition(Frozen):
     """One change of state."""
 

@@ -43,15 +43,17 @@ class Shelf:
             yield session
 
     @contextmanager
-    def _writing(self, table: type[SQLModel]) -> Iterator[Session]:
-        """The only writer until it ends, and durable then.
+    def _writing(self, *tables: type[SQLModel]) -> Iterator[Session]:
+        """The only writer of these tables until it ends, and durable then.
 
         SQLite has one writer for the whole database, by ``BEGIN IMMEDIATE``; elsewhere writers of the same table
         wait for each other, because numbers are counted on.
         """
         with named_errors(self._url), Session(self._writer) as session, session.begin():
             if self._engine.dialect.name == "postgresql":
-                session.connection().execute(text(f'LOCK TABLE "{table.__tablename__}" IN SHARE ROW EXCLUSIVE MODE'))
+                # In one order for all, so that no two writers wait for each other.
+                names = ", ".join(sorted(f'"{table.__tablename__}"' for table in tables))
+                session.connection().execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
             yield session
 
     def _keep(self, source: Path, folder: str) -> Artefact:

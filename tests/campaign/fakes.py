@@ -1,12 +1,30 @@
-"""A model that knows one trend, so that a campaign can be tested without training one."""
+"""A model that knows one trend, so that a campaign can be tested without training one; deaths at a chosen moment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import event
 
 from closedloop.recipes import Recipe, Target
+from closedloop.store import Store
+
+
+@contextmanager
+def killed_before(store: Store, statement: str) -> Iterator[None]:
+    """The process dies as soon as it would have executed a statement that begins so."""
+
+    def dies(*call: object) -> None:
+        if str(call[2]).startswith(statement):
+            raise KeyboardInterrupt
+
+    event.listen(store._engine, "before_cursor_execute", dies)
+    try:
+        yield
+    finally:
+        event.remove(store._engine, "before_cursor_execute", dies)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 
 from closedloop.campaign import Campaign, CampaignFileError, NotOfThisCampaign
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe
-from closedloop.store import State
-from tests.campaign.fakes import TrendModel, size_of
+from closedloop.store import IllegalMove, State
+from tests.campaign.fakes import TrendModel, killed_before, size_of
 
 
 @pytest.fixture
@@ -134,6 +134,25 @@ def test_what_was_given_up_does_not_count_against_the_budget(campaign: Campaign)
     assert len(campaign.made()) == 1
     assert campaign.experiments()[0].state is State.FAILED
     assert "no cadmium left" in campaign.experiments()[0].note
+
+
+@pytest.mark.parametrize("ending", ["abandon", "record"])
+def test_an_ending_that_is_cut_short_leaves_no_outcome_behind(campaign: Campaign, ending: str) -> None:
+    """The process may die between the outcome and the state: a vetoed recipe could then still be made."""
+    recipe = _propose(campaign, 1)[0]
+    record = campaign.experiments()[0]
+
+    with killed_before(campaign.store, "INSERT INTO transition"), pytest.raises(KeyboardInterrupt):
+        campaign.abandon(record.id, "vetoed") if ending == "abandon" else campaign.record(recipe, _outcome(4.0))
+    assert campaign.store.outcomes(record.id) == []
+    assert campaign.experiments() == [record]
+
+
+def test_what_is_over_cannot_be_given_up(campaign: Campaign) -> None:
+    record = campaign.record(_propose(campaign, 1)[0], _outcome(4.0))
+    with pytest.raises(IllegalMove, match="it is over"):
+        campaign.abandon(record.id, "too late")
+    assert campaign.store.outcomes(record.id) == [record.outcome]
 
 
 def test_a_campaign_is_found_again_by_its_name(campaign: Campaign) -> None:

@@ -10,6 +10,7 @@ from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outco
 from closedloop.store import (
     ArtefactError,
     IllegalMove,
+    Move,
     State,
     Store,
     UnknownCampaign,
@@ -153,6 +154,21 @@ def test_a_closed_experiment_is_superseded_and_not_reopened(store: Store, recipe
     store.add_outcome(record.id, outcome(3.2, Method.TEM_CORRECTED))
     after = store.experiment(record.id)
     assert (after.state, after.outcome and after.outcome.size_nm) == (State.CLOSED, 3.2)
+
+
+def test_an_outcome_and_the_states_that_follow_from_it_are_written_together_or_not_at_all(
+    store: Store, recipe: Recipe
+) -> None:
+    record = store.add_experiment("cdse", recipe)
+    with pytest.raises(IllegalMove, match="is checked and cannot become closed"):
+        store.add_outcome(record.id, outcome(3.0), [Move(state=state) for state in (*GOOD[:2], State.CLOSED)])
+    assert store.experiment(record.id) == record
+    store.add_outcome(
+        record.id, outcome(3.0), [*(Move(state=state) for state in GOOD[:-1]), Move(state=GOOD[-1], note="x")]
+    )
+    after = store.experiment(record.id)
+    assert (after.state, after.note, after.outcome) == (State.CLOSED, "x", outcome(3.0))
+    assert [step.state for step in store.history(record.id)] == [State.PROPOSED, *GOOD]
 
 
 def test_an_outcome_keeps_everything(store: Store, recipe: Recipe) -> None:

@@ -90,7 +90,7 @@ def test_half_a_correction_is_none(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("closedloop.store.images.outcome_row", killed)
+    monkeypatch.setattr("closedloop.store.experiments._outcome_row", killed)
     with pytest.raises(KeyboardInterrupt):
         store.add_correction(id, sha256, _labels(tmp_path, b"x"), _corrected(4.4, store), {}, 0.5)
     (record,) = store.image_records(id)
