@@ -23,7 +23,7 @@ from closedloop.campaign.errors import (
 from closedloop.campaign.labnames import canonical_lab, makeable_in
 from closedloop.campaign.reading import read_campaign, shipped_campaigns
 from closedloop.campaign.report import check_place, write_report
-from closedloop.campaign.result import campaign_json, experiment_json
+from closedloop.campaign.result import campaign_json, experiment_json, size_in_words
 from closedloop.campaign.runner import News, Retrainer, Runner, only_runner
 from closedloop.campaign.sheet import describe_recipe, sheet_lines, sheet_steps
 from closedloop.campaign.stopping import Action, Advice, NoHope, StoppingRules
@@ -69,5 +69,6 @@ __all__ = [
     "sheet_lines",
     "sheet_steps",
     "shipped_campaigns",
+    "size_in_words",
     "write_report",
 ]

@@ -14,7 +14,7 @@ from closedloop.campaign.errors import NotOfThisCampaign, NotProposed, RecipeBre
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.campaign.reading import parse_campaign, read_campaign
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
-from closedloop.recipes import CauseKind, Evidence, Experiment, FailureCause, Method, Outcome, Recipe
+from closedloop.recipes import CauseKind, Experiment, FailureCause, Outcome, Recipe
 from closedloop.store import ExperimentRecord, ModelRecord, Move, State, Store
 
 if TYPE_CHECKING:
@@ -232,7 +232,8 @@ class Campaign:
     def record(self, recipe: Recipe, outcome: Outcome) -> ExperimentRecord:
         """What came of a recipe: closes the oldest open experiment that has it, or adds one that the lab chose itself.
 
-        An outcome that leaves ``success`` open is judged by the campaign's own thresholds.
+        An outcome that leaves ``success`` open is judged by the campaign's own thresholds; one without a size leaves
+        the experiment awaiting its characterisation. One without evidence gives way to any that has some.
         """
         recipe = canonical_recipe(recipe)
         if recipe.product != self.definition.target.product:
@@ -245,15 +246,13 @@ class Campaign:
         return self.settle(experiment.id, outcome)
 
     def settle(self, experiment_id: str, outcome: Outcome) -> ExperimentRecord:
-        """Adds an outcome; an experiment that is still open goes through its remaining states to its end.
+        """Adds an outcome; an experiment that is still open goes on as far as the outcome takes it (`moves_after`).
 
         For one that is over, the new outcome supersedes the old one where its evidence is stronger.
         """
         if outcome.success is None and outcome.failure_cause is None:
             outcome = judge(outcome, self.definition)
-        if outcome.evidence is None:
-            outcome = outcome.model_copy(update={"evidence": Evidence(method=Method.TEM, recorded_at=self.store.now())})
-        moves = moves_to_end(self.store.experiment(experiment_id).state, outcome)
+        moves = moves_after(self.store.experiment(experiment_id).state, outcome)
         self.store.add_outcome(experiment_id, outcome, moves)
         return self.store.experiment(experiment_id)
 
@@ -288,12 +287,16 @@ class Campaign:
         return [tally.first for tally in confirmed(found, self.definition.stop)]
 
 
-def moves_to_end(state: State, outcome: Outcome) -> list[Move]:
-    """The remaining states of an experiment whose outcome is known; none for one that is over."""
+def moves_after(state: State, outcome: Outcome) -> list[Move]:
+    """The states that an experiment goes on to once this is known of it: all to its end; none where it is over.
+
+    An outcome that says nothing of success or failure leaves it awaiting its characterisation.
+    """
     moves: list[Move] = []
     cause = outcome.failure_cause
     gone_wrong = cause is not None and cause.kind is not CauseKind.CHEMISTRY
-    while state.is_open:
+    unknown = outcome.success is None and cause is None
+    while state.is_open and not (unknown and state is State.AWAITING_CHARACTERISATION):
         if cause is not None and (gone_wrong or state is State.MEASURED):
             move = Move(state=State.FAILED, note=str(cause))
         else:

@@ -69,13 +69,18 @@ def look(
 
 
 def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome:
-    """All whole particles of all images as one distribution (nm); ``success`` stays open."""
+    """All whole particles of all images as one distribution (nm); ``success`` stays open.
+
+    Where the edge cuts all that there are, they are too few for a size.
+    """
     from closedloop.tem.measurement import standard_error_nm
     from closedloop.tem.shapes import fractions
 
     whole = [particle for each in measurements for particle in each.whole]
     if not whole:
-        return Outcome(particle_count=0, evidence=evidence)
+        cut = any(each.particles for each in measurements)
+        cause = FailureCause.TOO_FEW_PARTICLES if cut else None
+        return Outcome(failure_cause=cause, particle_count=0, evidence=evidence)
     diameters = np.array([particle.equivalent_diameter_nm for particle in whole])
     shapes = fractions(particle.shape for particle in whole)
     return Outcome(

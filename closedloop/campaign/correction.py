@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.campaign.campaign import Campaign, moves_to_end
+from closedloop.campaign.campaign import Campaign, moves_after
 from closedloop.campaign.characterise import pooled, require_sample
 from closedloop.campaign.judge import judge
 from closedloop.recipes import Evidence, Method
@@ -80,7 +80,7 @@ def correct_image(
     with tempfile.TemporaryDirectory(dir=store.files) as folder:
         drawn = Path(folder) / "labels.tif"
         save_labels(drawn, labels)
-        moves = moves_to_end(record.state, outcome)
+        moves = moves_after(record.state, outcome)
         store.add_correction(experiment_id, target.sha256, drawn, outcome, changes.counts(), nm_per_px, moves)
     return Correction(store.experiment(experiment_id), corrected)
 

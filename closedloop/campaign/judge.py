@@ -1,4 +1,4 @@
-"""From measured particles to an outcome: did it work, and if not, whose fault was it."""
+"""From what was measured to an outcome: did it work, and if not, whose fault was it."""
 
 from closedloop.campaign.definition import CampaignDefinition
 from closedloop.recipes import CauseKind, Evidence, FailureCause, Outcome, Target
@@ -8,25 +8,32 @@ BULK_NM = 200.0
 
 
 def judge(measured: Outcome, definition: CampaignDefinition) -> Outcome:
-    """The outcome of a sample from what its images say (``success`` still open), by the campaign's own thresholds.
+    """The outcome of a sample from what was measured of it (``success`` still open), by the campaign's own thresholds.
 
     Only a product that is there and can be measured is a success; being off target is no failure. Too few particles
-    for a size is a fault of the measurement, so the model never learns from it that the recipe does not work.
+    for a size is a fault of the measurement, so the model never learns from it that the recipe does not work. What is
+    unknown breaks no threshold, and without a size, where nothing speaks against it, ``success`` stays open.
     """
     if measured.failure_cause is not None or measured.success is False:
         return measured
-    count, size = measured.particle_count or 0, measured.size_nm
-    cause: FailureCause | None = None
-    if count == 0 or size is None:
-        cause = FailureCause.NOTHING_FORMED
-    elif size > BULK_NM:
-        cause = FailureCause.BULK_PRECIPITATE
-    elif count < definition.smallest_particle_count:
-        cause = FailureCause.TOO_FEW_PARTICLES
-    elif (measured.relative_spread or 0.0) > definition.largest_relative_spread:
-        cause = FailureCause.TOO_POLYDISPERSE
+    cause = _cause(measured, definition)
+    if cause is None and measured.size_nm is None:
+        return measured
     success = None if cause and cause.kind is not CauseKind.CHEMISTRY else cause is None
     return measured.model_copy(update={"success": success, "failure_cause": cause})
+
+
+def _cause(measured: Outcome, definition: CampaignDefinition) -> FailureCause | None:
+    count, size, spread = measured.particle_count, measured.size_nm, measured.relative_spread
+    if count == 0:
+        return FailureCause.NOTHING_FORMED
+    if size is not None and size > BULK_NM:
+        return FailureCause.BULK_PRECIPITATE
+    if count is not None and count < definition.smallest_particle_count:
+        return FailureCause.TOO_FEW_PARTICLES
+    if spread is not None and spread > definition.largest_relative_spread:
+        return FailureCause.TOO_POLYDISPERSE
+    return None
 
 
 def without_chemistry(cause: FailureCause, evidence: Evidence | None = None) -> Outcome:

@@ -25,7 +25,7 @@ def size_plot(records: Sequence[ExperimentRecord], target: Target) -> str:
             axes.plot(number, predicted, "_", color=PREDICTED, markersize=11)
         if outcome and outcome.size_nm and outcome.success:
             colour = HIT if target.is_met_by(outcome) else MISS
-            axes.errorbar(number, outcome.size_nm, outcome.size_std_nm or 0.0, fmt="o", color=colour, capsize=2)
+            axes.errorbar(number, outcome.size_nm, outcome.size_std_nm, fmt="o", color=colour, capsize=2)
         elif not record.state.is_open:
             axes.plot(number, 0.0, "x", color="#b3372f", clip_on=False)
     axes.plot([], [], "o", color=MISS, label="measured (bar: spread of sizes)")

@@ -13,7 +13,7 @@ from closedloop.campaign.card import outlook_text
 from closedloop.campaign.characterise import outlined
 from closedloop.campaign.errors import ReportNotWritable
 from closedloop.campaign.plots import learning_curve, png_uri, promise_plot, size_plot
-from closedloop.campaign.result import latest_outlook
+from closedloop.campaign.result import latest_outlook, size_in_words
 from closedloop.campaign.sheet import sheet_lines, sheet_steps
 from closedloop.lab import LabConfig, ProcedureError, stock_volumes_ml
 from closedloop.recipes import Method
@@ -47,6 +47,7 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         outlook=outlook_text(outlook) if (outlook := latest_outlook(campaign)) else None,
         promise=Markup(promise) if (promise := promise_plot(records)) else None,
         best=best,
+        best_size=size_in_words(best.outcome) if best and best.outcome else None,
         lines=sheet_lines(best.recipe) if best else [],
         steps=sheet_steps(best.recipe) if best else [],
         volumes=_volumes(best, lab),

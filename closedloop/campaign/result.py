@@ -3,6 +3,7 @@
 from typing import Any
 
 from closedloop.campaign.campaign import Campaign
+from closedloop.recipes import Outcome
 from closedloop.store import ExperimentRecord
 
 
@@ -25,6 +26,15 @@ def experiment_json(record: ExperimentRecord) -> dict[str, Any]:
         "evidence": str(outcome.evidence.method) if outcome and outcome.evidence else None,
         "particle_count": outcome.particle_count if outcome else None,
     }
+
+
+def size_in_words(outcome: Outcome) -> str | None:
+    """As much of the distribution as is known; ``None`` without a size."""
+    if outcome.size_nm is None:
+        return None
+    spread = "" if outcome.size_std_nm is None else f" ± {outcome.size_std_nm:.2f}"
+    count = "" if outcome.particle_count is None else f" from {outcome.particle_count} particles"
+    return f"{outcome.size_nm:.2f}{spread} nm{count}"
 
 
 def campaign_json(campaign: Campaign, stopped_because: str) -> dict[str, Any]:

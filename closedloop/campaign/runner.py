@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from closedloop.campaign.campaign import Campaign, moves_to_end
+from closedloop.campaign.campaign import Campaign, moves_after
 from closedloop.campaign.characterise import look
 from closedloop.campaign.definition import Approval
 from closedloop.campaign.errors import CampaignBusy
@@ -146,7 +146,7 @@ class Runner:
             self._look(record)
         elif record.state is State.MEASURED and record.outcome is not None:
             # An older version could be killed between an outcome and the state that follows from it.
-            for move in moves_to_end(record.state, record.outcome):
+            for move in moves_after(record.state, record.outcome):
                 self.store.move(record.id, move.state, move.note)
         record = self.store.experiment(record.id)
         if not record.state.is_open:

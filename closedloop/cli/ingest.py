@@ -19,19 +19,16 @@ def ingest(
     json: Annotated[bool, typer.Option("--json", help="The experiment as JSON on standard output.")] = False,
 ) -> None:
     """Measure TEM images by hand-taken microscopy and record what they say of an experiment."""
-    from closedloop.campaign import bring_images, experiment_json
+    from closedloop.campaign import bring_images, experiment_json, size_in_words
     from closedloop.recipes import Method
     from closedloop.store import Store
 
     record = bring_images(Store.open(store_url(store), create=False), experiment, images, nm_per_px=nm_per_px)
     outcome = record.outcome
-    if outcome and outcome.size_nm:
-        size = f"{outcome.size_nm:.2f} ± {outcome.size_std_nm or 0:.2f} nm from {outcome.particle_count} particles"
-    else:
-        size = str(outcome.failure_cause) if outcome else "no outcome"
+    said = outcome and (size_in_words(outcome) or outcome.failure_cause)
     corrected = outcome and outcome.evidence and outcome.evidence.method is Method.TEM_CORRECTED
     holds = "; what a person corrected holds (closedloop tem correct)" if corrected else ""
-    STDERR.print(f"{record.id} is {record.state}: {size}{holds}", soft_wrap=True)
+    STDERR.print(f"{record.id} is {record.state}: {said or 'no outcome'}{holds}", soft_wrap=True)
     if outcome and outcome.evidence and outcome.evidence.note:
         STDERR.print(f"note: {outcome.evidence.note}", soft_wrap=True, markup=False)
     if json:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.campaign import Campaign, CampaignFileError, NotOfThisCampaign
-from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe, Shape
 from closedloop.store import IllegalMove, State
 from tests.campaign.fakes import TrendModel, killed_before, size_of
 
@@ -87,7 +87,11 @@ def test_another_product_is_refused_by_name(campaign: Campaign) -> None:
         (_outcome(3.0, particle_count=5), FailureCause.TOO_FEW_PARTICLES, None, State.FAILED),
         (_outcome(3.0, size_std_nm=1.5), FailureCause.TOO_POLYDISPERSE, False, State.FAILED),
         (_outcome(900.0), FailureCause.BULK_PRECIPITATE, False, State.FAILED),
+        (Outcome(particle_count=5), FailureCause.TOO_FEW_PARTICLES, None, State.FAILED),
         (Outcome(failure_cause=FailureCause.BLOCKED), FailureCause.BLOCKED, None, State.FAILED),
+        (Outcome(size_nm=900.0), FailureCause.BULK_PRECIPITATE, False, State.FAILED),
+        (Outcome(size_nm=3.0, size_std_nm=1.5), FailureCause.TOO_POLYDISPERSE, False, State.FAILED),
+        (Outcome(size_nm=4.0), None, True, State.CLOSED),
         (_outcome(3.0), None, True, State.CLOSED),
     ],
 )
@@ -101,6 +105,25 @@ def test_outcomes_are_judged_by_the_campaigns_thresholds(
     assert record.state is state
     # Only chemistry teaches.
     assert record.teaches is (success is not None)
+
+
+@pytest.mark.parametrize("unknown", [Outcome(), Outcome(particle_count=200), Outcome(shape=Shape.SPHERE)])
+def test_an_outcome_without_a_size_leaves_the_experiment_awaiting_one(campaign: Campaign, unknown: Outcome) -> None:
+    recipe = _propose(campaign, 1)[0]
+    record = campaign.record(recipe, unknown)
+    assert record.state is State.AWAITING_CHARACTERISATION
+    assert record.outcome == unknown
+    assert not record.teaches
+    later = campaign.record(recipe, _outcome(4.0))
+    assert (later.id, later.state) == (record.id, State.CLOSED)
+    assert later.outcome
+    assert later.outcome.size_nm == 4.0
+
+
+def test_no_evidence_is_made_up(campaign: Campaign) -> None:
+    record = campaign.record(_propose(campaign, 1)[0], Outcome(size_nm=4.0))
+    assert record.outcome
+    assert record.outcome.evidence is None
 
 
 def test_the_tem_result_that_comes_days_later_replaces_the_peak(campaign: Campaign) -> None:

@@ -1,18 +1,20 @@
 """Images into outcomes: pooled, judged, and refused when a person brings something that cannot be measured."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from closedloop.campaign import Campaign, NotWaiting, bring_images
-from closedloop.campaign.characterise import look
+from closedloop.campaign.characterise import look, pooled
+from closedloop.campaign.judge import judge
 from closedloop.cli.app import main
 from closedloop.cli.ingest import ingest
-from closedloop.recipes import FailureCause, Shape
+from closedloop.recipes import Evidence, FailureCause, Method, Shape
 from closedloop.store import State
-from closedloop.tem import NotAnImage, UnreadableScale
+from closedloop.tem import NotAnImage, UnreadableScale, measure_image
 from sim.microscope import render
 from sim.reactor import Product
 
@@ -82,6 +84,14 @@ def test_one_empty_field_is_bad_luck_and_two_mean_that_nothing_formed(campaign: 
     nothing = look(empty, campaign.definition, at=now)
     assert nothing.failure_cause is FailureCause.NOTHING_FORMED
     assert nothing.success is False
+
+
+def test_particles_that_the_edge_cuts_are_too_few_and_not_nothing(campaign: Campaign, images: list[Path]) -> None:
+    measured = measure_image(images[0])
+    cut = replace(measured, particles=tuple(replace(each, touches_edge=True) for each in measured.particles[:3]))
+    outcome = pooled([cut], Evidence(method=Method.TEM))
+    assert (outcome.particle_count, outcome.failure_cause) == (0, FailureCause.TOO_FEW_PARTICLES)
+    assert judge(outcome, campaign.definition).success is None
 
 
 def test_a_damaged_file_does_not_spoil_the_sample(campaign: Campaign, images: list[Path], tmp_path: Path) -> None:

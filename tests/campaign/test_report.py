@@ -59,6 +59,13 @@ def test_the_learning_is_shown_before_and_after(campaign: Campaign, tmp_path: Pa
     assert "size error in nm, last lab runs 0.900 0.125" in text
 
 
+def test_what_is_not_known_of_the_best_is_not_shown_as_zero(tmp_path: Path) -> None:
+    campaign = Campaign.open("cdse", store=f"sqlite:///{tmp_path}/lab.db")
+    campaign.record(campaign.definition.space.sample(1, seed=0)[0], Outcome(size_nm=4.05))
+    text = _text(write_report(campaign, None, "budget used up", tmp_path / "report.html"))
+    assert "Best: cdse-0001, 4.05 nm." in text
+
+
 def test_a_campaign_without_a_success_says_so(tmp_path: Path) -> None:
     empty = Campaign.open("cdse", store=f"sqlite:///{tmp_path}/empty.db")
     text = _text(write_report(empty, None, "budget used up", tmp_path / "report.html"))
