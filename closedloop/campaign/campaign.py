@@ -139,7 +139,7 @@ class Campaign:
             precedents=near_target(self.definition.target),
             horizon=rule.over if rule else HORIZON,
         )
-        measured = sum(experiment.outcome.size_nm is not None for experiment in tried)
+        measured = sum(experiment.outcome.learnable_size_nm is not None for experiment in tried)
         return NextBatch(due, found, advise(found.outlook, self.definition.target, measured), model_id)
 
     def accept(self, batch: NextBatch) -> list[ExperimentRecord]:

@@ -24,7 +24,7 @@ from closedloop.propose.quality import Judge, Quality
 from closedloop.propose.reasons import Known, motive, reason
 from closedloop.propose.space import SearchSpace
 from closedloop.propose.usual import Informed
-from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Target
+from closedloop.recipes import Experiment, Recipe, Target
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,8 +134,8 @@ class _Round:
         outcomes = [e.outcome for e in self.tried]
         arrays = model.predict_arrays([e.recipe for e in self.tried]) if self.tried else None
         self.judge = Judge(target, self.tried_unit, arrays, outcomes)
-        self.measured = np.array([_is_measured(outcome) for outcome in outcomes], dtype=bool)
-        self.sizes = np.array([outcome.size_nm or math.nan for outcome in outcomes], dtype=np.float64)
+        self.sizes = np.array([outcome.learnable_size_nm or math.nan for outcome in outcomes], dtype=np.float64)
+        self.measured = np.isfinite(self.sizes)
         self.usable = self.measured & (self.judge.succeeded | ~self.judge.judged)
         self.known = Known(
             measured=int(self.measured.sum()),
@@ -260,9 +260,3 @@ class _Round:
                 under_way=under_way,
             ),
         )
-
-
-def _is_measured(outcome: Outcome) -> bool:
-    """Whether the size is that of the recipe: not of a run that a blocked syringe or a bad image spoiled."""
-    cause = outcome.failure_cause
-    return outcome.size_nm is not None and (cause is None or cause.kind is CauseKind.CHEMISTRY)

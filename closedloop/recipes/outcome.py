@@ -160,6 +160,25 @@ class Outcome(Frozen):
         return self.size_std_nm / self.size_nm
 
     @property
+    def is_spoiled(self) -> bool:
+        """Whether equipment, a measurement or a person ended it, so that it says nothing about the recipe."""
+        return self.failure_cause is not None and self.failure_cause.kind is not CauseKind.CHEMISTRY
+
+    @property
+    def learnable_size_nm(self) -> float | None:
+        """The size to learn from and be judged by: not of a spoiled run, nor of a product other than the recipe's."""
+        return self.size_nm if self._is_of_the_recipe else None
+
+    @property
+    def learnable_shape(self) -> Shape | None:
+        """The shape to learn from, as `learnable_size_nm`."""
+        return self.shape if self._is_of_the_recipe else None
+
+    @property
+    def _is_of_the_recipe(self) -> bool:
+        return not self.is_spoiled and self.failure_cause is not FailureCause.WRONG_PRODUCT
+
+    @property
     def is_negative_example(self) -> bool:
         """Whether the model may learn from this that the recipe does not work."""
         return self.success is False

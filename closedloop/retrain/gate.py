@@ -97,7 +97,7 @@ def _checks(
     new, *old = (model.predict(recipes) for model in (challenger, *bars))
     checks = []
     # Only what is unknown of an outcome is left out: a prediction that is no number must not pass for a good one.
-    sizes = np.array([one.outcome.size_nm or np.nan for one in experiments])
+    sizes = np.array([one.outcome.learnable_size_nm or np.nan for one in experiments])
     if (known := ~np.isnan(sizes)).any():
         mine, *theirs = (np.abs([g.size_nm for g in guess] - sizes)[known] for guess in (new, *old))
         bar = min(theirs, key=np.mean)

@@ -174,16 +174,17 @@ def _learned(start: _Start, experiments: list[Experiment], weight: np.ndarray, r
 
 
 def _with_outcome(experiments: Sequence[Experiment]) -> list[Experiment]:
-    return [e for e in experiments if e.outcome.size_nm is not None or e.outcome.shape is not None]
+    return [e for e in experiments if e.outcome.learnable_size_nm is not None or e.outcome.learnable_shape is not None]
 
 
 def _success(experiments: Sequence[Experiment], weight: np.ndarray, seed: int, progress: Progress) -> SuccessModel:
     """From all that worked or failed; what has a size and says nothing of success has worked."""
     progress(0.0, "learning what fails")
-    told = [i for i, e in enumerate(experiments) if e.outcome.success is not None or e.outcome.size_nm is not None]
+    outcomes = [e.outcome for e in experiments]
+    told = [i for i, o in enumerate(outcomes) if o.success is not None or o.learnable_size_nm is not None]
     return SuccessModel.fit(
         [experiments[i].recipe for i in told],
-        [experiments[i].outcome.success is not False for i in told],
+        [outcomes[i].success is not False for i in told],
         weight[told],
         [experiments[i].source for i in told],
         seed,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closedloop.recipes import Experiment, FailureCause, Outcome, Shape
+from closedloop.recipes import Experiment, Outcome
 from closedloop.synthesis.errors import TooFewExperiments
 from closedloop.synthesis.network import SHAPES
 from closedloop.synthesis.training import Labels
@@ -39,9 +39,9 @@ def usable(experiments: Sequence[Experiment], weights: Sequence[float] | None) -
     places = [
         i
         for i, e in enumerate(experiments)
-        if _size(e) is not None or e.outcome.success is not None or e.outcome.shape is not None
+        if e.outcome.learnable_size_nm is not None or e.outcome.success is not None or e.outcome.shape is not None
     ]
-    sizes = sum(_size(experiments[i]) is not None for i in places)
+    sizes = sum(experiments[i].outcome.learnable_size_nm is not None for i in places)
     if sizes < LEAST_EXPERIMENTS:
         raise TooFewExperiments(
             f"{sizes} of {len(experiments)} experiments have a size; at least {LEAST_EXPERIMENTS} are needed, "
@@ -51,14 +51,14 @@ def usable(experiments: Sequence[Experiment], weights: Sequence[float] | None) -
 
 
 def scale_of(experiments: Sequence[Experiment]) -> Scale:
-    logs = np.log([size for e in experiments if (size := _size(e)) is not None])
+    logs = np.log([size for e in experiments if (size := e.outcome.learnable_size_nm) is not None])
     return Scale(float(logs.mean()), max(float(logs.std()), _LEAST_SCALE))
 
 
 def labels(experiments: Sequence[Experiment], weights: np.ndarray, scale: Scale) -> Labels:
     """Standardised outcomes; NaN and -1 where nothing is known."""
-    sizes = np.array([_size(e) or np.nan for e in experiments])
-    shapes = [-1 if (shape := _shape(e)) is None else SHAPES.index(shape) for e in experiments]
+    sizes = np.array([e.outcome.learnable_size_nm or np.nan for e in experiments])
+    shapes = [-1 if (shape := e.outcome.learnable_shape) is None else SHAPES.index(shape) for e in experiments]
     success = [-1.0 if e.outcome.success is None else float(e.outcome.success) for e in experiments]
     spreads = np.array([_relative_spread(e) or np.nan for e in experiments])
     return Labels(
@@ -82,18 +82,6 @@ def _is_doubtful(outcome: Outcome) -> bool:
     return few or (error is not None and size is not None and error > LARGE_ERROR * size)
 
 
-def _size(experiment: Experiment) -> float | None:
-    """The size to learn from: not that of a product which is not the one that the recipe names."""
-    if experiment.outcome.failure_cause is FailureCause.WRONG_PRODUCT:
-        return None
-    return experiment.outcome.size_nm
-
-
-def _shape(experiment: Experiment) -> Shape | None:
-    """The shape to learn from, as `_size`."""
-    return None if experiment.outcome.failure_cause is FailureCause.WRONG_PRODUCT else experiment.outcome.shape
-
-
 def _relative_spread(experiment: Experiment) -> float | None:
-    size, spread = _size(experiment), experiment.outcome.size_std_nm
+    size, spread = experiment.outcome.learnable_size_nm, experiment.outcome.size_std_nm
     return None if size is None or not spread else spread / size

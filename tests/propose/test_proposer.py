@@ -110,6 +110,16 @@ def test_a_size_from_a_spoiled_run_is_not_learned_from(lab: ModuleType) -> None:
     assert with_them.predicted_size_nm == pytest.approx(without.predicted_size_nm)
 
 
+def test_the_size_of_another_product_is_not_learned_from(lab: ModuleType) -> None:
+    outcome: dict[str, object] = {"success": False, "failure_cause": FailureCause.WRONG_PRODUCT}
+    sized, unsized = made(lab, 3, **outcome, size_nm=40.0), made(lab, 3, **outcome)
+    known = made(lab, 5, seed=1)
+    first, second = (
+        propose(lab.SPACE, TARGET, lab.Literature(), [*known, *failed], [], 2, seed=0) for failed in (sized, unsized)
+    )
+    assert first == second
+
+
 def test_before_anything_succeeded_likely_success_weighs_double(lab: ModuleType) -> None:
     tried = made(lab, 6, success=False, failure_cause=FailureCause.NOTHING_FORMED)
     (proposal,) = propose(lab.SPACE, TARGET, lab.Literature(), tried, [], 1, seed=0)

@@ -118,6 +118,19 @@ def test_only_chemistry_is_a_negative_example() -> None:
     assert not Outcome(success=True).is_negative_example
 
 
+def test_a_size_is_learned_from_unless_it_is_of_a_spoiled_run_or_of_another_product() -> None:
+    for cause in (None, *FailureCause):
+        chemical = cause is None or cause.kind is CauseKind.CHEMISTRY
+        success = cause is None if chemical else None
+        outcome = Outcome(success=success, failure_cause=cause, size_nm=4.0, shape=Shape.CUBE)
+        learned = chemical and cause is not FailureCause.WRONG_PRODUCT
+        assert outcome.is_spoiled is not chemical
+        assert outcome.learnable_size_nm == (4.0 if learned else None)
+        assert outcome.learnable_shape == (Shape.CUBE if learned else None)
+        assert not {"is_spoiled", "learnable_size_nm", "learnable_shape"} & set(outcome.model_dump())
+    assert Outcome(success=True).learnable_size_nm is None
+
+
 def test_shape_fractions_cannot_exceed_the_whole() -> None:
     with pytest.raises(ValidationError, match=r"add up to 1\.200"):
         Outcome(shape_fractions={Shape.CUBE: 0.6, Shape.SPHERE: 0.6})

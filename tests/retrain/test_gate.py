@@ -50,6 +50,12 @@ def test_literature_is_not_lost_a_little_by_every_generation(challenger: float, 
     assert [round(check.allowed, 6) for check in checks] == [0.99, 1.1]
 
 
+def test_a_size_that_is_not_learned_from_is_not_judged_by_either() -> None:
+    wrong = Outcome(size_nm=9.0, success=False, failure_cause=FailureCause.WRONG_PRODUCT)
+    checks = compare(Says(4.0), Says(4.0), [], [Experiment(recipe=Recipe(product="CdSe"), outcome=wrong)], Tolerance())
+    assert [check.what for check in checks] == ["Brier score of success, last lab runs"]
+
+
 def test_literature_and_lab_are_judged_apart_each_on_what_is_known() -> None:
     literature = [known(3.0), known(None), known(5.0, None)]
     lab = [known(2.0), known(None, False)]

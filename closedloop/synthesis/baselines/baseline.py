@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from closedloop.recipes import Experiment, FailureCause, Recipe, Shape, Target
+from closedloop.recipes import Experiment, Recipe, Shape, Target
 from closedloop.synthesis.baselines.inputs import Sequences, Table
 from closedloop.synthesis.baselines.laws import LEAST_ERRORS, Conformal, SizeLaw, WeightedSizes, held_out
 from closedloop.synthesis.baselines.methods import Classifier, Method, Regressor, Weighing
@@ -25,10 +25,8 @@ Progress = Callable[[float, str], None]
 
 
 def known_size(experiment: Experiment) -> float | None:
-    """The size to learn from and to be judged by: not that of a product which is not the recipe's."""
-    if experiment.outcome.failure_cause is FailureCause.WRONG_PRODUCT:
-        return None
-    return experiment.outcome.size_nm
+    """`closedloop.recipes.Outcome.learnable_size_nm` of an experiment."""
+    return experiment.outcome.learnable_size_nm
 
 
 @dataclass(frozen=True, eq=False)
