@@ -14,7 +14,7 @@ from closedloop.campaign.errors import NotOfThisCampaign, NotProposed, RecipeBre
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.campaign.reading import parse_campaign, read_campaign
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
-from closedloop.recipes import CauseKind, Experiment, FailureCause, Outcome, Recipe
+from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe
 from closedloop.store import ExperimentRecord, ModelRecord, Move, State, Store
 
 if TYPE_CHECKING:
@@ -294,10 +294,9 @@ def moves_after(state: State, outcome: Outcome) -> list[Move]:
     """
     moves: list[Move] = []
     cause = outcome.failure_cause
-    gone_wrong = cause is not None and cause.kind is not CauseKind.CHEMISTRY
     unknown = outcome.success is None and cause is None
     while state.is_open and not (unknown and state is State.AWAITING_CHARACTERISATION):
-        if cause is not None and (gone_wrong or state is State.MEASURED):
+        if cause is not None and (outcome.is_spoiled or state is State.MEASURED):
             move = Move(state=State.FAILED, note=str(cause))
         else:
             move = Move(state=next(after for after in state.next_states if after is not State.FAILED))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from closedloop.recipes import CauseKind, Evidence, Experiment, Outcome, Recipe
+from closedloop.recipes import Evidence, Experiment, Outcome, Recipe
 from closedloop.recipes.fields import Frozen
 from closedloop.store.states import State
 
@@ -39,10 +39,7 @@ class ExperimentRecord(Frozen):
     @property
     def teaches(self) -> bool:
         """Whether a model may learn from it: it is over, and its outcome speaks of chemistry, good or bad."""
-        if self.state.is_open or self.outcome is None:
-            return False
-        cause = self.outcome.failure_cause
-        if cause is not None and cause.kind is not CauseKind.CHEMISTRY:
+        if self.state.is_open or self.outcome is None or self.outcome.is_spoiled:
             return False
         return self.outcome.success is not None or self.outcome.size_nm is not None
 

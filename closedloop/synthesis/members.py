@@ -29,7 +29,7 @@ class Scale:
 
 
 def usable(experiments: Sequence[Experiment], weights: Sequence[float] | None) -> tuple[list[Experiment], np.ndarray]:
-    """The experiments that say something of the chemistry, and a weight for each.
+    """The experiments that say something of the chemistry, and a weight for each; spoiled ones never do.
 
     Raises `TooFewExperiments`, and `ValueError` for weights that do not fit.
     """
@@ -38,8 +38,8 @@ def usable(experiments: Sequence[Experiment], weights: Sequence[float] | None) -
         raise ValueError("weights must be finite and positive, one for each experiment")
     places = [
         i
-        for i, e in enumerate(experiments)
-        if e.outcome.learnable_size_nm is not None or e.outcome.success is not None or e.outcome.shape is not None
+        for i, o in enumerate(e.outcome for e in experiments)
+        if o.learnable_size_nm is not None or o.success is not None or o.learnable_shape is not None
     ]
     sizes = sum(experiments[i].outcome.learnable_size_nm is not None for i in places)
     if sizes < LEAST_EXPERIMENTS:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe, Shape
+from closedloop.recipes import CauseKind, Experiment, FailureCause, Outcome, Recipe, Shape
 from closedloop.synthesis import TooFewExperiments
 from closedloop.synthesis.members import FEW_PARTICLES_DOUBT, LARGE_ERROR, MANY_PARTICLES, Scale, doubts, labels, usable
 
@@ -31,6 +31,20 @@ def test_what_says_nothing_is_left_out_with_its_weight() -> None:
     assert weight.tolist() == [1, 2, 3]
     with pytest.raises(TooFewExperiments):
         usable(done[2:], None)
+
+
+def test_a_run_that_was_spoiled_teaches_nothing_whatever_was_measured() -> None:
+    done = [experiment("a", success=True, size_nm=3)] * 3
+    spoiled = [
+        experiment("a", failure_cause=cause, size_nm=9.0, size_std_nm=0.5, shape=Shape.CUBE)
+        for cause in FailureCause
+        if cause.kind is not CauseKind.CHEMISTRY
+    ]
+    chosen, weight = usable([*spoiled, *done], None)
+    assert chosen == done
+    assert len(weight) == 3
+    with pytest.raises(TooFewExperiments):
+        usable([*spoiled, *done[1:]], None)
 
 
 def test_a_spread_is_learned_relative_to_the_size_and_only_where_it_is_known() -> None:
