@@ -31,13 +31,16 @@ class CampaignRetrainer:
         return self._retrainer.new_outcomes(campaign)
 
     def run(self, campaign: str) -> RetrainResult:
-        """Retrains now, and enters the result in the campaign's learning curve."""
+        """Retrains now, and enters the result in the learning curves of this campaign and of every other that has new
+        outcomes: a training learns from the whole store."""
+        taught = dict.fromkeys([campaign, *self._retrainer.campaigns_with_news()])
         result = self._retrainer.run(now=True)
         if result.model_id is not None:
             scores: dict[str, float | int | bool] = {"lab_runs": result.lab_runs, "promoted": result.promoted}
             for check in result.checks:
                 scores |= {f"{check.what}, before": check.champion, f"{check.what}, after": check.challenger}
-            self.campaign.store.add_score(campaign, result.model_id, scores)
+            for name in taught:
+                self.campaign.store.add_score(name, result.model_id, scores)
         return result
 
     def retrain(self, campaign: str) -> str:

@@ -76,8 +76,15 @@ class Retrainer:
 
     def new_outcomes(self, campaign: str | None = None) -> int:
         """Experiments of which something that teaches was learned since the last attempt to retrain."""
+        return len(self._news(campaign))
+
+    def campaigns_with_news(self) -> list[str]:
+        """The campaigns that have new outcomes, in the order of their first ones."""
+        return list(dict.fromkeys(record.campaign for record in self._news(None)))
+
+    def _news(self, campaign: str | None) -> list[ExperimentRecord]:
         changed = self.store.changed_since_retraining()
-        return sum(record.teaches and record.id in changed for record in self.store.experiments(campaign))
+        return [record for record in self.store.experiments(campaign) if record.teaches and record.id in changed]
 
     def due(self, campaign: str | None = None) -> bool:
         """Whether there are ``every`` new outcomes, and enough runs in all to learn from and to judge by."""

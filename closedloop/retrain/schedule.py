@@ -31,15 +31,23 @@ _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 def retrain_if_new(store: Store, *, seed: int = 0, maker: Maker | None = None) -> list[str]:
-    """One sentence for each campaign of which something new was learned; a failure is a sentence, too."""
-    said = []
+    """One training for all that is new, and one sentence for each campaign of which something new was learned; a
+    failure is a sentence, too."""
+    said, waiting = [], {}
     for name in store.campaign_names():
         try:
             retrainer = CampaignRetrainer(Campaign.reopen(name, store), seed=seed, maker=maker)
             if retrainer.new_outcomes(name):
-                said.append(retrainer.retrain(name))
+                waiting[name] = retrainer
         except ClosedloopError as error:
             said.append(f"{name}: {error}")
+    if waiting:
+        first = next(iter(waiting))
+        try:
+            came = waiting[first].retrain(first)
+        except ClosedloopError as error:
+            came = str(error)
+        said += [f"{name}: {came}" for name in waiting]
     for sentence in said:
         LOG.info(sentence)
     return said

@@ -81,11 +81,11 @@ class LineMaker:
         return Spied(line.a, line.b)
 
 
-def run_lab(store: Store, temperatures_c: Sequence[float], slope: float = 0.01) -> list[str]:
+def run_lab(store: Store, temperatures_c: Sequence[float], slope: float = 0.01, campaign: str = "cdse") -> list[str]:
     """Runs that came out well."""
     ids = []
     for t in temperatures_c:
-        id = store.add_experiment("cdse", recipe(t)).id
+        id = store.add_experiment(campaign, recipe(t)).id
         store.add_outcome(id, Outcome(success=True, size_nm=slope * t))
         for state in GOOD:
             store.move(id, state)

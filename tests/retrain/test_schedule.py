@@ -13,7 +13,7 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from closedloop.campaign import Campaign
-from closedloop.retrain import ServiceRunning, add_job, retrain_if_new, serve
+from closedloop.retrain import CampaignRetrainer, ServiceRunning, add_job, retrain_if_new, serve
 from closedloop.retrain.schedule import JOB_ID
 from closedloop.store import Store
 from tests.retrain.line_model import Line, LineMaker, run_lab
@@ -60,6 +60,30 @@ def test_it_retrains_where_something_is_new_and_only_there(lab: Store, maker: Li
     assert len(lab.retrainings()) == 2
     score = lab.scores("cdse")[0]
     assert (score.model_id, score.metrics["lab_runs"]) == ("model-0001", 5)
+
+
+@pytest.fixture
+def two(lab: Store) -> Store:
+    """Two campaigns with runs that no model has seen."""
+    definition = Campaign.reopen("cdse", lab).definition.model_copy(update={"name": "other"})
+    lab.save_campaign("other", definition.model_dump_json(), definition.digest)
+    run_lab(lab, [215.0, 235.0], campaign="other")
+    return lab
+
+
+def test_one_training_is_told_of_and_scored_in_each_campaign_that_it_learned_from(two: Store, maker: LineMaker) -> None:
+    said = retrain_if_new(two, maker=maker)
+    assert [sentence.split(" (")[0] for sentence in said] == ["cdse: model-0001", "other: model-0001"]
+    assert len(two.retrainings()) == 1
+    assert [score.model_id for name in ("cdse", "other") for score in two.scores(name)] == ["model-0001"] * 2
+    run_lab(two, [225.0], campaign="other")
+    assert [sentence.split(" (")[0] for sentence in retrain_if_new(two, maker=maker)] == ["other: model-0002"]
+    assert len(two.scores("cdse")) == 1
+
+
+def test_a_campaign_that_retrains_scores_the_others_that_it_learned_from(two: Store, maker: LineMaker) -> None:
+    CampaignRetrainer(Campaign.reopen("cdse", two), maker=maker).run("cdse")
+    assert [score.metrics["lab_runs"] for score in two.scores("other")] == [7]
 
 
 def test_a_failure_is_said_and_does_not_end_the_service(lab: Store, maker: LineMaker) -> None:
