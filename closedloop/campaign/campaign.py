@@ -5,7 +5,7 @@ the same two to drive the instruments of a lab file.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -30,12 +30,14 @@ OPEN = tuple(state for state in State if state.is_open)
 class NextBatch:
     """What to make next, not stored yet: ``repeats`` that hits wait for, then ``plan``; ``None`` where repeats are all.
 
-    ``advice`` is what the plan's outlook says of the campaign as a whole.
+    ``advice`` is what the plan's outlook says of the campaign as a whole. ``model`` chose it and describes it, even if
+    another one takes over before the batch is stored.
     """
 
     repeats: "tuple[Tally, ...]"
     plan: "Plan | None"
     advice: Advice | None
+    model: "SynthesisModel" = field(repr=False, compare=False)
     model_id: str
 
 
@@ -124,7 +126,7 @@ class Campaign:
         model, model_id = self._serving()
         due = tuple(repeats_due(tallies(known, self.definition.target), self.definition.stop))[: max(count, 0)]
         if due and len(due) >= count:
-            return NextBatch(due, None, None, model_id)
+            return NextBatch(due, None, None, model, model_id)
         rule = self.definition.stop.no_hope
         tried = self._tried(known)
         found = plan(
@@ -140,7 +142,7 @@ class Campaign:
             horizon=rule.over if rule else HORIZON,
         )
         measured = sum(experiment.outcome.learnable_size_nm is not None for experiment in tried)
-        return NextBatch(due, found, advise(found.outlook, self.definition.target, measured), model_id)
+        return NextBatch(due, found, advise(found.outlook, self.definition.target, measured), model, model_id)
 
     def accept(self, batch: NextBatch) -> list[ExperimentRecord]:
         """Stores the batch as proposed experiments, each with what was said of it."""
@@ -148,7 +150,7 @@ class Campaign:
         from closedloop.propose import assess
 
         known = self.experiments()
-        model, _ = self._serving()
+        model = batch.model
         number = max((record.batch or 0 for record in known), default=0) + 1
         target, space, tried = self.definition.target, self.definition.search_space, self._tried(known)
         again = assess(space, target, model, tried, [tally.first.recipe for tally in batch.repeats], self.seed)

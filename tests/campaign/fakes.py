@@ -37,9 +37,14 @@ class Numbers:
 class TrendModel:
     """Hotter and longer is larger: 1 nm at 180 °C and half a minute, about 6 nm at 290 °C and 45 min."""
 
+    def __init__(self, success_logit: float = 2.0) -> None:
+        self.success_logit = success_logit
+
     def predict_arrays(self, recipes: Sequence[Recipe]) -> Numbers:
         n = len(recipes)
-        return Numbers(np.log(np.array([size_of(r) for r in recipes])), np.full(n, 0.15), np.full(n, 2.0))
+        return Numbers(
+            np.log(np.array([size_of(r) for r in recipes])), np.full(n, 0.15), np.full(n, self.success_logit)
+        )
 
     def design_amounts(self, recipe: Recipe, target: Target) -> Recipe:
         return recipe

@@ -1,6 +1,7 @@
 """When a campaign stops, and what it is advised."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,3 +98,15 @@ def test_what_was_promised_is_kept_with_each_batch(campaign: Campaign) -> None:
     assert kept["chances"] == sorted(kept["chances"])
     assert kept["advice"] == "go on"
     assert kept["chances"][0] >= record.prediction["chance_of_hit"] - 1e-6
+
+
+def test_a_batch_is_described_by_the_model_that_it_names(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may promote a model between the choice of a batch and its being stored."""
+    campaign.record(campaign.definition.space.sample(1, seed=1)[0], _measured(4.0))
+    batch = campaign.look_ahead(1)
+    monkeypatch.setattr(campaign.store, "champion", lambda: SimpleNamespace(id="model-0001"))
+    monkeypatch.setattr("closedloop.campaign.campaign._load", lambda champion: TrendModel(success_logit=-9.0))
+    (repeat,) = campaign.accept(batch)
+    assert repeat.model_id == "shipped"
+    assert repeat.prediction
+    assert repeat.prediction["success_probability"] > 0.5
