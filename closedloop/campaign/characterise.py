@@ -1,6 +1,7 @@
 """TEM images of one sample -> its outcome; the same for a virtual microscope and for images that a person brings."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,8 +118,19 @@ def require_sample(record: ExperimentRecord) -> None:
         raise NotWaiting(f"{record.id} is {record.state}, so it has no sample yet; let `closedloop run` make it first")
 
 
-def outlined(image: ImageRecord) -> np.ndarray:
-    """The image with the outlines of its particles, as a person corrected them or else as found, (H, W, 3) uint8."""
+def outlined(images: Sequence[ImageRecord]) -> np.ndarray | None:
+    """The first image that shows particles, with their outlines, as a person corrected them or else as found, (H, W, 3)
+    uint8; ``None`` where none does: empty fields and damaged files are passed over."""
+    from closedloop.tem import NoParticles, NotAnImage
+    from closedloop.tem.instance_maps import NotAnInstanceMap
+
+    for image in images:
+        with suppress(NoParticles, NotAnImage, NotAnInstanceMap):
+            return _outlined(image)
+    return None
+
+
+def _outlined(image: ImageRecord) -> np.ndarray:
     from closedloop.tem import UnreadableScale, measure_image, overlay
     from closedloop.tem.instance_maps import read_instance_map
     from closedloop.tem.reading import read_picture

@@ -118,5 +118,5 @@ def _volumes(best: ExperimentRecord | None, lab: LabConfig | None) -> dict[str, 
 
 
 def _best_image(campaign: Campaign, best: ExperimentRecord | None) -> str | None:
-    images = campaign.store.image_records(best.id) if best else []
-    return png_uri(outlined(images[0])) if images else None
+    picture = outlined(campaign.store.image_records(best.id)) if best else None
+    return None if picture is None else png_uri(picture)

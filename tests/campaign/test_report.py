@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from closedloop.campaign import Campaign, ReportNotWritable, write_report
-from closedloop.recipes import Evidence, FailureCause, Method, Outcome
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
+from sim.microscope import render
+from sim.reactor import Product
 
 DOUBTED = Evidence(method=Method.TEM, note="field-1.tif: particles are hard to tell apart")
 
@@ -64,6 +67,22 @@ def test_what_is_not_known_of_the_best_is_not_shown_as_zero(tmp_path: Path) -> N
     campaign.record(campaign.definition.space.sample(1, seed=0)[0], Outcome(size_nm=4.05))
     text = _text(write_report(campaign, None, "budget used up", tmp_path / "report.html"))
     assert "Best: cdse-0001, 4.05 nm." in text
+
+
+def test_the_picture_is_the_first_that_shows_particles(
+    campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = [render(Product.nothing(), 1, size_px=256), render(Product.ideal(4.0, 0.08, Shape.SPHERE), 1, size_px=256)]
+    shown: list[np.ndarray] = []
+    monkeypatch.setattr("closedloop.campaign.report.png_uri", lambda picture: shown.append(picture) or "data:,")
+    for number, field in enumerate(fields):
+        path = tmp_path / f"field-{number}.tif"
+        field.save(path)
+        campaign.store.add_image("cdse-0001", path)
+        write_report(campaign, None, "stopped", tmp_path / "report.html")
+        assert len(shown) == number
+    coloured = (shown[0][..., 0] != shown[0][..., 1]) | (shown[0][..., 1] != shown[0][..., 2])
+    assert coloured.any()
 
 
 def test_a_campaign_without_a_success_says_so(tmp_path: Path) -> None:
