@@ -32,11 +32,6 @@ class ExperimentRecord(Frozen):
     created_at: AwareDatetime
 
     @property
-    def failure_note(self) -> str:
-        """What was said when the experiment failed; empty for one that did not."""
-        return self.note if self.state is State.FAILED else ""
-
-    @property
     def teaches(self) -> bool:
         """Whether a model may learn from it: it is over, and its outcome speaks of chemistry, good or bad."""
         if self.state.is_open or self.outcome is None or self.outcome.is_spoiled:

@@ -121,7 +121,7 @@ def test_experiments_are_found_by_state(store: Store, recipe: Recipe) -> None:
     store.move("cdse-0002", State.APPROVED)
     store.move("cdse-0003", State.FAILED, note="the pump jammed")
     assert [one.id for one in store.experiments(states={State.PROPOSED, State.APPROVED})] == ["cdse-0001", "cdse-0002"]
-    assert [one.failure_note for one in store.experiments("cdse")] == ["", "", "the pump jammed"]
+    assert [one.note for one in store.experiments("cdse")] == ["", "", "the pump jammed"]
     assert store.experiments(states=[]) == []
 
 
