@@ -26,6 +26,9 @@ from closedloop.cli import (
 from closedloop.cli import run as run_command
 from closedloop.recipes import ClosedloopError
 
+# What Typer makes of a KeyboardInterrupt.
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="closedloop",
     help="Runs an autonomous lab for colloidal nanocrystals: a target goes in, recipes come out, a lab makes them.",
@@ -67,6 +70,7 @@ def main() -> None:
     except ClosedloopError as error:
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            print("stopped; run the same command again to go on", file=sys.stderr)
+        raise
