@@ -2,7 +2,7 @@
 
 from closedloop.campaign.campaign import SHIPPED_MODEL, Campaign, NextBatch, load_champion
 from closedloop.campaign.card import card_json, card_lines
-from closedloop.campaign.characterise import bring_images
+from closedloop.campaign.characterise import bring_images, bring_size
 from closedloop.campaign.correction import Correction, correct_image, find_picture
 from closedloop.campaign.definition import (
     Approval,
@@ -51,6 +51,7 @@ __all__ = [
     "Runner",
     "StoppingRules",
     "bring_images",
+    "bring_size",
     "campaign_json",
     "canonical",
     "canonical_lab",

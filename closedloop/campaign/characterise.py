@@ -1,4 +1,4 @@
-"""TEM images of one sample -> its outcome; the same for a virtual microscope and for images that a person brings."""
+"""What was measured of one sample -> its outcome; the same for a virtual microscope and for what a person brings."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +10,7 @@ import numpy as np
 
 from closedloop.campaign.campaign import Campaign
 from closedloop.campaign.definition import CampaignDefinition
-from closedloop.campaign.errors import NotWaiting
+from closedloop.campaign.errors import NotOfThisCampaign, NotWaiting
 from closedloop.campaign.judge import judge, without_chemistry
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome
 from closedloop.store import ExperimentRecord, ImageRecord, State, Store
@@ -110,6 +110,21 @@ def bring_images(
     for image in images:
         store.add_image(experiment_id, image, nm_per_px)
     return campaign.settle(experiment_id, outcome)
+
+
+def bring_size(store: Store, experiment_id: str, outcome: Outcome, *, product: str | None = None) -> ExperimentRecord:
+    """Records a size that was measured without images and closes the experiment that waited: a provisional one, which
+    any TEM result supersedes. ``product`` is what the sample was taken for, where the size rests on that.
+
+    Raises `NotWaiting`, and `NotOfThisCampaign` for another product than the experiment's.
+    """
+    record = store.experiment(experiment_id)
+    require_sample(record)
+    if product is not None and product != record.recipe.product:
+        raise NotOfThisCampaign(
+            f"{record.id} makes {record.recipe.product}, and the size is one of {product}; name the right one"
+        )
+    return Campaign.reopen(record.campaign, store).settle(experiment_id, outcome)
 
 
 def require_sample(record: ExperimentRecord) -> None:

@@ -26,7 +26,7 @@ class ReportNotWritable(ClosedloopError):
 
 
 class NotWaiting(ClosedloopError):
-    """Images cannot be taken in for this experiment, for it has no sample yet."""
+    """Nothing can be measured of this experiment, for it has no sample yet."""
 
 
 class NotProposed(ClosedloopError):

@@ -1,12 +1,16 @@
 """``closedloop ingest``: TEM images that a person brings close the experiment that waited for them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from closedloop.cli.output import STDERR, print_json
 from closedloop.cli.settings import StoreOption, store_url
+
+if TYPE_CHECKING:
+    from closedloop.recipes import Method
+    from closedloop.store import ExperimentRecord
 
 
 def ingest(
@@ -19,17 +23,30 @@ def ingest(
     json: Annotated[bool, typer.Option("--json", help="The experiment as JSON on standard output.")] = False,
 ) -> None:
     """Measure TEM images by hand-taken microscopy and record what they say of an experiment."""
-    from closedloop.campaign import bring_images, experiment_json, size_in_words
+    from closedloop.campaign import bring_images, experiment_json
     from closedloop.recipes import Method
     from closedloop.store import Store
 
     record = bring_images(Store.open(store_url(store), create=False), experiment, images, nm_per_px=nm_per_px)
-    outcome = record.outcome
-    said = outcome and (size_in_words(outcome) or outcome.failure_cause)
-    corrected = outcome and outcome.evidence and outcome.evidence.method is Method.TEM_CORRECTED
-    holds = "; what a person corrected holds (closedloop tem correct)" if corrected else ""
-    STDERR.print(f"{record.id} is {record.state}: {said or 'no outcome'}{holds}", soft_wrap=True)
-    if outcome and outcome.evidence and outcome.evidence.note:
-        STDERR.print(f"note: {outcome.evidence.note}", soft_wrap=True, markup=False)
+    say(record, Method.TEM)
     if json:
         print_json(experiment_json(record))
+
+
+def say(record: "ExperimentRecord", brought: "Method") -> None:
+    """Where the experiment stands on standard error, and which evidence holds where it is not what was brought."""
+    from closedloop.campaign import size_in_words
+    from closedloop.recipes import Method
+
+    outcome = record.outcome
+    said = outcome and (size_in_words(outcome) or outcome.failure_cause)
+    evidence = outcome and outcome.evidence
+    if not evidence or evidence.method is brought:
+        holds = ""
+    elif evidence.method is Method.TEM_CORRECTED:
+        holds = "; what a person corrected holds (closedloop tem correct)"
+    else:
+        holds = f"; {evidence.method} holds, as the stronger evidence"
+    STDERR.print(f"{record.id} is {record.state}: {said or 'no outcome'}{holds}", soft_wrap=True)
+    if evidence and evidence.note:
+        STDERR.print(f"note: {evidence.note}", soft_wrap=True, markup=False)
