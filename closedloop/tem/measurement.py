@@ -1,9 +1,9 @@
-"""From an image file to sizes in nm: reading, scale, particles, summary, and the outcome that they mean."""
+"""From an image file to sizes in nm: reading, scale, particles and summary; what they mean for an experiment is the
+campaign's to say."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
+from closedloop.recipes import Shape
 from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.certainty import IN_DOUBT, size_error, standard
 from closedloop.tem.distribution import Distribution, describe
@@ -24,8 +24,6 @@ from closedloop.tem.shapes import fractions, wilson
 
 if TYPE_CHECKING:
     import pandas
-
-LEAST_PARTICLES = 5
 
 
 @dataclass(frozen=True)
@@ -181,31 +179,6 @@ class Measurement:
         if self.note:
             content["note"] = self.note
         return content
-
-    def outcome(self, recorded_at: datetime | None = None, files: tuple[str, ...] | None = None) -> Outcome:
-        """The outcome that this one image supports.
-
-        Fewer than five whole particles say nothing about the chemistry: too few particles. `recorded_at` (aware;
-        now where left out) and `files` (the image's name) go into the evidence.
-        """
-        evidence = Evidence(
-            method=Method.TEM,
-            files=(self.name,) if files is None else files,
-            recorded_at=recorded_at or datetime.now(UTC),
-            note=self.note,
-        )
-        if self.count < LEAST_PARTICLES:
-            return Outcome(failure_cause=FailureCause.TOO_FEW_PARTICLES, particle_count=self.count, evidence=evidence)
-        return Outcome(
-            success=True,
-            size_nm=self.mean_diameter_nm,
-            size_std_nm=self.std_diameter_nm,
-            size_error_nm=standard_error_nm(self.whole),
-            particle_count=self.count,
-            shape=self.shape,
-            shape_fractions=self.shape_fractions,
-            evidence=evidence,
-        )
 
 
 def measure_image(

@@ -1,4 +1,4 @@
-"""From pixels to nanometres: the contract's keys, the summary's arithmetic, the outcome, the command line."""
+"""From pixels to nanometres: the contract's keys, the summary's arithmetic, the command line."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,9 @@ from closedloop.cli.evaluate_segmenter import NothingToEvaluate, segmenter
 from closedloop.cli.tem import CannotWrite
 from closedloop.cli.tem import app as tem_app
 from closedloop.cli.tem_measure import describe, sizes_in_words
-from closedloop.recipes import FailureCause, Method, Shape
+from closedloop.recipes import Shape
 from closedloop.tem import NoParticles, NotAnImage, Segmenter, UnreadableScale, measure_image, overlay
-from closedloop.tem.measurement import Measurement
+from closedloop.tem.measurement import Measurement, standard_error_nm
 from closedloop.tem.segmenter import Found
 
 runner = CliRunner()
@@ -57,24 +57,6 @@ def test_json_has_the_keys_of_the_contract(rendered) -> None:
     assert set(content["summary"]) >= {"count", "mean_diameter_nm", "std_diameter_nm", "shape"}
     keys = {"label", "equivalent_diameter_nm", "area_nm2", "circularity", "solidity", "convexity", "eccentricity"}
     assert set(content["particles"][0]) >= keys | {"aspect_ratio", "confidence", "touches_edge"}
-
-
-def test_the_outcome_rests_on_tem(rendered) -> None:
-    found = measure_image(rendered(seed=3, count=30).image, nm_per_px=1.0)
-    outcome = found.outcome(files=("a.tif",))
-    assert outcome.success
-    assert outcome.size_nm == found.mean_diameter_nm
-    assert outcome.particle_count == found.count
-    assert outcome.evidence is not None
-    assert outcome.evidence.method is Method.TEM
-    assert outcome.evidence.files == ("a.tif",)
-
-
-def test_too_few_particles_say_nothing_of_the_chemistry(rendered) -> None:
-    outcome = measure_image(rendered(seed=5, count=3, size=256).image, nm_per_px=1.0).outcome()
-    assert outcome.success is None
-    assert outcome.failure_cause is FailureCause.TOO_FEW_PARTICLES
-    assert outcome.size_nm is None
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])
@@ -245,7 +227,7 @@ def test_a_picture_says_how_far_its_mean_may_be_off() -> None:
     assert summary["size_error"] == pytest.approx(unsure.size_error, abs=1e-5)
     assert summary["in_doubt"] is True
     assert unsure.to_json()["particles"][0]["chance"] == pytest.approx(0.3, abs=1e-5)
-    error, size = unsure.outcome().size_error_nm, unsure.mean_diameter_nm
+    error, size = standard_error_nm(unsure.whole), unsure.mean_diameter_nm
     assert error is not None
     assert size is not None
     assert error == pytest.approx(unsure.size_error * size / 1.645)
@@ -256,7 +238,7 @@ def test_of_what_a_person_drew_no_such_error_is_stated() -> None:
     assert drawn.size_error is None
     assert not drawn.in_doubt
     assert drawn.to_json()["summary"]["size_error"] is None
-    assert drawn.outcome().size_error_nm is None
+    assert standard_error_nm(drawn.whole) is None
 
 
 def test_words_for_a_person_say_when_a_picture_is_in_doubt(capsys: pytest.CaptureFixture[str]) -> None:
