@@ -1,12 +1,16 @@
 """The training itself: steps, their size, the running mean of the weights that is kept, checkpoints to go on from."""
 
+import hashlib
 import math
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from closedloop.recipes import ClosedloopError
 from closedloop.tem.learning.loss import loss
 from closedloop.tem.learning.samples import Group, batches
 from closedloop.tem.network import ParticleNet
@@ -30,6 +34,10 @@ class Schedule:
     towards_start: float = 0.0
 
 
+class UnusableCheckpoint(ClosedloopError):
+    """The checkpoint where training would go on is damaged or of another training."""
+
+
 Progress = Callable[[int, int, float], None]
 
 
@@ -46,8 +54,11 @@ def train(
     """The network with the running mean of its weights, on the CPU. One that was stopped goes on from `checkpoint`.
 
     progress: called with the step, the number of steps and a running mean of the loss.
+
+    Raises `UnusableCheckpoint` where the checkpoint is of other data, another schedule, seed or start.
     """
     torch.manual_seed(seed)
+    run = "" if checkpoint is None else _digest(net, groups, schedule, seed)
     net = net.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     _freeze_first(net)
     encoder = [parameter for parameter in net.blocks.parameters() if parameter.requires_grad]
@@ -61,7 +72,7 @@ def train(
     mean = {name: value.detach().clone() for name, value in net.state_dict().items()}
     first = 0
     if checkpoint is not None and checkpoint.is_file():
-        kept = torch.load(checkpoint, map_location=device, weights_only=True)
+        kept = _read(checkpoint, run, device)
         net.load_state_dict(kept["net"])
         optimiser.load_state_dict(kept["optimiser"])
         rates.load_state_dict(kept["rates"])
@@ -88,10 +99,36 @@ def train(
         if checkpoint is not None and (step + 1) % _CHECKPOINT_EVERY == 0:
             state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "rates": rates.state_dict()}
             beside = checkpoint.with_name(checkpoint.name + ".part")
-            torch.save(state | {"mean": mean, "step": step + 1}, beside)
+            torch.save(state | {"mean": mean, "step": step + 1, "run": run}, beside)
             beside.replace(checkpoint)
     net.load_state_dict(mean)
     return net.cpu().eval()
+
+
+def _digest(net: ParticleNet, groups: Sequence[Group], schedule: Schedule, seed: int) -> str:
+    """Of all that decides where a training ends: start, data, schedule and seed."""
+    digest = hashlib.sha256(f"{schedule} {seed}".encode())
+    for name, value in net.state_dict().items():
+        digest.update(f"{name} {tuple(value.shape)}".encode() + value.detach().cpu().numpy().tobytes())
+    for group in groups:
+        digest.update(f"{len(group.samples)} {group.share}".encode())
+        for sample in group.samples:
+            digest.update(f"{sample.grey.shape}".encode() + sample.grey.tobytes() + sample.labels.tobytes())
+    return digest.hexdigest()
+
+
+def _read(checkpoint: Path, run: str, device: str) -> dict[str, Any]:
+    remedy = "delete the file to begin anew"
+    try:
+        kept = torch.load(checkpoint, map_location=device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise UnusableCheckpoint(f"{checkpoint}: cannot be read as a checkpoint of training; {remedy}") from error
+    if not isinstance(kept, dict) or kept.get("run") != run:
+        raise UnusableCheckpoint(
+            f"{checkpoint}: is of another training (other images, steps, rate, seed or start); repeat the command that "
+            f"began it, or {remedy}"
+        )
+    return kept
 
 
 def _freeze_first(net: ParticleNet) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from closedloop.tem.learning import train as training
 from closedloop.tem.learning.samples import Group, Sample, batches
-from closedloop.tem.learning.train import Schedule, train
+from closedloop.tem.learning.train import Schedule, UnusableCheckpoint, train
 from closedloop.tem.network import ParticleNet
 
 
@@ -75,6 +75,40 @@ def test_an_interrupted_training_ends_where_a_whole_one_does(tmp_path: Path, mon
     for name, value in whole.state_dict().items():
         assert torch.allclose(value.float(), resumed.state_dict()[name].float(), atol=1e-5), name
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_checkpoint_of_another_training_is_refused_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 2)
+    kept, schedule = tmp_path / "kept", Schedule(steps=2, count=1, size=64)
+    train(_fresh(), GROUPS, schedule, seed=1, checkpoint=kept)
+    before = kept.read_bytes()
+    other_start = _fresh()
+    with torch.no_grad():
+        next(other_start.parameters()).add_(0.1)
+    shifted = [Sample(one.name, one.grey, np.roll(one.labels, 1)) for one in GROUPS[0].samples]
+    for net, groups, planned, seed in (
+        (_fresh(), [Group(shifted, 1.0)], schedule, 1),
+        (_fresh(), [Group(GROUPS[0].samples, 0.3)], schedule, 1),
+        (_fresh(), GROUPS, Schedule(steps=1, count=1, size=64), 1),
+        (_fresh(), GROUPS, schedule, 2),
+        (other_start, GROUPS, schedule, 1),
+    ):
+        with pytest.raises(UnusableCheckpoint, match=r"another training.*delete"):
+            train(net, groups, planned, seed=seed, checkpoint=kept)
+    assert kept.read_bytes() == before
+    train(_fresh(), GROUPS, schedule, seed=1, checkpoint=kept)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_CHECKPOINT_EVERY", 1)
+    kept, schedule = tmp_path / "kept", Schedule(steps=1, count=1, size=64)
+    train(_fresh(), GROUPS, schedule, seed=1, checkpoint=kept)
+    half, other = kept.read_bytes()[: kept.stat().st_size // 2], tmp_path / "other"
+    torch.save([1, 2], other)  # as an older program's may be
+    for content in (half, b"", b"words", other.read_bytes()):
+        kept.write_bytes(content)
+        with pytest.raises(UnusableCheckpoint, match="delete"):
+            train(_fresh(), GROUPS, schedule, seed=1, checkpoint=kept)
 
 
 def test_fine_tuning_stays_nearer_to_its_start() -> None:
