@@ -38,8 +38,8 @@ def add_to_training(
 ) -> Path:
     """Adds an image file's pixels, grey (H, W) float32 between 0 and 1, and labels (H, W) int32; gives its new place.
 
-    An image of the same content takes the place of the earlier one: the last correction is the one to learn from.
-    The line in ``sources.csv`` is written last, so that a line always has its image and its mask.
+    A file of the same content, whatever its name, takes the place and name of the earlier one: the last correction is
+    the one to learn from. The line in ``sources.csv`` is written last, so that a new line has its image and its mask.
 
     Raises `TrainingFolderError`.
     """
@@ -48,8 +48,9 @@ def add_to_training(
     with _named(folder):
         rows = _rows(folder)
         digest = hashlib.sha256(image.read_bytes()).hexdigest()
-        name = f"{_plain(image.stem)}-{digest[:8]}"
-        kept, mask = folder / "images" / f"{name}.tif", folder / "masks" / f"{name}.tif"
+        known = [row["image"] for row in rows if row["sha256"] == digest]
+        name = known[0] if known else f"{_plain(image.stem)}-{digest[:8]}"
+        kept, mask = _pair(folder, name)
         for part in (kept.parent, mask.parent):
             part.mkdir(parents=True, exist_ok=True)
         save_labels(mask, labels)
@@ -63,12 +64,18 @@ def add_to_training(
             "changes": changes,
             "added_at": (at or datetime.now(UTC)).isoformat(timespec="seconds"),
         }
-        rows = [known for known in rows if known["image"] != name] + [row]
+        for path in (path for twin in known[1:] if twin != name for path in _pair(folder, twin)):
+            path.unlink(missing_ok=True)
+        rows = [other for other in rows if other["image"] != name and other["sha256"] != digest] + [row]
         with _whole(folder / "sources.csv") as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
     return kept
+
+
+def _pair(folder: Path, name: str) -> tuple[Path, Path]:
+    return folder / "images" / f"{name}.tif", folder / "masks" / f"{name}.tif"
 
 
 def _whole_numbers(grey: NDArray[np.float32]) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -99,7 +106,16 @@ def _rows(folder: Path) -> list[dict[str, str]]:
                 f"{table}: has the columns {', '.join(reader.fieldnames or ['none'])}, not {', '.join(COLUMNS)}; "
                 "choose a folder of its own for corrected images"
             )
-        return list(reader)
+        rows = []
+        for row in reader:
+            # Cells beyond the columns come under None, missing ones as None.
+            if None in row or None in row.values() or row["image"] in ("", "..") or "/" in row["image"]:
+                raise TrainingFolderError(
+                    f"{table}, line {reader.line_num}: is not one image of this folder with {len(COLUMNS)} cells; "
+                    "mend or remove the line"
+                )
+            rows.append(row)
+        return rows
 
 
 @contextmanager

@@ -52,6 +52,42 @@ def test_the_last_correction_of_an_image_is_the_one_to_learn_from(image: Path, t
     assert len(_rows(folder)) == 2
 
 
+def test_a_copy_under_another_name_is_the_same_image(image: Path, tmp_path: Path) -> None:
+    folder, grey = tmp_path / "set", read_picture(image).grey
+    copy = tmp_path / "a copy.tif"
+    copy.write_bytes(image.read_bytes())
+    first = add_to_training(folder, image, grey, LABELS, "s", "first")
+    again = add_to_training(folder, copy, grey, np.where(LABELS == 2, 0, LABELS), "t", "second")
+    assert first == again
+    (row,) = _rows(folder)
+    assert (row["image"], row["source"], row["original"], row["changes"]) == (again.stem, "t", str(copy), "second")
+    assert tifffile.imread(folder / "masks" / again.name).max() == 1
+    assert len([path for path in folder.rglob("*.tif") if path.is_file()]) == 2
+
+
+def test_pairs_of_one_content_that_are_there_already_become_one(image: Path, tmp_path: Path) -> None:
+    folder, grey = tmp_path / "set", read_picture(image).grey
+    kept = add_to_training(folder, image, grey, LABELS, "s", "first")
+    (row,) = _rows(folder)
+    with (folder / "sources.csv").open("a", newline="") as file:
+        csv.DictWriter(file, fieldnames=row.keys()).writerow(row | {"image": "twin"})
+    for part in ("images", "masks"):
+        (folder / part / "twin.tif").write_bytes((folder / part / kept.name).read_bytes())
+    add_to_training(folder, image, grey, LABELS, "s", "second")
+    assert [(row["image"], row["changes"]) for row in _rows(folder)] == [(kept.stem, "second")]
+    assert not list(folder.rglob("twin.tif"))
+
+
+@pytest.mark.parametrize("line", ["a,s,o", "a,s,o,d,c,t,more", "../a,s,o,d,c,t", ",s,o,d,c,t"])
+def test_a_line_that_is_not_a_line_of_the_folder_is_named(line: str, image: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    add_to_training(folder, image, read_picture(image).grey, LABELS, "s")
+    table = folder / "sources.csv"
+    table.write_text(table.read_text() + line + "\n")
+    with pytest.raises(TrainingFolderError, match=r"sources\.csv, line 3: .*mend or remove"):
+        check_training_folder(folder)
+
+
 def test_deep_images_lose_nothing_that_matters(tmp_path: Path) -> None:
     path = tmp_path / "deep.tif"
     tifffile.imwrite(path, np.linspace(100, 200, 2000, dtype=np.float32).reshape(40, 50))
