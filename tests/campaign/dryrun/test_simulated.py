@@ -147,6 +147,27 @@ def test_the_extras_design_within_the_space_too(name: str, law: Law) -> None:
     assert [space.violations(recipe) for recipe, _ in law.made] == [[]] * LONG_ENOUGH[name]
 
 
+def test_ax_is_told_of_the_recipe_that_was_made(law: Law) -> None:
+    """What it asks for is moved inside the space's constraints and to amounts that can be measured out."""
+    pytest.importorskip("ax", reason="needs the optional package ax-platform")
+    task = _task()
+    space = task.definition.search_space
+    campaign: Any = find("ax").begin(Brief(space, task.target, "none"), 0)
+    made = []
+    for _ in range(LONG_ENOUGH["ax"]):
+        (design,) = campaign.pick(1)
+        outcome = law.make(design.recipe, 0)
+        campaign.learn(design.recipe, outcome)
+        if outcome.size_nm is not None:
+            away = abs(np.log(outcome.size_nm / task.target.size_nm))
+            made.append(Parameters(space).row(design.recipe) | {"away": away})
+    trials = campaign._client.summarize()
+    told = trials[trials["trial_status"] == "COMPLETED"].to_dict("records")
+    assert len(made) > 2
+    for row, trial in zip(made, told, strict=True):
+        assert {name: trial[name] for name in row} == pytest.approx(row)
+
+
 def test_values_for_libraries_come_back_as_the_same_recipe() -> None:
     space = _task().definition.search_space
     parameters = Parameters(space)

@@ -47,8 +47,11 @@ class _Designing:
 
     def learn(self, recipe: Recipe, outcome: Outcome) -> None:
         place = next(k for k, (one, _) in enumerate(self._trials) if one == recipe)
-        _, number = self._trials.pop(place)
+        _, asked = self._trials.pop(place)
         with _quiet():
+            # The recipe lies where Ax asked only by chance: constraints moved it, and amounts are rounded.
+            self._client.mark_trial_abandoned(asked)
+            number = self._client.attach_trial(self._parameters.row(recipe))
             if not outcome.success or outcome.size_nm is None:
                 self._client.mark_trial_failed(number)
             else:
