@@ -153,7 +153,8 @@ class _Reader:
                 positions[name] = at
             elif any(self._cells(at)) or written:
                 close = get_close_matches(name, COLUMNS, n=1, cutoff=0.7)
-                remedy = f"did you mean {close[0]!r} (in that unit)?" if close else "remove it, or see README"
+                listed = "remove it; docs/tables.md lists the columns"
+                remedy = f"did you mean {close[0]!r} (in that unit)?" if close else listed
                 self._fault(written or f"column {at + 1}", written, "is not a column that is known", remedy)
         for name in REQUIRED:
             if name not in positions:

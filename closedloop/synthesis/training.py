@@ -1,7 +1,7 @@
 """The training loop: all members at once, each on its own share of the experiments.
 
-Member i leaves fold i out, so that for every experiment one member gives a prediction that has not seen it: the
-intervals are calibrated on these (`calibration`), and the members' spread is the model's own doubt.
+Which of them a member leaves out, the caller says (`regimes.LeftOut`: the two members of a pair leave out the same
+tenth of each regime's groups). What a pair says of those that it left out tells `blend` how far to trust the networks.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """What the label of a scale bar means: "50 nm", "0.2 µm", "1,000 nm", "5 Å", also as OCR misreads them.
 
 A reading that needs a correction is believed less than one that needs none, and one that could mean two things is
-not believed at all (its confidence stays below `closedloop.tem.scale.HIGH_CONFIDENCE`).
+not believed at all (its confidence stays below `closedloop.tem.label_views.HIGH_CONFIDENCE`).
 """
 
 import re

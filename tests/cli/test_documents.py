@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from closedloop.cli.app import app
 from closedloop.lab import LabConfig, known_drivers
+from closedloop.literature.tables import COLUMNS
+from closedloop.recipes import FailureCause, Method, Role, Shape, Vessel
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +41,13 @@ def test_the_readme_gives_both_commands_as_ci_reads_them() -> None:
 def test_the_lab_file_of_the_documents_is_sound() -> None:
     lab = LabConfig.model_validate(yaml.safe_load(re.findall(r"```yaml\n(.*?)```", CAMPAIGNS, re.S)[0]))
     assert {instrument.driver for instrument in lab.instruments.values()} <= set(known_drivers())
+
+
+def test_columns_and_words_of_a_users_table_are_all_explained() -> None:
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", text, re.M) == list(COLUMNS)
+    for word in (*Shape, *FailureCause, *Method, *Role, *Vessel):
+        assert f"`{word}`" in text, word
 
 
 @pytest.mark.parametrize(
