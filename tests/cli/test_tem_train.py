@@ -8,10 +8,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from closedloop.cli import tem_train
 from closedloop.cli.app import app
-from closedloop.cli.tem_train import CannotTrain, WorseOnFrozenTest
+from closedloop.cli.tem_train import CannotTrain
 from closedloop.recipes import ClosedloopError
+from closedloop.tem.learning import course
+from closedloop.tem.learning.course import WorseOnFrozenTest
 from closedloop.tem.learning.folders import UnusableTrainingFolder
 from closedloop.tem.weights import SHIPPED, about, load_weights
 
@@ -60,7 +61,7 @@ def test_fine_tuning_that_makes_the_frozen_test_worse_writes_nothing(
 ) -> None:
     out = tmp_path / "mine.safetensors"
     scores = iter([{"mean_AP": 0.80}, {"mean_AP": 0.70}, {"mean_AP": 0.80}, {"mean_AP": 0.798}])
-    monkeypatch.setattr(tem_train, "_score", lambda net, samples: next(scores))
+    monkeypatch.setattr(course, "_score", lambda net, samples: next(scores))
     with pytest.raises(WorseOnFrozenTest, match=r"0\.800 to 0\.700"):
         _run("--finetune", folder, "--frozen", folder, "--steps", 1, "--out", out)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -81,6 +82,18 @@ def test_weak_labels_join_the_training(folder: Path, tmp_path: Path, capsys: pyt
         (["--data", "DATA", "--finetune", "DATA", "--out", "x.safetensors"], CannotTrain, "either"),
         (["--data", "DATA", "--out", "x.pt"], CannotTrain, "safetensors"),
         (["--data", "DATA", "--out", "nowhere/x.safetensors"], CannotTrain, "folder that exists"),
+        (["--finetune", "DATA", "--start", "shipped", "--out", "x.safetensors"], CannotTrain, "--start does not go"),
+        (["--finetune", "DATA", "--hold-out", "0", "--out", "x.safetensors"], CannotTrain, "--hold-out does not go"),
+        (
+            ["--data", "DATA", "--frozen", "DATA", "--out", "x.safetensors"],
+            CannotTrain,
+            "--frozen goes with --finetune",
+        ),
+        (
+            ["--data", "DATA", "--start", "shipped", "--steps", "0", "--rate", "1", "--out", "x.safetensors"],
+            CannotTrain,
+            "--rate does nothing",
+        ),
         (["--data", "nowhere", "--out", "x.safetensors"], UnusableTrainingFolder, "masks"),
         (["--data", "DATA", "--device", "abacus", "--out", "x.safetensors"], ClosedloopError, "no device"),
         (["--data", "DATA", "--start", "no.safetensors", "--out", "x.safetensors"], ClosedloopError, "no such file"),
