@@ -16,6 +16,7 @@ from pathlib import Path
 from closedloop.chemistry.errors import InvalidFormula
 from closedloop.chemistry.formula import atomic_masses, parse_formula
 from closedloop.chemistry.opsin import as_ions, read_names, version
+from closedloop.whole_files import whole
 
 DATA = Path(__file__).parent / "data"
 LAST_ELEMENT = 83
@@ -117,12 +118,10 @@ def _names_its_formula(row: Row) -> bool:
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A CSV file that is there whole or not at all; the same bytes for the same rows on every machine."""
-    draft = path.with_suffix(".tmp")
-    with draft.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
-    draft.replace(path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

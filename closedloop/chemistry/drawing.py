@@ -1,12 +1,11 @@
 """Draws a substance's structure: as SVG by RDKit, or in braille characters for a terminal. Resolves no names."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from closedloop.chemistry.errors import DrawingError
 from closedloop.chemistry.substance import Substance
+from closedloop.whole_files import write_whole
 
 SVG_SIZE = (480, 320)
 # A braille character is two dots wide and four high; the first index is the column, the second the row from above.
@@ -31,17 +30,7 @@ def write_svg(substance: Substance, path: Path) -> None:
     """Write `draw_svg`, whole or not at all; raises `DrawingError`."""
     content = draw_svg(substance)
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(draft, 0o666 & ~umask)
-            os.replace(draft, path)
-        except OSError:
-            os.unlink(draft)
-            raise
+        write_whole(path, content)
     except OSError as error:
         raise DrawingError(
             f"{path}: cannot be written ({error.strerror}); name a file in a folder that exists"

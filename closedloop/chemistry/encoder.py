@@ -21,6 +21,7 @@ from safetensors.torch import save
 from torch import nn
 
 from closedloop.chemistry.descriptors import GRAPH_SIZE
+from closedloop.whole_files import write_whole
 
 with warnings.catch_warnings():
     # PyTorch Geometric calls torch.jit.script while it is imported, which PyTorch 2.13 deprecates.
@@ -176,9 +177,7 @@ def train_encoder(smiles: Sequence[str], *, seed: int = 0, epochs: int = 400) ->
 
 def save_encoder(encoder: MoleculeEncoder, path: Path, *, note: str) -> None:
     metadata = {"format": FORMAT, "properties": str(encoder.head.out_features), "note": note}
-    temporary = path.with_suffix(".partial")
-    temporary.write_bytes(save(encoder.state_dict(), metadata))
-    temporary.replace(path)
+    write_whole(path, save(encoder.state_dict(), metadata))
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ import typer
 from closedloop.cli.dryrun_modes import Asked, in_simulator, on_pool
 from closedloop.cli.output import STDOUT, print_json
 from closedloop.recipes import Shape
+from closedloop.whole_files import write_whole
 
 
 def dryrun(
@@ -96,8 +97,8 @@ def dryrun(
     if out:
         from closedloop.campaign.dryrun.page import page
 
-        _write(out / "index.html", page(study, blind, content))
-        _write(out / "dryrun.json", json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
+        write_whole(out / "index.html", page(study, blind, content))
+        write_whole(out / "dryrun.json", json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
     if as_json:
         print_json(content)
     else:
@@ -111,13 +112,6 @@ def _refuse(mode: str, options: dict[str, object]) -> None:
     for name, value in options.items():
         if value is not None:
             raise DryRunError(f"{name} does not go with {mode}; leave one of them out")
-
-
-def _write(path: Path, text: str) -> None:
-    """Beside its place, then there: a reader never sees half of one."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _print(content: dict[str, Any]) -> None:

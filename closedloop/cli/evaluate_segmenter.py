@@ -10,6 +10,7 @@ import typer
 
 from closedloop.cli.output import STDERR, STDOUT, print_json, show_progress
 from closedloop.recipes import ClosedloopError
+from closedloop.whole_files import whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,13 +186,11 @@ def _write_table(path: Path, pairs: Sequence[tuple[Path, Path]], found: Mapping[
         for name, agreements in found.items()
         for (image, _), agreement in zip(pairs, agreements, strict=True)
     ]
-    partial = path.with_name(f".{path.name}.part")
     try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with whole(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
-        partial.replace(path)
     except OSError as error:
         raise TableNotWritable(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 

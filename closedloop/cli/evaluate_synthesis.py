@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from closedloop.whole_files import write_whole
+
 if TYPE_CHECKING:
     from closedloop.synthesis.evaluation import Evaluation
 
@@ -69,21 +71,14 @@ def synthesis(
     if out:
         from closedloop.synthesis.evaluation.page import page
 
-        _write(out / "evaluation.json", json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
-        _write(out / "index.html", page(experiments, found, about))
+        write_whole(out / "evaluation.json", json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
+        write_whole(out / "index.html", page(experiments, found, about))
     if as_json:
         from closedloop.cli.output import print_json
 
         print_json(content)
         return
     _print(found, f"{data}, {split}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Beside its place, then there: a reader never sees half of one."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _print(found: Sequence["Evaluation"], title: str) -> None:

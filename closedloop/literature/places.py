@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from closedloop.literature.errors import DataError
+from closedloop.whole_files import write_whole
 
 FILE = "datasets.json"
 
@@ -39,8 +40,6 @@ def register(name: str, path: Path) -> None:
     places = {known: str(place) for known, place in registered().items()} | {name: str(path.resolve())}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f"{FILE}.{os.getpid()}.tmp")
-        draft.write_text(json.dumps(places, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        draft.replace(file)
+        write_whole(file, json.dumps(places, indent=2, sort_keys=True) + "\n")
     except OSError as error:
         raise DataError(f"{file}: cannot be written ({error}); set CLOSEDLOOP_HOME to a folder that can be") from error

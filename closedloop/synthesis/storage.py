@@ -5,8 +5,6 @@ rather than read wrongly. Nothing in such a file is ever executed.
 """
 
 import json
-import os
-import secrets
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +28,7 @@ from closedloop.synthesis.regimes import LeftOut
 from closedloop.synthesis.state import part_of
 from closedloop.synthesis.success import SuccessModel
 from closedloop.synthesis.tokens import Vocabulary
+from closedloop.whole_files import write_whole
 
 KEY = "closedloop_synthesis"
 VERSION = 4
@@ -71,15 +70,9 @@ def write(learned: Learned, path: Path) -> None:
         "amounts_learned": learned.amount_choice.trees is not None,
     }
     content = save({name: value.contiguous() for name, value in tensors.items()}, {KEY: json.dumps(header)})
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ModelFileError(
             f"{path}: cannot be written ({error.strerror}); choose a folder you may write to"
         ) from error

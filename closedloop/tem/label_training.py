@@ -16,6 +16,7 @@ from torch.nn.functional import ctc_loss
 
 from closedloop.tem.label_drawing import Drawn, draw, fonts
 from closedloop.tem.label_network import LETTERS, WEIGHTS, LabelNet, prepared
+from closedloop.whole_files import whole
 
 _BATCH, _POOL = 64, 512
 _RATE = 2.5e-3
@@ -79,9 +80,8 @@ def _save(net: LabelNet, out: Path, about: dict[str, int]) -> None:
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    beside = out.with_name(out.name + ".part")
-    save_file(state, beside, {"about": json.dumps(about)})
-    beside.replace(out)
+    with whole(out) as draft:
+        save_file(state, draft, {"about": json.dumps(about)})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from closedloop.tem.outline_classes import CLASSES, WEIGHTS
 from closedloop.tem.outline_contours import trace
 from closedloop.tem.outline_drawing import LEAST_PX, MOST_PX, draw, rasterised
 from closedloop.tem.outline_features import features
+from closedloop.whole_files import write_whole
 
 MOST_NOISE_PX = 0.7  # standard deviation: about ± 1 px
 _HIDDEN = (160, 96)
@@ -100,10 +101,8 @@ def main() -> None:
     described, targets = draw_samples(arguments.count, arguments.seed)
     weights = train(described, targets, epochs=arguments.epochs, seed=arguments.seed)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = arguments.out.with_name(arguments.out.name + ".part")
     notes = {"count": str(arguments.count), "epochs": str(arguments.epochs), "seed": str(arguments.seed)}
-    partial.write_bytes(save(weights, metadata=notes | {"classes": "; ".join(CLASSES)}))
-    partial.replace(arguments.out)
+    write_whole(arguments.out, save(weights, metadata=notes | {"classes": "; ".join(CLASSES)}))
     print(f"{arguments.out}: {sum(each.size for each in weights.values())} numbers", file=sys.stderr)
 
 

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.whole_files import whole
+
 if TYPE_CHECKING:
     from closedloop.tem.measurement import Particle
 
@@ -58,19 +60,17 @@ def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     """Write a PNG or JPEG by its suffix, whole or not at all; raises OSError or ValueError as Pillow does."""
     from PIL import Image
 
-    partial = path.with_name(f".{path.stem}.part{path.suffix}")
-    Image.fromarray(picture).save(partial)
-    partial.replace(path)
+    with whole(path) as draft:
+        Image.fromarray(picture).save(draft)
 
 
 def save_labels(path: Path, labels: NDArray[np.int32]) -> None:
     """Write a label image as TIFF, 16 bits where the count allows it, whole or not at all."""
     import tifffile
 
-    partial = path.with_name(f".{path.stem}.part{path.suffix}")
     small = int(labels.max()) < 2**16
-    tifffile.imwrite(partial, labels.astype(np.uint16) if small else labels, compression="zlib")
-    partial.replace(path)
+    with whole(path) as draft:
+        tifffile.imwrite(draft, labels.astype(np.uint16) if small else labels, compression="zlib")
 
 
 def jpeg(picture: NDArray[np.uint8], longest_side_px: int) -> bytes:

@@ -8,7 +8,6 @@ import csv
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.pictures import save_labels
+from closedloop.whole_files import whole
 
 COLUMNS = ("image", "source", "original", "sha256", "changes", "added_at")
 
@@ -54,7 +54,7 @@ def add_to_training(
         for part in (kept.parent, mask.parent):
             part.mkdir(parents=True, exist_ok=True)
         save_labels(mask, labels)
-        with _whole(kept) as draft:
+        with whole(kept) as draft:
             tifffile.imwrite(draft, _whole_numbers(grey), compression="zlib")
         row = {
             "image": name,
@@ -67,7 +67,7 @@ def add_to_training(
         for path in (path for twin in known[1:] if twin != name for path in _pair(folder, twin)):
             path.unlink(missing_ok=True)
         rows = [other for other in rows if other["image"] != name and other["sha256"] != digest] + [row]
-        with _whole(folder / "sources.csv") as draft, draft.open("w", newline="", encoding="utf-8") as file:
+        with whole(folder / "sources.csv") as draft, draft.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
@@ -125,20 +125,6 @@ def _named(folder: Path) -> Iterator[None]:
     except (OSError, UnicodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise TrainingFolderError(f"{folder}: cannot be used for training ({reason}); choose another folder") from error
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A draft beside the place that takes it when the block ends well."""
-    descriptor, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
-    os.close(descriptor)
-    draft = Path(name)
-    try:
-        yield draft
-        draft.chmod(0o644)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _plain(name: str) -> str:

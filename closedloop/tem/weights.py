@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from closedloop.recipes import ClosedloopError
+from closedloop.whole_files import whole
 
 if TYPE_CHECKING:
     from closedloop.tem.network import ParticleNet
@@ -30,9 +31,8 @@ def save_weights(path: Path, net: "ParticleNet", about: dict[str, Any]) -> None:
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    beside = path.with_name(path.name + ".part")
-    save_file(state, beside, {"kind": _KIND, "version": str(VERSION), "about": json.dumps(about)})
-    beside.replace(path)
+    with whole(path) as draft:
+        save_file(state, draft, {"kind": _KIND, "version": str(VERSION), "about": json.dumps(about)})
 
 
 def load_weights(path: Path = SHIPPED, device: str = "cpu") -> "ParticleNet":

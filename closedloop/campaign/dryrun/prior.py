@@ -17,6 +17,7 @@ from closedloop.campaign.dryrun.pool import SIZE, View
 from closedloop.campaign.dryrun.strategies import Prior
 from closedloop.synthesis import TooFewExperiments
 from closedloop.synthesis.baselines import MODELS, check_models
+from closedloop.whole_files import whole
 
 Said = Callable[[str], None]
 
@@ -84,7 +85,5 @@ def _read(path: Path) -> Prior | None:
 
 
 def _write(path: Path, prior: Prior) -> None:
-    draft = path.with_suffix(".part")
-    with draft.open("wb") as file:
+    with whole(path) as draft, draft.open("wb") as file:
         np.savez(file, log_value=prior.log_value, sd=prior.sd, success=prior.success, shape=prior.shape)
-    draft.replace(path)

@@ -6,7 +6,6 @@ program and the libraries that decide it: another version's run is done anew.
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from closedloop.campaign.dryrun.pool import Pool
 from closedloop.campaign.dryrun.replay import Run
 from closedloop.campaign.dryrun.strategies import Known
 from closedloop.synthesis.evaluation.shelf import versions, writable
+from closedloop.whole_files import write_whole
 
 # What decides a run: the values, what chemicals are, how the pool is read and replayed, and the strategy's own parts.
 # What was learned from literature is in the key by its content.
@@ -66,9 +66,7 @@ class Shelf:
 
     def put(self, key: str, run: Run) -> None:
         """Appears whole or not at all."""
-        draft = self._path(key).with_suffix(f".{os.getpid()}.part")
-        draft.write_text(json.dumps(run.as_json(), allow_nan=False), encoding="utf-8")
-        draft.replace(self._path(key))
+        write_whole(self._path(key), json.dumps(run.as_json(), allow_nan=False))
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"

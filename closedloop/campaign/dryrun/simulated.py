@@ -26,6 +26,7 @@ from closedloop.campaign.dryrun.shelf import Shelf, program
 from closedloop.campaign.dryrun.simulators import Simulator, find_simulator, simulator_point
 from closedloop.campaign.dryrun.study import Plan, Progress
 from closedloop.recipes import Outcome, Recipe, Target
+from closedloop.whole_files import write_whole
 
 # Experiments of a campaign in which nothing hits, unless the user says otherwise.
 BUDGET = 25
@@ -112,9 +113,7 @@ class SimulatedTask:
                 progress(len(found) / len(jobs), f"blind recipes: {sum(map(len, found.values()))} of {count}")
         every = [outcome for place in range(len(jobs)) for outcome in found[place]]
         if path is not None:
-            draft = path.with_suffix(".part")
-            draft.write_bytes(_OUTCOMES.dump_json(every))
-            draft.replace(path)
+            write_whole(path, _OUTCOMES.dump_json(every))
         return every
 
     def blind(self, surveyed: Sequence[Outcome]) -> Surveyed:

@@ -17,6 +17,7 @@ import numpy as np
 import closedloop
 from closedloop.recipes import ClosedloopError, Experiment
 from closedloop.synthesis.evaluation.predicting import FoldPredictions
+from closedloop.whole_files import whole
 
 _ROOMS = ("recipes", "chemistry", "synthesis")
 # What these hold cannot change a prediction: stored models, and the making of pages.
@@ -89,10 +90,8 @@ class Shelf:
             return None
 
     def put(self, key: str, fold: FoldPredictions) -> None:
-        draft = self._path(key).with_suffix(".part")
-        with draft.open("wb") as file:
+        with whole(self._path(key)) as draft, draft.open("wb") as file:
             np.savez_compressed(file, **fold.arrays())  # type: ignore[arg-type]
-        draft.replace(self._path(key))
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.npz"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from closedloop.synthesis.explanation.errors import CannotDraw
+from closedloop.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ def check_place(path: Path) -> Path:
 
 
 def write(figure: "Figure", page: Page, path: Path) -> Path:
-    """Writes beside the place and moves it there, so that nobody sees half of it. Raises `CannotDraw`."""
+    """Whole or not at all. Raises `CannotDraw`."""
     path = check_place(path)
     if path.suffix.lower() == ".png":
         buffer = io.BytesIO()
@@ -45,10 +46,8 @@ def write(figure: "Figure", page: Page, path: Path) -> Path:
     else:
         drawn = _svg(figure)
         content = (drawn if path.suffix.lower() == ".svg" else _html(drawn[drawn.index("<svg") :], page)).encode()
-    draft = path.with_name(path.name + ".part")
     try:
-        draft.write_bytes(content)
-        draft.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise CannotDraw(f"{path}: cannot be written ({error.strerror})") from error
     return path

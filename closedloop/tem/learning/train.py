@@ -14,6 +14,7 @@ from closedloop.recipes import ClosedloopError
 from closedloop.tem.learning.loss import loss
 from closedloop.tem.learning.samples import Group, batches
 from closedloop.tem.network import ParticleNet
+from closedloop.whole_files import whole
 
 _LEAST_RATE = 0.02  # of the highest, at the end
 _WARM_UP = 100
@@ -98,9 +99,8 @@ def train(
             progress(step + 1, schedule.steps, running)
         if checkpoint is not None and (step + 1) % _CHECKPOINT_EVERY == 0:
             state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "rates": rates.state_dict()}
-            beside = checkpoint.with_name(checkpoint.name + ".part")
-            torch.save(state | {"mean": mean, "step": step + 1, "run": run}, beside)
-            beside.replace(checkpoint)
+            with whole(checkpoint) as draft:
+                torch.save(state | {"mean": mean, "step": step + 1, "run": run}, draft)
     net.load_state_dict(mean)
     return net.cpu().eval()
 

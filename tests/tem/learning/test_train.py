@@ -74,7 +74,7 @@ def test_an_interrupted_training_ends_where_a_whole_one_does(tmp_path: Path, mon
     resumed = train(_fresh(), GROUPS, schedule, seed=1, checkpoint=tmp_path / "kept")
     for name, value in whole.state_dict().items():
         assert torch.allclose(value.float(), resumed.state_dict()[name].float(), atol=1e-5), name
-    assert not list(tmp_path.glob("*.part"))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_a_checkpoint_of_another_training_is_refused_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,29 @@
+"""Files that are there whole or not at all, whatever stops the program or the machine; belongs to no room."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """The place of a draft, with the suffix of ``path``: it takes that place when the block ends well, else it goes.
+
+    Two processes that write the same file do not meet: the later one stays. Raises what the block raises, and OSError.
+    """
+    draft = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
+    try:
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Text is written as UTF-8, its line ends as they are. Raises OSError."""
+    with whole(path) as draft:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
