@@ -30,3 +30,8 @@ def svg(figure: "Figure", settings: Mapping[str, Any] | None = None, dpi: float 
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=dpi or "figure")
     text = buffer.getvalue()
     return text[text.index("<svg") :]
+
+
+def standing_alone(svg: str) -> str:
+    """The ``<svg>`` element as a file of its own."""
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}'

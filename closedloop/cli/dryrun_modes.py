@@ -1,12 +1,11 @@
 """The two modes of ``closedloop dryrun``: what was asked in, everything that is told of it out."""
 
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from closedloop.cli.output import STDERR
+from closedloop.cli.progress_line import ProgressLine
 from closedloop.recipes import Shape
 
 if TYPE_CHECKING:
@@ -91,7 +90,9 @@ def on_pool(
     model = given if "closedloop" in plan.strategies else NO_MODEL
     prior = prior_of(pool.view, remaining, _say, shelf.folder if shelf else None, model)
     known = Known(remaining.experiments, prior)
-    study = run_all(PoolTask(pool, known), plan, executor=asked.executor, shelf=shelf, progress=_Line())
+    study = run_all(
+        PoolTask(pool, known), plan, executor=asked.executor, shelf=shelf, progress=ProgressLine(every_s=10)
+    )
     sources = [experiments[members[0]].source for members in pool.members]
     content: dict[str, Any] = {
         "data": data,
@@ -150,10 +151,10 @@ def in_simulator(
         f"simulator {simulator}: {target.product} of {target.size_nm:g} ± {target.half_width_nm:g} nm, in "
         f"{space.dimension} dimensions ({', '.join(space.labels)})"
     )
-    blind = task.blind(task.survey(count, executor=asked.executor, shelf=shelf, progress=_Line()))
+    blind = task.blind(task.survey(count, executor=asked.executor, shelf=shelf, progress=ProgressLine(every_s=10)))
     if count:
         _say(f"blind choice: {blind.hits} of {blind.draws} recipes from all over the space hit")
-    study = run_all(task, plan, executor=asked.executor, shelf=shelf, progress=_Line())
+    study = run_all(task, plan, executor=asked.executor, shelf=shelf, progress=ProgressLine(every_s=10))
     content: dict[str, Any] = {
         "simulator": simulator,
         "campaign": definition.name,
@@ -188,26 +189,3 @@ def _finite(band: tuple[float, float]) -> list[float | None]:
 
 def _say(words: str) -> None:
     STDERR.print(words, soft_wrap=True, markup=False)
-
-
-class _Line:
-    """One line on standard error: rewritten in place on a terminal, every ten seconds where the output is kept."""
-
-    def __init__(self) -> None:
-        self.started = self.last = time.monotonic()
-
-    def __call__(self, part: float, words: str) -> None:
-        now = time.monotonic()
-        words = f"{part:4.0%} {words}{self._left(now, part)}"
-        if sys.stderr.isatty():
-            print(f"\r{words:<100}", end="\n" if part >= 1 else "", file=sys.stderr, flush=True)
-        elif now - self.last > 10 or part >= 1:
-            print(words, file=sys.stderr, flush=True)
-            self.last = now
-
-    def _left(self, now: float, part: float) -> str:
-        """What is left of the runs at the pace so far."""
-        seconds = (now - self.started) * (1 - part) / part
-        if seconds < 5:
-            return ""
-        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"

@@ -1,14 +1,13 @@
 """``closedloop evaluate synthesis``: the errors of the model, or of baselines, on experiments that it has not seen."""
 
 import json
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from closedloop.cli.progress_line import ProgressLine
 from closedloop.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -61,7 +60,8 @@ def synthesis(
     folds = split_by(experiments, split, seed=seed, max_size_nm=max_size_nm, with_failures=True)
     shelf = Shelf(out / "folds") if out else None
     found = [
-        evaluate(experiments, folds, one, seed=seed, progress=_Line(), amounts=amounts, shelf=shelf) for one in models
+        evaluate(experiments, folds, one, seed=seed, progress=ProgressLine(), amounts=amounts, shelf=shelf)
+        for one in models
     ]
     about: dict[str, Any] = {"data": data, "split": split, "seed": seed, "max_size_nm": max_size_nm}
     if len(found) == 1:
@@ -103,28 +103,3 @@ def _print(found: Sequence["Evaluation"], title: str) -> None:
                 "" if scores.shape_accuracy is None else f"{scores.shape_accuracy:.1%}",
             )
     Console().print(table)
-
-
-class _Line:
-    """One line on standard error: rewritten in place on a terminal, once a fold where the output is kept."""
-
-    def __init__(self) -> None:
-        self.last = ""
-        self.started = time.monotonic()
-
-    def __call__(self, part: float, words: str) -> None:
-        words = f"{part:4.0%} {words}{self._left(part)}"
-        if sys.stderr.isatty():
-            print(f"\r{words:<100}", end="\n" if part >= 1 else "", file=sys.stderr, flush=True)
-            return
-        fold = words.partition("%")[2].partition(":")[0]
-        if fold != self.last:
-            print(words, file=sys.stderr, flush=True)
-        self.last = fold
-
-    def _left(self, part: float) -> str:
-        """What is left of this model's folds at the pace so far."""
-        if part < 0.02:
-            return ""
-        seconds = (time.monotonic() - self.started) * (1 - part) / part
-        return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# As `closedloop.campaign.campaign` has it, whose import would make every `--help` wait for the store.
 DEFAULT_STORE = "sqlite:///closedloop.db"
 
 StoreOption = Annotated[

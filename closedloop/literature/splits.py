@@ -7,13 +7,13 @@ et al.; both leak: they are there to compare with figures that others measured s
 """
 
 import difflib
-import re
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.chemistry import canonical_name
+from closedloop.chemistry.formula import without_phase
 from closedloop.literature.errors import DataError
 from closedloop.literature.years import year_of
 from closedloop.recipes import Experiment
@@ -27,7 +27,6 @@ PAPER_MAX_SIZE_NM = 20.0
 COMPOSITION = "composition="
 # The latest whole years that hold at least this share of the sizes with a known year are tested.
 TESTED_BY_YEAR = 0.2
-_PHASE = re.compile(r"-\d+$")
 
 
 def split(
@@ -170,11 +169,6 @@ def _by_group(
     if with_failures:
         tested = np.ones_like(tested)
     return [(np.flatnonzero(place != fold), np.flatnonzero((place == fold) & tested)) for fold in range(folds)]
-
-
-def without_phase(product: str) -> str:
-    """The product without the number of its phase: CdSe-1 is CdSe."""
-    return _PHASE.sub("", product)
 
 
 def _by_composition(experiments: Sequence[Experiment], composition: str, with_failures: bool) -> list[Split]:

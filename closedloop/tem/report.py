@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from closedloop.plotting import standing_alone
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.folder import Failure, Sample, SampleResult, without_pixels
 from closedloop.tem.measurement import Measurement
@@ -68,7 +69,7 @@ class SamplePage:
         save_labels(self.folder / "masks" / f"{name}.tif", measurement.labels)
         plot = histogram(measurement.distribution)
         if plot is not None:
-            (self.folder / "histograms" / f"{name}.svg").write_text(_standing_alone(plot), encoding="utf-8")
+            (self.folder / "histograms" / f"{name}.svg").write_text(standing_alone(plot), encoding="utf-8")
         small = histogram(measurement.distribution, 4.6, 2.6)
         self._shown.append(_Shown(path, without_pixels(measurement), _uri(jpeg(drawn, self._longest)), small))
 
@@ -257,7 +258,3 @@ def _picture_of(image: Path) -> str | None:
 
 def _uri(content: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
-
-
-def _standing_alone(svg: str) -> str:
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}'

@@ -7,6 +7,8 @@ not believed at all (its confidence stays below `closedloop.tem.label_views.HIGH
 import re
 from typing import NamedTuple
 
+from closedloop.tem.scale_lexicon import NM_PER_UNIT
+
 
 class Label(NamedTuple):
     """Length in nm, the text as understood, how little had to be guessed (0 to 1), and the text as it was read."""
@@ -16,8 +18,6 @@ class Label(NamedTuple):
     certainty: float
     source: str
 
-
-_NM_PER_UNIT = {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "µm": 1e3, "mm": 1e6}
 
 # As the reader spells them -> unit, certainty. EasyOCR's English alphabet has no µ: it comes out as u or p.
 _SPELLINGS = {
@@ -92,7 +92,7 @@ def parse_label(text: str) -> Label | None:
     if name == "mm" and number > 10:
         certainty *= 0.5
     shown = f"{number:g} {name}"
-    return Label(number * _NM_PER_UNIT[name], shown, certainty, text)
+    return Label(number * NM_PER_UNIT[name], shown, certainty, text)
 
 
 def _unit(spelling: str) -> tuple[str, float] | None:

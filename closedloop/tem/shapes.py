@@ -1,9 +1,8 @@
 """The shares of shape classes in a sample, and how sure they are. Which class an outline has: `outline_classes`."""
 
-import math
 from collections.abc import Iterable
 
-from scipy.special import ndtri
+from scipy.stats import binomtest
 
 from closedloop.recipes import Shape
 
@@ -19,8 +18,5 @@ def fractions(shapes: Iterable[Shape]) -> dict[Shape, float]:
 
 def wilson(found: int, total: int, level: float = 0.95) -> tuple[float, float]:
     """Interval of a share, `found` of `total` (above 0): Wilson's score interval, which holds for 0 and for all too."""
-    z = -float(ndtri((1 - level) / 2))
-    share, narrower = found / total, 1 + z**2 / total
-    centre = (share + z**2 / (2 * total)) / narrower
-    half = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / narrower
-    return max(0.0, centre - half), min(1.0, centre + half)
+    interval = binomtest(found, total).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -23,7 +23,7 @@ from closedloop.chemistry import (
     usual_role,
 )
 from closedloop.chemistry.build import atoms_of, build
-from closedloop.chemistry.formula import parse_formula
+from closedloop.chemistry.formula import parse_formula, without_phase
 from closedloop.chemistry.registry import substances
 from closedloop.recipes import Role
 
@@ -346,6 +346,11 @@ def test_building_refuses_a_faulty_row_and_leaves_the_table(
 )
 def test_composition(name: str, expected: dict[str, float]) -> None:
     assert composition(name) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("product", "formula"), [("Cu2ZnSnS4-2", "Cu2ZnSnS4"), ("CdSe", "CdSe"), (" CdSe-1 ", "CdSe")])
+def test_a_phase_is_no_part_of_the_composition(product: str, formula: str) -> None:
+    assert without_phase(product) == formula
 
 
 @pytest.mark.parametrize("name", ["Ac", "CdXx", "Cd(Se", "CdSe)", "", "2", "Cd0", "OPA", "DOPA", "Cd Se?"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from closedloop.cli import db
+from closedloop.campaign import campaign
+from closedloop.cli import db, settings
 from closedloop.store import Store, StoreMissing
 from closedloop.store import upgrade as upgrade_module
 from closedloop.store.database import parse_url
@@ -60,3 +61,8 @@ def test_the_option_goes_before_the_environment(tmp_path: Path) -> None:
         db.app, ["upgrade", "--store", url], env={"CLOSEDLOOP_STORE": "sqlite:////nowhere/x.db"}
     )
     assert result.exit_code == 0
+
+
+def test_python_and_the_command_line_keep_things_in_the_same_place() -> None:
+    """Said twice, so that `closedloop --help` need not load the store to tell it."""
+    assert settings.DEFAULT_STORE == campaign.DEFAULT_STORE

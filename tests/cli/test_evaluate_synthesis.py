@@ -2,13 +2,11 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from closedloop.cli.app import main
-from closedloop.cli.evaluate_synthesis import _Line
 from closedloop.synthesis.baselines import MODELS
 from closedloop.synthesis.evaluation import Shelf
 
@@ -124,20 +122,3 @@ def test_a_table_of_failures_alone_has_no_size_to_test(
         main()
     assert ended.value.code == 2
     assert "DataError: no experiment has a known size" in capsys.readouterr().err
-
-
-def test_the_time_left_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    line = _Line()
-    line(0.0, "median, fold 1 of 4: fitting")
-    now[0] = 130.0
-    line(0.25, "median, fold 2 of 4: fitting")
-    line(0.3, "median, fold 2 of 4: predicting")
-    now[0] = 700.0
-    line(0.5, "median, fold 3 of 4: fitting")
-    assert capsys.readouterr().err.splitlines() == [
-        "  0% median, fold 1 of 4: fitting",
-        " 25% median, fold 2 of 4: fitting, 2 min left",
-        " 50% median, fold 3 of 4: fitting, 10 min left",
-    ]

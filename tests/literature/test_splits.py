@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from closedloop.literature import SPLITS, DataError, Loaded, load_experiments, split
-from closedloop.literature.splits import near_duplicates, without_phase
+from closedloop.literature.splits import near_duplicates
 from closedloop.literature.years import year_of
 from closedloop.recipes import Experiment, FailureCause, Outcome, Reagent, Recipe
 
@@ -163,7 +163,6 @@ def test_a_composition_is_tested_in_all_its_phases_and_never_learned_from() -> N
         split(made, "composition=PbTe")
     with pytest.raises(DataError, match="nothing is left to learn from"):
         split(made[:2], "composition=PbSe")
-    assert without_phase("Cu2ZnSnS4-2") == "Cu2ZnSnS4"
 
 
 def test_the_latest_years_are_tested_and_what_has_no_year_is_in_neither_part() -> None:

@@ -171,9 +171,11 @@ def test_no_particles_and_single_pixels() -> None:
     assert all(np.isfinite([each.perimeter_px, each.aspect_ratio, each.feret_min_px]).all() for each in (pixel, line))
 
 
-@pytest.mark.parametrize(("found", "total"), [(0, 20), (3, 40), (20, 20)])
-def test_wilson_is_the_score_interval_of_scipy(found: int, total: int) -> None:
-    from scipy.stats import binomtest
-
-    expected = binomtest(found, total).proportion_ci(0.95, method="wilson")
-    assert wilson(found, total) == pytest.approx((expected.low, expected.high), abs=1e-9)
+@pytest.mark.parametrize(
+    ("found", "total", "interval"),
+    [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718))],
+)
+def test_intervals_of_shares_are_those_of_newcombe(found: int, total: int, interval: tuple[float, float]) -> None:
+    """R. G. Newcombe, Stat. Med. 1998, 17, 857, table I, method 3."""
+    assert wilson(found, total) == pytest.approx(interval, abs=5e-5)
+    assert wilson(total - found, total) == pytest.approx((1 - interval[1], 1 - interval[0]), abs=5e-5)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from scipy.stats import binomtest
+
 
 class Blind(Protocol):
     """Choice that learns nothing."""
@@ -55,11 +57,8 @@ class Surveyed:
         """Wilson's interval of the share."""
         if not self.draws:
             return None
-        z2 = 1.96**2
-        share = self.hits / self.draws
-        middle = (share + z2 / (2 * self.draws)) / (1 + z2 / self.draws)
-        half = math.sqrt(share * (1 - share) / self.draws + z2 / (4 * self.draws**2)) * 1.96 / (1 + z2 / self.draws)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        found = binomtest(self.hits, self.draws).proportion_ci(0.95, method="wilson")
+        return float(found.low), float(found.high)
 
     @property
     def median(self) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from closedloop.campaign.dryrun.pool import Pool, chemical
-from closedloop.literature.splits import without_phase
+from closedloop.chemistry.formula import without_phase
 from closedloop.recipes import Experiment, Recipe
 
 # Relative; and for temperatures in °C, where a ratio means nothing.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from closedloop.plotting import standing_alone, svg
 from closedloop.synthesis.explanation.errors import CannotDraw
 from closedloop.whole_files import write_whole
 
@@ -44,23 +45,13 @@ def write(figure: "Figure", page: Page, path: Path) -> Path:
         figure.savefig(buffer, format="png", dpi=160)
         content = buffer.getvalue()
     else:
-        drawn = _svg(figure)
-        content = (drawn if path.suffix.lower() == ".svg" else _html(drawn[drawn.index("<svg") :], page)).encode()
+        drawn = svg(figure)
+        content = (standing_alone(drawn) if path.suffix.lower() == ".svg" else _html(drawn, page)).encode()
     try:
         write_whole(path, content)
     except OSError as error:
         raise CannotDraw(f"{path}: cannot be written ({error.strerror})") from error
     return path
-
-
-def _svg(figure: "Figure") -> str:
-    import matplotlib as mpl
-
-    buffer = io.StringIO()
-    # A fixed salt: the same explanation gives the same file.
-    with mpl.rc_context({"svg.hashsalt": "closedloop"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
 
 
 def _html(drawn: str, page: Page) -> str:
