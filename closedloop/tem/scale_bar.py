@@ -4,6 +4,7 @@ A bar is a long, thin, level and even rectangle, black or white. What its label 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ _THIN = 3  # pixels
 _MOST_MEASURED = 20
 # In grey, of 1: how far a bar's own grey may vary.
 _LEAST_TOLERANCE = 0.04
+_MOST_UNEVEN = 0.3  # of its step from what lies beside it
 
 
 @dataclass(frozen=True)
@@ -128,70 +130,144 @@ def _same(one: Bar, other: Bar) -> bool:
     return one.top < other.bottom and other.top < one.bottom and one.left < other.right and other.left < one.right
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Which rows a bar fills, and what was seen across them: the grey above and below it (``sides``), the mean of both
+    (``outside``), and by how much the bar's own differs from that (``step``)."""
+
+    top: int
+    bottom: int
+    sides: tuple[float, float]
+    step: float
+
+    @property
+    def outside(self) -> float:
+        return (self.sides[0] + self.sides[1]) / 2
+
+    @property
+    def thickness_px(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def core(self) -> slice:
+        """The rows without those on its rims, where there are enough of them."""
+        return slice(self.top + 1, self.bottom - 1) if self.thickness_px >= 4 else slice(self.top, self.bottom)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """How far a bar reaches along its rows.
+
+    along: grey of the rows in each column (W,). level: the bar's own; tolerance: how far it may vary. even: first and
+    one past the last column of one grey; start, stop: the same with blurred ends and end ticks. left, right: to a
+    fraction of a pixel.
+    """
+
+    along: NDArray[np.floating]
+    level: float
+    tolerance: float
+    even: tuple[int, int]
+    start: int
+    stop: int
+
+    @cached_property
+    def left(self) -> float:
+        return self.start if self.start == 0 else crossing(self.along, self.start, -1, self.level)
+
+    @cached_property
+    def right(self) -> float:
+        return self.stop if self.stop >= len(self.along) else crossing(self.along, self.stop - 1, +1, self.level)
+
+
 def _measure(image: NDArray[np.float32], left: int, top: int, right: int, bottom: int, bright: bool) -> Bar | None:
     """Check that a rectangle is a bar, and find its edges at half of the step in grey."""
-    height, width = image.shape
     inner = slice(left + (right - left) // 8, right - (right - left) // 8)
-    rows = slice(max(0, top - 6), min(height, bottom + 6))
-    down = np.median(image[rows, inner], axis=1)
-    middle = (top + bottom) // 2 - rows.start
-    own = down[top - rows.start : bottom - rows.start]
+    rows = _rows(image, inner, top, bottom, bright)
+    if rows is None:
+        return None
+    reach = _reach(image, rows, inner, (left + right) // 2)
+    if reach.stop - reach.start < max(_LEAST_LENGTH, _LEAST_ASPECT * rows.thickness_px):
+        return None
+    unevenness = float(np.std(image[rows.core, reach.start + 2 : reach.stop - 2], axis=1).mean() / abs(rows.step))
+    if unevenness > _MOST_UNEVEN:
+        return None
+    quality = float(np.clip(1 - 2 * unevenness, 0, 1) * min(1.0, abs(rows.step) / 0.4))
+    cut_off = not _ends_are_clear(image, rows, reach)
+    edges = reach.left, reach.right, rows.top, rows.bottom
+    return Bar(*edges, reach.level, rows.outside, quality, cut_off, sides=rows.sides)
+
+
+def _rows(image: NDArray[np.float32], inner: slice, top: int, bottom: int, bright: bool) -> _Rows | None:
+    """The rows that differ from what lies above and below; ``None`` where there is no such step in grey.
+
+    inner: columns that are surely the bar's. top, bottom: about where it was found.
+    """
+    first_seen, end_seen = max(0, top - 6), min(len(image), bottom + 6)
+    down = np.median(image[first_seen:end_seen, inner], axis=1)
+    middle, found = (top + bottom) // 2 - first_seen, slice(top - first_seen, bottom - first_seen)
+    own = down[found]
     level = (
         float(np.median(down[middle - 1 : middle + 2])) if len(own) > 4 else float(own.max() if bright else own.min())
     )
-    above, below = down[: max(1, top - rows.start - 1)], down[min(len(down) - 1, bottom - rows.start + 1) :]
-    if rows.start == 0 and top == 0:
+    above, below = down[: max(1, found.start - 1)], down[min(len(down) - 1, found.stop + 1) :]
+    # At the picture's edge only one side is to be seen.
+    if top == 0:
         above = below
-    if rows.stop == height and bottom == height:
+    if bottom == len(image):
         below = above
     sides = float(np.median(above[-4:])), float(np.median(below[:4]))
     outside = (sides[0] + sides[1]) / 2
     step = level - outside
     if (step > 0) != bright or abs(step) < _LEAST_CONTRAST or (sides[0] - level) * (sides[1] - level) <= 0:
         return None
-    like = (down - outside) / step > 0.5
-    first = last = max(0, top - rows.start - 1) + int(
-        np.argmax(((down - outside) / step)[max(0, top - rows.start - 1) : bottom - rows.start + 1])
-    )
+    strength = (down - outside) / step
+    like = strength > 0.5
+    begin = max(0, found.start - 1)
+    first = last = begin + int(np.argmax(strength[begin : found.stop + 1]))
     while first > 0 and like[first - 1]:
         first -= 1
     while last < len(like) - 1 and like[last + 1]:
         last += 1
-    top, bottom = rows.start + first, rows.start + last + 1
-    core = slice(top + 1, bottom - 1) if bottom - top >= 4 else slice(top, bottom)
-    along = np.median(image[core], axis=0) if bottom - top >= 5 else image[core].mean(axis=0)
+    return _Rows(first_seen + first, first_seen + last + 1, sides, step)
+
+
+def _reach(image: NDArray[np.float32], rows: _Rows, inner: slice, middle: int) -> _Reach:
+    """How far the bar's one grey goes from its middle column, and what belongs to it beyond."""
+    core = image[rows.core]
+    along = np.median(core, axis=0) if rows.thickness_px >= 5 else core.mean(axis=0)
     level = float(np.median(along[inner]))
     noise = 1.4826 * float(np.median(np.abs(along[inner] - level)))
     # A bar is drawn in one grey, whatever lies beside it: what differs by more than its own noise is no bar any more.
-    tolerance = float(np.clip(5 * noise, _LEAST_TOLERANCE, 0.45 * abs(step)))
-    start, stop = run(np.abs(along - level) <= tolerance, (left + right) // 2)
-    even = start, stop
+    tolerance = float(np.clip(5 * noise, _LEAST_TOLERANCE, 0.45 * abs(rows.step)))
+    start, stop = run(np.abs(along - level) <= tolerance, middle)
     # Where an end tick crosses a thin bar, the bar is stronger there, and paler beside it where the picture was a JPEG.
-    around = image[max(0, top - 4) : bottom + 4]
-    like = (around - outside) / step > 0.5
-    strength = (along - outside) / step
-    row = strength > 0.5
-    start -= beyond_the_even_part(strength[:start][::-1], like[:, :start][:, ::-1])
-    stop += beyond_the_even_part(strength[stop:], like[:, stop:])
-    if stop - start < _LEAST_LENGTH or stop - start < _LEAST_ASPECT * (bottom - top):
-        return None
-    evenness = float(np.std(image[core, start + 2 : stop - 2], axis=1).mean() / abs(step))
-    if evenness > 0.3:
-        return None
-    exact_left = start if start == 0 else crossing(along, start, -1, level)
-    exact_right = stop if stop >= width else crossing(along, stop - 1, +1, level)
-    ends = (start, -1), (stop - 1, +1)
-    clear = min(abs(side - level) for side in sides) > LEAST_SIDE and all(
-        is_clear(image, *end, top, bottom, level) and is_told_apart(image, *end, core, level, tolerance) for end in ends
-    )
-    clear = clear and alike_ends(even[0] - exact_left, exact_right - even[1], exact_right - exact_left)
-    if bottom - top <= _THIN:
-        clear = clear and nothing_follows(row[:start][::-1]) and nothing_follows(row[stop:])
-        clear = clear and not any(goes_on(image, *end, top, bottom, step) for end in ends)
-    elif clear:
-        clear = halves_agree(image[core], start, stop, exact_right - exact_left)
-    quality = float(np.clip(1 - 2 * evenness, 0, 1) * min(1.0, abs(step) / 0.4))
-    return Bar(exact_left, exact_right, top, bottom, level, outside, quality, not clear, sides=sides)
+    like = (image[max(0, rows.top - 4) : rows.bottom + 4] - rows.outside) / rows.step > 0.5
+    strength = (along - rows.outside) / rows.step
+    before = beyond_the_even_part(strength[:start][::-1], like[:, :start][:, ::-1])
+    after = beyond_the_even_part(strength[stop:], like[:, stop:])
+    return _Reach(along, level, tolerance, (start, stop), start - before, stop + after)
+
+
+def _ends_are_clear(image: NDArray[np.float32], rows: _Rows, reach: _Reach) -> bool:
+    """Whether both ends are to be seen, so that what was measured is the bar's true length."""
+    if min(abs(side - reach.level) for side in rows.sides) <= LEAST_SIDE:
+        return False
+    ends = (reach.start, -1), (reach.stop - 1, +1)
+    top, bottom = rows.top, rows.bottom
+    for end in ends:
+        if not is_clear(image, *end, top, bottom, reach.level):
+            return False
+        if not is_told_apart(image, *end, rows.core, reach.level, reach.tolerance):
+            return False
+    length = reach.right - reach.left
+    if not alike_ends(reach.even[0] - reach.left, reach.right - reach.even[1], length):
+        return False
+    if rows.thickness_px > _THIN:
+        return halves_agree(image[rows.core], reach.start, reach.stop, length)
+    like = (reach.along - rows.outside) / rows.step > 0.5
+    if not (nothing_follows(like[: reach.start][::-1]) and nothing_follows(like[reach.stop :])):
+        return False
+    return not any(goes_on(image, *end, top, bottom, rows.step) for end in ends)
 
 
 def without_outlines(bars: list[Bar]) -> list[Bar]:
