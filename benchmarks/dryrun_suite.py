@@ -28,6 +28,7 @@ from closedloop.campaign.dryrun import (
     Known,
     Plan,
     Pool,
+    PoolTask,
     Prior,
     Run,
     Shelf,
@@ -42,7 +43,6 @@ from closedloop.campaign.dryrun import (
     merits,
     prior_of,
     run_all,
-    run_study,
 )
 from closedloop.literature import load
 from closedloop.recipes import Experiment
@@ -205,7 +205,7 @@ def _on_pools(
             if place not in priors:
                 priors[place] = prior_of(task.pool.view, literature, print, shelf.folder)
             known = Known(literature.experiments, priors[place])
-        study = run_study(task.pool, known, plan, executor=given.executor, shelf=shelf)
+        study = run_all(PoolTask(task.pool, known), plan, executor=given.executor, shelf=shelf)
         sources = [data[members[0]].source for members in task.pool.members]
         about = f"{len(task.pool.hits)} of {len(task.pool)} hit"
         row = _row(task.name, about, task.pool.blind, study, sources, tuned=task.tuned)

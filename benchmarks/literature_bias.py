@@ -15,7 +15,7 @@ import numpy as np
 from conditions import conditions
 from dryrun_suite import HELD_BACK, TUNED, size_targets
 
-from closedloop.campaign.dryrun import Known, Plan, Shelf, literature_without, merits, prior_of, run_study
+from closedloop.campaign.dryrun import Known, Plan, PoolTask, Shelf, literature_without, merits, prior_of, run_all
 from closedloop.campaign.dryrun.merits import LATER
 from closedloop.literature import load
 
@@ -45,7 +45,7 @@ def main() -> None:
             prior = prior or prior_of(pool.view, left, lambda words: None, shelf.folder, given.model)
             told: dict[str, Errors] = {}
             for label, known in (("literature", Known(left.experiments, prior)), ("none", Known())):
-                runs = run_study(pool, known, plan, executor=given.executor, shelf=shelf).runs["closedloop"]
+                runs = run_all(PoolTask(pool, known), plan, executor=given.executor, shelf=shelf).runs["closedloop"]
                 found = merits(pool.blind, runs)
                 told[label] = found["first_error"], found[f"error_after_{LATER}"]
             name = f"{product} {pool.view.goal.value:g}"

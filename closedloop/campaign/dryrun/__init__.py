@@ -21,7 +21,7 @@ from closedloop.campaign.dryrun.replay import Run, Step, replay
 from closedloop.campaign.dryrun.shelf import Shelf
 from closedloop.campaign.dryrun.simulated import SURVEYED, SimulatedTask
 from closedloop.campaign.dryrun.strategies import NAMES, Known, Pick, Prior, Session, Strategy, check_strategies
-from closedloop.campaign.dryrun.study import Plan, PoolTask, Study, Task, run_all, run_study
+from closedloop.campaign.dryrun.study import Plan, PoolTask, Study, Task, run_all
 from closedloop.synthesis.evaluation.shelf import OutputNotWritable
 
 __all__ = [
@@ -70,5 +70,4 @@ __all__ = [
     "prior_of",
     "replay",
     "run_all",
-    "run_study",
 ]

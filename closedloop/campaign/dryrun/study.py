@@ -87,19 +87,6 @@ def _one(shared: tuple[Task, Plan], job: tuple[str, int]) -> Run:
         return task.run(*job, plan)
 
 
-def run_study(
-    pool: Pool,
-    known: Known,
-    plan: Plan,
-    *,
-    executor: str = DEFAULT,
-    shelf: Shelf | None = None,
-    progress: Progress | None = None,
-) -> Study:
-    """`run_all` on a pool."""
-    return run_all(PoolTask(pool, known), plan, executor=executor, shelf=shelf, progress=progress)
-
-
 def run_all(
     task: Task,
     plan: Plan,

@@ -15,9 +15,10 @@ from closedloop.campaign.dryrun import (
     OutputNotWritable,
     Plan,
     Pool,
+    PoolTask,
     Run,
     Shelf,
-    run_study,
+    run_all,
     study,
 )
 from closedloop.campaign.dryrun.executors import executor_of
@@ -37,15 +38,15 @@ def _same(a: dict[str, list[Run]], b: dict[str, list[Run]]) -> bool:
 
 def test_two_processes_say_the_same_to_the_last_digit(pool: Pool) -> None:
     plan = Plan(("closedloop", "random"), seeds=3, budget=6)
-    one = run_study(pool, Known(), plan)
-    two = run_study(pool, Known(), plan, executor="local:2")
+    one = run_all(PoolTask(pool, Known()), plan)
+    two = run_all(PoolTask(pool, Known()), plan, executor="local:2")
     assert _same(one.runs, two.runs)
     assert [run.seed for run in one.runs["closedloop"]] == [0, 1, 2]
 
 
 def test_an_interrupted_study_goes_on(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(("closedloop", "random"), seeds=4)
-    whole = run_study(pool, Known(), plan)
+    whole = run_all(PoolTask(pool, Known()), plan)
     shelf = Shelf(tmp_path / "runs")
     real, left = study.replay, [5]
 
@@ -57,38 +58,40 @@ def test_an_interrupted_study_goes_on(pool: Pool, tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(study, "replay", dies)
     with pytest.raises(KeyboardInterrupt):
-        run_study(pool, Known(), plan, shelf=shelf)
+        run_all(PoolTask(pool, Known()), plan, shelf=shelf)
     assert len(list((tmp_path / "runs").glob("*.json"))) == 5
     left[0] = 3
-    assert _same(run_study(pool, Known(), plan, shelf=shelf).runs, whole.runs)
+    assert _same(run_all(PoolTask(pool, Known()), plan, shelf=shelf).runs, whole.runs)
     assert left[0] == 0
 
 
 def test_a_damaged_run_is_done_again(pool: Pool, tmp_path: Path) -> None:
     plan = Plan(("random",), seeds=2)
     shelf = Shelf(tmp_path / "runs")
-    whole = run_study(pool, Known(), plan, shelf=shelf)
+    whole = run_all(PoolTask(pool, Known()), plan, shelf=shelf)
     first, second = sorted((tmp_path / "runs").glob("*.json"))
     first.write_text(first.read_text()[:40])
     second.write_text(json.dumps([1]))
-    assert _same(run_study(pool, Known(), plan, shelf=shelf).runs, whole.runs)
+    assert _same(run_all(PoolTask(pool, Known()), plan, shelf=shelf).runs, whole.runs)
     assert json.loads(first.read_text())["strategy"] == "random"
 
 
 def test_other_outcomes_settings_or_seeds_are_other_runs(pool: Pool, tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "runs")
-    run_study(pool, Known(), Plan(("random",), seeds=1), shelf=shelf)
+    run_all(PoolTask(pool, Known()), Plan(("random",), seeds=1), shelf=shelf)
     other = Pool.of(grid()[1:], "CdSe", Goal(5.0))
-    run_study(other, Known(), Plan(("random",), seeds=1), shelf=shelf)
-    run_study(pool, Known(grid()[:1]), Plan(("random",), seeds=1), shelf=shelf)
-    run_study(pool, Known(), Plan(("random",), seeds=1, budget=3), shelf=shelf)
-    run_study(pool, Known(), Plan(("random",), seeds=2), shelf=shelf)
+    run_all(PoolTask(other, Known()), Plan(("random",), seeds=1), shelf=shelf)
+    run_all(PoolTask(pool, Known(grid()[:1])), Plan(("random",), seeds=1), shelf=shelf)
+    run_all(PoolTask(pool, Known()), Plan(("random",), seeds=1, budget=3), shelf=shelf)
+    run_all(PoolTask(pool, Known()), Plan(("random",), seeds=2), shelf=shelf)
     assert len(list((tmp_path / "runs").glob("*.json"))) == 5
 
 
 def test_progress_is_told(pool: Pool) -> None:
     said: list[tuple[float, str]] = []
-    run_study(pool, Known(), Plan(("random",), seeds=2), progress=lambda part, words: said.append((part, words)))
+    run_all(
+        PoolTask(pool, Known()), Plan(("random",), seeds=2), progress=lambda part, words: said.append((part, words))
+    )
     assert [part for part, _ in said] == [0.5, 1.0]
     assert said[0][1].startswith("random, seed 0: hit at ")
 
@@ -121,5 +124,5 @@ def cluster() -> Iterator[str]:
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_says_the_same_to_the_last_digit(pool: Pool, cluster: str) -> None:
     plan = Plan(("closedloop",), seeds=2, budget=5)
-    there = run_study(pool, Known(), plan, executor=f"dask:{cluster}")
-    assert _same(run_study(pool, Known(), plan).runs, there.runs)
+    there = run_all(PoolTask(pool, Known()), plan, executor=f"dask:{cluster}")
+    assert _same(run_all(PoolTask(pool, Known()), plan).runs, there.runs)
