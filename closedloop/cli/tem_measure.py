@@ -62,8 +62,8 @@ def measure(
     One image that fails does not stop the others. Exit status: 0 all measured, 1 some failed or wait for a person
     because of a doubtful scale, 2 none was measured.
     """
-    _check_output(masks, (".tif", ".tiff"), "--masks")
-    _check_output(overlay, (".png", ".jpg", ".jpeg"), "--overlay")
+    _check_output(masks, (".tif", ".tiff"), "--masks", images)
+    _check_output(overlay, (".png", ".jpg", ".jpeg"), "--overlay", images)
     if len(images) == 1 and not images[0].is_dir() and not scale:
         _measure_one(images[0], nm_per_px, out, masks, overlay, as_json)
         return
@@ -262,11 +262,22 @@ def _folder_names(samples: "Sequence[Sample]") -> list[str]:
     return names
 
 
-def _check_output(path: Path | None, suffixes: tuple[str, ...], option: str) -> None:
-    """Before the work rather than after it."""
+def _check_output(path: Path | None, suffixes: tuple[str, ...], option: str, images: Sequence[Path]) -> None:
+    """Before the work rather than after it. Of what is there already only what was written by this may be replaced."""
+    from closedloop.tem.pictures import written_here
+
     if path is None:
         return
     if path.suffix.lower() not in suffixes:
         raise CannotWrite(f"{option} {path}: give a name that ends with {' or '.join(suffixes)}")
     if not path.parent.is_dir():
         raise CannotWrite(f"{option} {path}: there is no folder {path.parent}; make it first")
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    if any(image.exists() and path.samefile(image) for image in images):
+        raise CannotWrite(f"{option} {path}: is the image itself, which is never overwritten; give another name")
+    if not written_here(path):
+        raise CannotWrite(
+            f"{option} {path}: is there already and was not written, or was changed since, by this command, so it is "
+            "not overwritten; give another name"
+        )

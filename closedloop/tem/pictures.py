@@ -21,6 +21,8 @@ _INK, _HALO = (255, 255, 255), (0, 0, 0)
 _LEAST_DIAMETER = 36  # px in which a number of three digits is read without effort
 _LONGEST_SIDE = 4096
 _FACTORS = (1, 2, 3, 4)
+_SOFTWARE_TAG = 305
+_MARK = "closedloop"  # as the software that wrote the file; editors put their own name there, or none
 
 
 def overlay(image: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -60,8 +62,10 @@ def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     """Write a PNG or JPEG by its suffix, whole or not at all; raises OSError or ValueError as Pillow does."""
     from PIL import Image
 
+    exif = Image.Exif()
+    exif[_SOFTWARE_TAG] = _MARK
     with whole(path) as draft:
-        Image.fromarray(picture).save(draft)
+        Image.fromarray(picture).save(draft, exif=exif)
 
 
 def save_labels(path: Path, labels: NDArray[np.int32]) -> None:
@@ -70,7 +74,22 @@ def save_labels(path: Path, labels: NDArray[np.int32]) -> None:
 
     small = int(labels.max()) < 2**16
     with whole(path) as draft:
-        tifffile.imwrite(draft, labels.astype(np.uint16) if small else labels, compression="zlib")
+        tifffile.imwrite(draft, labels.astype(np.uint16) if small else labels, compression="zlib", software=_MARK)
+
+
+def written_here(path: Path) -> bool:
+    """Whether `save_picture` or `save_labels` wrote a file, and no editor saved it since."""
+    import tifffile
+    from PIL import Image
+
+    try:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            with tifffile.TiffFile(path) as tiff:
+                return bool(tiff.pages.first.software == _MARK)
+        with Image.open(path) as picture:
+            return picture.getexif().get(_SOFTWARE_TAG) == _MARK
+    except Exception:  # whatever a decoder stumbles over is none of ours
+        return False
 
 
 def jpeg(picture: NDArray[np.uint8], longest_side_px: int) -> bytes:

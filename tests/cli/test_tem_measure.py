@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner, Result
 
@@ -138,3 +139,30 @@ def test_an_image_that_cannot_be_measured_leaves_no_folder(
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith(f"{NotAnImage.__name__}: ")
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_only_what_it_wrote_itself_is_replaced(tmp_path: Path) -> None:
+    image, other = _discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)
+    photograph = tmp_path / "c.png"
+    Image.fromarray(tifffile.imread(image)).save(photograph)
+    link = tmp_path / "link.tif"
+    link.symlink_to(image)
+    before = {path: path.read_bytes() for path in (image, other, photograph)}
+    for target in (image, other, link):
+        refused = _measure(image, "--nm-per-px", "1", "--masks", target)
+        assert isinstance(refused.exception, CannotWrite), target
+        assert refused.stdout == ""
+    for measured in (photograph, image):
+        drawn = _measure(measured, "--nm-per-px", "1", "--overlay", photograph)
+        assert isinstance(drawn.exception, CannotWrite)
+    assert {path: path.read_bytes() for path in before} == before
+    masks, overlay = tmp_path / "masks.tif", tmp_path / "drawn.jpg"
+    masks.touch()  # a script's temporary file holds nothing that could be lost
+    for again in (image, other):
+        result = _measure(again, "--nm-per-px", "1", "--masks", masks, "--overlay", overlay)
+        assert result.exit_code == 0, result.output
+    # A person corrected it in an editor, under the same name.
+    corrected = tifffile.imread(masks)
+    tifffile.imwrite(masks, corrected)
+    assert isinstance(_measure(image, "--nm-per-px", "1", "--masks", masks).exception, CannotWrite)
+    assert (tifffile.imread(masks) == corrected).all()
