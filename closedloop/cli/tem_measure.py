@@ -117,6 +117,10 @@ def _measure_many(
     from closedloop.tem.side_by_side import side_by_side, useful_workers
 
     samples = find_samples(places, leave_out=out)
+    for copy, image in (pair for sample in samples for pair in sample.copies):
+        STDERR.print(
+            f"note: {copy}: has the same content as {image}, and is counted once", soft_wrap=True, markup=False
+        )
     scales = _scales(options, samples)
     count = sum(len(sample.images) for sample in samples)
     results: list[SampleResult] = []
@@ -175,6 +179,7 @@ def _json(results: "Sequence[SampleResult]") -> dict[str, Any]:
                 "sample": result.sample.name,
                 "measured": len(result.measured),
                 "failed": len(result.failed),
+                "copies": [{"image": str(copy), "copy_of": str(image)} for copy, image in result.sample.copies],
                 "summary": result.pooled.to_json()["summary"],
             }
             for result in results
@@ -231,6 +236,7 @@ def describe(found: "Measurement") -> None:
 def _scales(options: Sequence[str], samples: "Sequence[Sample]") -> dict[Path, float]:
     """Pixel sizes by image from ``NAME=NM``, where NAME is the image's path as found or its file's name alone."""
     images = [image for sample in samples for image in sample.images]
+    copies = {name: image for sample in samples for copy, image in sample.copies for name in (str(copy), copy.name)}
     scales: dict[Path, float] = {}
     for option in options:
         name, separator, number = option.rpartition("=")
@@ -241,6 +247,8 @@ def _scales(options: Sequence[str], samples: "Sequence[Sample]") -> dict[Path, f
         if not separator or not (math.isfinite(value) and value > 0):
             raise ScaleOption(f"--scale {option}: write it as IMAGE=NM, nm per pixel as a number above zero")
         named = [image for image in images if name in (str(image), image.name)]
+        if not named and name in copies:
+            raise ScaleOption(f"--scale {option}: has the same content as {copies[name]}, so state the scale of that")
         if len(named) != 1:
             many = f"{len(named)} images have that name, so give its path" if named else "no such image is among them"
             raise ScaleOption(f"--scale {option}: {many}")

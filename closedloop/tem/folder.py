@@ -4,6 +4,8 @@ One image that is broken, or whose scale is doubtful, is listed with its error a
 files is left to `closedloop.tem.report`, several processes to `closedloop.tem.side_by_side`.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,10 +28,11 @@ class NoImages(ClosedloopError):
 
 @dataclass(frozen=True)
 class Sample:
-    """Images that show one and the same sample."""
+    """Images that show one and the same sample; `copies` of them, each with the one that counts, are not measured."""
 
     name: str
     images: tuple[Path, ...]
+    copies: tuple[tuple[Path, Path], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Watcher(Protocol):
 def find_samples(places: Sequence[Path], leave_out: Path | None = None) -> list[Sample]:
     """Files that are named one by one are one sample; a folder is a sample, and so is each folder inside it.
 
-    Hidden files, files that are no images by their suffix and the folder `leave_out` are passed over.
+    Hidden files, files that are no images by their suffix and the folder `leave_out` are passed over. Of files with the
+    same content one is the sample's image, and the others are its copies.
 
     Raises `NoImages` where a place does not exist, or a folder holds no image.
     """
@@ -86,7 +90,7 @@ def find_samples(places: Sequence[Path], leave_out: Path | None = None) -> list[
     samples = []
     if files:
         folders = {file.resolve().parent for file in files}
-        samples.append(Sample(folders.pop().name if len(folders) == 1 else "sample", tuple(dict.fromkeys(files))))
+        samples.append(_sample(folders.pop().name if len(folders) == 1 else "sample", list(dict.fromkeys(files))))
     for place in places:
         if place.is_dir():
             found = _samples_in(place, leave_out)
@@ -170,9 +174,32 @@ def _samples_in(folder: Path, leave_out: Path | None) -> list[Sample]:
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not hidden and not left_out:
             by_folder.setdefault(path.parent, []).append(path)
     return [
-        Sample("/".join((root.name, *place.relative_to(folder).parts)), tuple(images))
+        _sample("/".join((root.name, *place.relative_to(folder).parts)), images)
         for place, images in sorted(by_folder.items())
     ]
+
+
+def _sample(name: str, images: Sequence[Path]) -> Sample:
+    """The same image twice would count its particles twice, and make the intervals too narrow."""
+    sizes = {image: image.stat().st_size for image in images if image.is_file()}
+    alike = Counter(size for size in sizes.values() if size)
+    first: dict[str, Path] = {}
+    copies = {}
+    # The shortest name first: "a.tif" before "a copy.tif".
+    for image in sorted(images, key=lambda image: len(image.name)):
+        content = _sha256(image) if alike[sizes.get(image, 0)] > 1 else None
+        if content is not None and first.setdefault(content, image) != image:
+            copies[image] = first[content]
+    return Sample(name, tuple(image for image in images if image not in copies), tuple(copies.items()))
+
+
+def _sha256(path: Path) -> str | None:
+    """`None` where the file cannot be read; whoever measures it will say why."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _with_names_of_their_own(samples: Sequence[Sample]) -> list[Sample]:

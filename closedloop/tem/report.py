@@ -201,6 +201,8 @@ def _write_images(path: Path, result: SampleResult) -> None:
         writer.writeheader()
         for image in result.sample.images:
             writer.writerow(_image_row(image, measured.get(str(image)), failed.get(image)))
+        for copy, image in result.sample.copies:
+            writer.writerow({"image": copy, "message": f"has the same content as {image}, and is counted once"})
 
 
 _IMAGE_COLUMNS = (

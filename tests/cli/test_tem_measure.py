@@ -1,6 +1,8 @@
 """``closedloop tem measure`` on one image, many and folders: contract, exit status, and nothing half-written."""
 
+import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -91,6 +93,30 @@ def test_a_folder_with_a_broken_image_is_measured_all_the_same(tmp_path: Path) -
     assert [path.name for path in folder.iterdir() if "part" in path.name] == []
 
 
+def test_a_copy_counts_once_and_is_named(tmp_path: Path) -> None:
+    folder, out = tmp_path / "run", tmp_path / "out"
+    image = _discs(folder / "a.tif", 12)
+    copy = folder / "a [copy].tif"
+    shutil.copyfile(image, copy)
+    result = _measure(folder, "--nm-per-px", "1", "--json", "--out", out)
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["summary"]["count"] == 25
+    assert [each["image"] for each in content["images"]] == [str(image)]
+    assert content["samples"][0]["copies"] == [{"image": str(copy), "copy_of": str(image)}]
+    assert f"{copy}: has the same content as {image}" in result.stderr
+    assert "a [copy].tif has the same content as a.tif" in (out / "report.html").read_text()
+    with (out / "images.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["image"], row["count"], row["message"]) for row in rows] == [
+        (str(image), "25", ""),
+        (str(copy), "", f"has the same content as {image}, and is counted once"),
+    ]
+    refused = _measure(folder, "--scale", "a [copy].tif=1").exception
+    assert isinstance(refused, ScaleOption)
+    assert f"has the same content as {image}" in str(refused)
+
+
 def test_a_person_can_state_the_scale_of_one_image(tmp_path: Path) -> None:
     images = [_discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)]
     result = _measure(*images, "--scale", "a.tif=0.5", "--json")
@@ -109,7 +135,7 @@ def test_a_person_can_state_the_scale_of_one_image(tmp_path: Path) -> None:
 def test_where_nothing_was_measured_the_page_still_says_why(tmp_path: Path) -> None:
     images = [tmp_path / "a.tif", tmp_path / "b.tif"]
     for image in images:
-        image.write_text("no image")
+        image.write_text(f"{image.name} is no image")
     result = _measure(*images, "--out", tmp_path / "out", "--json")
     assert isinstance(result.exception, NothingMeasured)
     assert [image["error"] for image in json.loads(result.stdout)["images"]] == ["NotAnImage", "NotAnImage"]

@@ -1,5 +1,6 @@
 """Which images are one sample, and that one bad image costs the others nothing."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ def picture(path: Path, sides: list[int]) -> Path:
 
 def test_folders_are_samples_and_files_named_together_are_one(tmp_path: Path) -> None:
     root = tmp_path / "run"
-    files = [picture(root / name, [10]) for name in ("b.tif", "a.tif", "day 2/c.tif", "day 2/deep/d.tif")]
+    names = ("b.tif", "a.tif", "day 2/c.tif", "day 2/deep/d.tif")
+    files = [picture(root / name, [side]) for side, name in enumerate(names, start=10)]
     picture(root / ".hidden" / "e.tif", [10])
     picture(root / "out" / "masks" / "f.tif", [10])
     (root / "notes.txt").write_text("none")
@@ -56,6 +58,27 @@ def test_folders_are_samples_and_files_named_together_are_one(tmp_path: Path) ->
     assert len({sample.name for sample in twice}) == len(twice)
 
 
+def test_one_image_under_two_names_counts_once(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    kept = picture(root / "a.tif", [10])
+    copy, link, other = root / "a copy.tif", root / "z.tif", picture(root / "b.tif", [11])
+    shutil.copyfile(kept, copy)
+    link.symlink_to(kept)
+    # Of one size in bytes and another content.
+    assert other.stat().st_size == kept.stat().st_size
+    elsewhere = root / "second" / "a.tif"
+    elsewhere.parent.mkdir()
+    shutil.copyfile(kept, elsewhere)
+    first, second = find_samples([root])
+    assert first.images == (kept, other)
+    assert first.copies == ((link, kept), (copy, kept))
+    # Another folder is another sample.
+    assert (second.images, second.copies) == ((elsewhere,), ())
+    (named,) = find_samples([kept, root / ".." / "run" / "a.tif", elsewhere])
+    assert named.images == (kept,)
+    assert len(named.copies) == 2
+
+
 def test_places_without_images_are_named(tmp_path: Path) -> None:
     with pytest.raises(NoImages, match="no such file"):
         find_samples([tmp_path / "none.tif"])
@@ -68,7 +91,7 @@ def test_one_broken_image_costs_the_others_nothing(tmp_path: Path) -> None:
     picture(tmp_path / "a.tif", [20, 20])
     (tmp_path / "b.tif").write_text("no image")
     picture(tmp_path / "c.tif", [10])
-    picture(tmp_path / "d.tif", [10])
+    picture(tmp_path / "d.tif", [12])
     (sample,) = find_samples([tmp_path])
     told: list[str] = []
 
@@ -83,8 +106,8 @@ def test_one_broken_image_costs_the_others_nothing(tmp_path: Path) -> None:
     result = collect(sample, one_by_one(Thresholder())(asked_of([sample], scales, 2.0)), Watching())
     assert told == ["+a.tif (80, 90)", "-b.tif", "+c.tif (80, 50)", "+d.tif (80, 50)"]
     assert [(failure.error, failure.waits) for failure in result.failed] == [("NotAnImage", False)]
-    # Squares of 20 px at 0.5 nm and of 10 px at 2 nm: circles of equal area.
-    sizes = np.array([10, 10, 20, 20]) * 2 / np.sqrt(np.pi)
+    # Squares of 20 px at 0.5 nm, and of 10 and 12 px at 2 nm: circles of equal area.
+    sizes = np.array([10, 10, 20, 24]) * 2 / np.sqrt(np.pi)
     assert sorted(result.pooled.distribution.diameters_nm) == pytest.approx(sorted(sizes))
     assert result.pooled.mean_diameter_nm == pytest.approx(sizes.mean())
     assert result.pooled.std_diameter_nm == pytest.approx(sizes.std(ddof=1))
