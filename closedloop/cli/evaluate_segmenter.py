@@ -84,7 +84,7 @@ def _evaluated(
 ) -> dict[str, list["Agreement"]]:
     """Per method one agreement per pair; what had to be decided about a map is added to the notes."""
     from closedloop.tem.certainty import size_error_of_labels
-    from closedloop.tem.instance_maps import read_instance_map
+    from closedloop.tem.instance_maps import check_is_no_photograph, read_instance_map
     from closedloop.tem.metrics import compare
     from closedloop.tem.reading import read_picture
 
@@ -92,11 +92,13 @@ def _evaluated(
     with show_progress("measuring", len(pairs)) as advance:
         for image, mask in pairs:
             truth = read_instance_map(mask)
-            grey = read_picture(image).grey
+            picture = read_picture(image)
+            grey = picture.grey
             if truth.labels.shape != grey.shape:
                 raise MaskDoesNotFit(
                     f"{mask}: is {_size(truth.labels)} pixels, its image {image} {_size(grey)}; they must be equal"
                 )
+            check_is_no_photograph(mask, truth.labels, picture)
             notes.extend(f"{mask.name}: {note}" for note in truth.notes)
             for name, method in methods.items():
                 seen = method(grey)

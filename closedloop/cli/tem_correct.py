@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from closedloop.store import ExperimentRecord, Store
     from closedloop.tem import Measurement, UnreadableScale
+    from closedloop.tem.reading import Picture
 
 
 def correct(
@@ -57,10 +58,11 @@ def correct(
         scale = stated if scale is None else scale
     if keep_for_training is not None:
         check_training_folder(keep_for_training)
-    grey = read_picture(image).grey
-    read = read_correction(masks, (grey.shape[0], grey.shape[1]), split_pieces=split_pieces)
+    picture = read_picture(image)
+    grey = picture.grey
+    read = read_correction(masks, (grey.shape[0], grey.shape[1]), split_pieces=split_pieces, picture=picture)
     notes = list(read.notes)
-    begun = _begun_with(before, image, grey, scale)
+    begun = _begun_with(before, image, picture, scale)
     changes = changes_between(begun.labels, read.labels)
 
     record: ExperimentRecord | None = None
@@ -132,14 +134,15 @@ class _Begun:
     doubt: "UnreadableScale | None" = None
 
 
-def _begun_with(before: Path | None, image: Path, grey: "NDArray[np.float32]", nm_per_px: float | None) -> _Begun:
+def _begun_with(before: Path | None, image: Path, picture: "Picture", nm_per_px: float | None) -> _Begun:
     """The file that the person names, or else what `tem measure` finds."""
     import numpy as np
 
     from closedloop.tem import NoParticles, Segmenter, UnreadableScale, measure_image
     from closedloop.tem.correction import fitting_map, measure_labels
 
-    named = None if before is None else fitting_map(before, (grey.shape[0], grey.shape[1])).labels
+    grey = picture.grey
+    named = None if before is None else fitting_map(before, (grey.shape[0], grey.shape[1]), picture).labels
     try:
         found = measure_image(image, nm_per_px) if named is None else measure_labels(image, named, nm_per_px)
         return _Begun(found.labels, found)

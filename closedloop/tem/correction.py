@@ -15,8 +15,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from closedloop.recipes import ClosedloopError
-from closedloop.tem.instance_maps import InstanceMap, read_instance_map
+from closedloop.tem.instance_maps import InstanceMap, check_is_no_photograph, read_instance_map
 from closedloop.tem.measurement import Measurement, measure_image
+from closedloop.tem.reading import Picture
 from closedloop.tem.segmenter import Found, Segmenter
 
 SAME_IOU = 0.98  # an outline saved and read again as a polygon moves by less
@@ -66,15 +67,17 @@ class Changes:
         return ", ".join(words) or "nothing changed"
 
 
-def read_correction(path: Path, shape: tuple[int, int], *, split_pieces: bool = False) -> InstanceMap:
-    """A person's label image for an image of (H, W) pixels, checked.
+def read_correction(
+    path: Path, shape: tuple[int, int], *, split_pieces: bool = False, picture: Picture | None = None
+) -> InstanceMap:
+    """A person's label image for an image of (H, W) pixels, checked; `picture`, the image, must not be given for it.
 
     Labels keep their numbers. split_pieces: each connected piece (8 neighbours) becomes a particle of its own.
 
     Raises `NotAnInstanceMap`, and `UnusableCorrection` where the size is another, nothing is marked, or all particles
     have one and the same value.
     """
-    read = fitting_map(path, shape)
+    read = fitting_map(path, shape, picture)
     labels, notes = read.labels, list(read.notes)
     if not labels.any():
         raise UnusableCorrection(f"{path}: marks no particle; every pixel is background")
@@ -99,8 +102,11 @@ def read_correction(path: Path, shape: tuple[int, int], *, split_pieces: bool = 
     return InstanceMap(labels, tuple(notes))
 
 
-def fitting_map(path: Path, shape: tuple[int, int]) -> InstanceMap:
-    """An instance map for an image of (H, W) pixels. Raises `NotAnInstanceMap`, `UnusableCorrection`."""
+def fitting_map(path: Path, shape: tuple[int, int], picture: Picture | None = None) -> InstanceMap:
+    """An instance map for an image of (H, W) pixels, not the picture itself.
+
+    Raises `NotAnInstanceMap`, `UnusableCorrection`.
+    """
     read = read_instance_map(path, shape)
     height, width = read.labels.shape
     if (height, width) != shape:
@@ -108,6 +114,8 @@ def fitting_map(path: Path, shape: tuple[int, int]) -> InstanceMap:
             f"{path}: is {width} × {height} pixels, the image {shape[1]} × {shape[0]}; correct the label image without "
             "cropping or scaling it"
         )
+    if picture is not None:
+        check_is_no_photograph(path, read.labels, picture)
     return read
 
 

@@ -4,14 +4,18 @@ Stored numbers are taken as they are, without a look at the colours that a progr
 masks with an inverting or a coloured table, under which a picture's reader would see other values.
 """
 
+import filecmp
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.recipes import ClosedloopError
+
+if TYPE_CHECKING:
+    from closedloop.tem.reading import Picture
 
 ROI_SUFFIXES = (".roi", ".zip")
 MAP_SUFFIXES = (".png", ".tif", ".tiff")
@@ -19,6 +23,12 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LARGEST_PIXELS = 300_000_000
 _MOST_COLOURS = 100_000
 _SPECK_PX = 4  # a colour of fewer pixels is hardly a particle that someone painted
+
+# Of neighbouring pixels less than 0.02 differ in the maps of EMPS, and mostly far more than this in photographs;
+# particles without ground between them would have to be three pixels wide.
+_GREY_DIFFERS = 0.3
+_COMPARED_SIDE = 1000
+_SAME_PICTURE = 0.9999  # correlation; 16 bits saved as 8 lose no more
 
 
 class NotAnInstanceMap(ClosedloopError):
@@ -55,6 +65,33 @@ def read_instance_map(path: Path, shape: tuple[int, int] | None = None) -> Insta
     if pixels.ndim != 2:
         raise NotAnInstanceMap(f"{path}: has the shape {pixels.shape}; save one picture of the image's own size")
     return InstanceMap(_from_numbers(pixels, path))
+
+
+def check_is_no_photograph(path: Path, labels: NDArray[np.int32], picture: "Picture") -> None:
+    """Raises `NotAnInstanceMap` where labels (H, W), read from `path`, are the picture (H, W) itself or another one.
+
+    Grey levels are whole numbers too, and each would count as a particle.
+    """
+    image = Path(picture.name)
+    if image.is_file() and filecmp.cmp(path, image, shallow=False):
+        raise NotAnInstanceMap(f"{path}: is the image {image} itself; give the label image that belongs to it")
+    ahead, behind = labels[:, 1:], labels[:, :-1]
+    both = (ahead > 0) & (behind > 0)
+    differing = int(np.count_nonzero(both & (ahead != behind)))
+    if differing > _GREY_DIFFERS * np.count_nonzero(both) or _same_greys(labels, picture.grey):
+        raise NotAnInstanceMap(
+            f"{path}: holds the grey levels of a photograph, not a number for each particle; give a label image"
+        )
+
+
+def _same_greys(labels: NDArray[np.int32], grey: NDArray[np.float32]) -> bool:
+    """Whether the one is the other up to brightness and contrast, at a grid of points."""
+    rows, columns = (max(1, side // _COMPARED_SIDE) for side in labels.shape)
+    levels, shades = labels[::rows, ::columns].ravel(), grey[::rows, ::columns].ravel()
+    # Two values may be particles and ground in both.
+    if len(np.unique(levels)) < 3 or not np.ptp(shades):
+        return False
+    return bool(abs(np.corrcoef(levels, shades)[0, 1]) > _SAME_PICTURE)
 
 
 def _stored(path: Path) -> NDArray[Any]:

@@ -107,3 +107,6 @@ def test_what_cannot_be_judged_is_refused_by_name(folders: tuple[Path, Path], tm
     assert "256 × 255" in str(refused)
     tifffile.imwrite(masks / "0.tif", np.ones((256, 256), np.float32))
     assert isinstance(_evaluate(folders).exception, NotAnInstanceMap)
+    refused = _evaluate((images, images)).exception
+    assert isinstance(refused, NotAnInstanceMap)
+    assert "is the image" in str(refused)

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from closedloop.tem import NotAnImage
 from closedloop.tem.correction import (
@@ -15,6 +17,8 @@ from closedloop.tem.correction import (
     read_correction,
     scattered,
 )
+from closedloop.tem.instance_maps import NotAnInstanceMap
+from closedloop.tem.reading import read_picture
 
 
 def _squares(*boxes: tuple[int, int, int, int, int], shape: tuple[int, int] = (60, 90)) -> np.ndarray:
@@ -126,6 +130,28 @@ def test_another_size_and_an_empty_map_are_refused(tmp_path: Path) -> None:
         read_correction(_saved(tmp_path, BEFORE), (61, 90))
     with pytest.raises(UnusableCorrection, match="marks no particle"):
         read_correction(_saved(tmp_path, np.zeros((60, 90), np.uint8)), (60, 90))
+
+
+def test_the_image_itself_is_no_label_image(rendered, tmp_path: Path) -> None:
+    field = rendered(seed=3, count=30, size=256)
+    pixels = np.rint(255 * field.image).astype(np.uint8)
+    image, saved_anew = tmp_path / "a.tif", tmp_path / "b.png"
+    tifffile.imwrite(image, pixels)
+    Image.fromarray(pixels).save(saved_anew)
+    picture = read_picture(image)
+    for path in (image, saved_anew):
+        for split in (False, True):
+            with pytest.raises(NotAnInstanceMap, match=r"is the image|grey levels"):
+                read_correction(path, picture.grey.shape, picture=picture, split_pieces=split)
+    # Smooth, and another field: the grey levels alone tell it from particles.
+    smooth = gaussian_filter(rendered(seed=4, count=30, size=256).image, 2)
+    deep = _saved(tmp_path, np.rint(60_000 * smooth).astype(np.uint16))
+    with pytest.raises(NotAnInstanceMap, match="grey levels"):
+        read_correction(deep, picture.grey.shape, picture=picture)
+    assert read_correction(_saved(tmp_path, field.labels), picture.grey.shape, picture=picture).labels.any()
+    # Particles without any ground between them, of a few pixels each, are still particles.
+    mosaic = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).repeat(4, axis=0).repeat(4, axis=1) + 1
+    assert read_correction(_saved(tmp_path, mosaic), picture.grey.shape, picture=picture).labels.any()
 
 
 def test_sizes_are_those_of_the_particles_as_drawn(rendered) -> None:
