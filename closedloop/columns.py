@@ -6,6 +6,7 @@ columns, and a comma as decimal mark. What could be read in two ways is refused,
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ _LARGEST_BYTES = 50_000_000
 # A second block of numbers this large, relative to the first, is a second measurement and not a stray line.
 _SECOND_BLOCK = 0.2
 
+_COMMENTS = ("#", "!", "%", "//")
+_HEADING_LINES = 2
+
 Columns = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -28,12 +32,24 @@ class ColumnFileError(ClosedloopError):
     """A file of columns cannot be read, or could be read in more than one way."""
 
 
-def read_two_columns(path: Path, *, fewest_rows: int, most_columns: int = 2) -> Columns:
-    """The first two columns of the one table of numbers in the file, (n,) each, in file order.
+@dataclass(frozen=True)
+class _Block:
+    """Rows of numbers that follow each other; `first` and `last` are their places among the file's lines, from 0."""
 
-    ``most_columns`` is 3 where a third (an error estimate) may follow and be left aside. Raises `ColumnFileError`.
+    first: int
+    last: int
+    rows: list[list[float]]
+
+
+def read_two_columns(path: Path, *, fewest_rows: int, most_columns: int = 2) -> tuple[Columns, str]:
+    """The first two columns of the one table of numbers in the file, (n,) each, in file order; and their heading.
+
+    ``most_columns`` is 3 where a third (an error estimate) may follow and be left aside. The heading is the last two
+    lines of text above the numbers, without marks of a comment. Raises `ColumnFileError`.
     """
-    rows = _table([line.strip() for line in _text(path).splitlines()], path)
+    lines = [line.strip() for line in _text(path).splitlines()]
+    block = _table(lines, path)
+    rows = block.rows
     width = len(rows[0])
     if width > most_columns:
         raise ColumnFileError(
@@ -45,7 +61,12 @@ def read_two_columns(path: Path, *, fewest_rows: int, most_columns: int = 2) -> 
     table = np.array(rows, dtype=np.float64)
     if not np.isfinite(table).all():
         raise ColumnFileError(f"{path}: holds a number too large to be read; remove that row")
-    return table[:, 0], table[:, 1]
+    return (table[:, 0], table[:, 1]), _heading(lines[: block.first])
+
+
+def _heading(lines: list[str]) -> str:
+    said = [line.lstrip("".join(_COMMENTS)).strip() for line in lines]
+    return "\n".join([line for line in said if line][-_HEADING_LINES:])
 
 
 def _text(path: Path) -> str:
@@ -68,34 +89,43 @@ def _text(path: Path) -> str:
         return content.decode("latin-1")
 
 
-def _table(lines: list[str], path: Path) -> list[list[float]]:
-    """The rows of the largest block of numbers, by the format under which it is largest."""
-    best: list[list[float]] = []
-    best_blocks: list[list[list[float]]] = []
+def _table(lines: list[str], path: Path) -> _Block:
+    """The largest block of numbers, by the format under which it is largest."""
+    best: list[_Block] = []
     best_format: tuple[str | None, re.Pattern[str]] = _FORMATS[0]
     for form in _FORMATS:
-        blocks = sorted(_blocks(lines, *form), key=len, reverse=True)
-        if blocks and len(blocks[0]) > len(best):
-            best, best_blocks, best_format = blocks[0], blocks, form
+        blocks = sorted(_blocks(lines, *form), key=lambda block: len(block.rows), reverse=True)
+        if blocks and (not best or len(blocks[0].rows) > len(best[0].rows)):
+            best, best_format = blocks, form
     if not best:
         raise ColumnFileError(f"{path}: holds no rows of two numbers; export the measurement as two columns of text")
-    if len(best_blocks) > 1 and len(best_blocks[1]) > max(2, _SECOND_BLOCK * len(best)):
+    table = best[0]
+    if len(best) > 1 and len(best[1].rows) > max(2, _SECOND_BLOCK * len(table.rows)):
+        row = min(table.last, best[1].last) + 1
+        while not _counts(lines[row]):
+            row += 1
         raise ColumnFileError(
-            f"{path}: holds more than one table of numbers ({len(best)} and {len(best_blocks[1])} rows, broken by "
-            "text); keep one of them"
+            f"{path}: holds more than one table of numbers ({len(table.rows)} and {len(best[1].rows)} rows, broken by "
+            f'line {row + 1}, "{lines[row][:40]}"); correct that line, or keep one of them'
         )
-    if best_format == (",", _POINT) and len(best[0]) > 2 and not any("." in line for line in lines):
+    if best_format == (",", _POINT) and len(table.rows[0]) > 2 and not any("." in line for line in lines):
         raise ColumnFileError(
             f"{path}: it cannot be told whether its commas are decimal marks; separate the columns by semicolons"
         )
-    return best
+    return table
 
 
-def _blocks(lines: list[str], separator: str | None, number: re.Pattern[str]) -> Iterator[list[list[float]]]:
-    """Runs of lines that hold the same count (two or more) of numbers; blank lines and comments do not end a run."""
+def _counts(line: str) -> bool:
+    """Whether a line is neither blank nor a comment, which do not end a block."""
+    return bool(line) and not line.startswith(_COMMENTS)
+
+
+def _blocks(lines: list[str], separator: str | None, number: re.Pattern[str]) -> Iterator[_Block]:
+    """Runs of lines that hold the same count (two or more) of numbers."""
     block: list[list[float]] = []
-    for line in lines:
-        if not line or line.startswith(("#", "!", "%", "//")):
+    first = last = 0
+    for place, line in enumerate(lines):
+        if not _counts(line):
             continue
         cells = [cell.strip().strip('"') for cell in line.split(separator)]
         if separator is not None and cells[-1] == "":
@@ -104,9 +134,11 @@ def _blocks(lines: list[str], separator: str | None, number: re.Pattern[str]) ->
         if len(cells) >= 2 and all(number.fullmatch(cell) for cell in cells):
             row = [float(cell.replace(",", ".")) for cell in cells]
         if block and (row is None or len(row) != len(block[0])):
-            yield block
+            yield _Block(first, last, block)
             block = []
         if row is not None:
+            first = first if block else place
+            last = place
             block.append(row)
     if block:
-        yield block
+        yield _Block(first, last, block)

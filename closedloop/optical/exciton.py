@@ -16,6 +16,8 @@ from closedloop.optical.errors import NoExcitonPeak, SpectrumError
 Array = NDArray[np.float64]
 
 FEWEST_POINTS = 30
+# Spectrometers count to 4 or 6, and write 10 where no light came through.
+LARGEST_ABSORBANCE = 10.0
 _STEP_EV = 0.004
 # Half widths of the smoothing window; lines of ensembles have half widths at half maximum of 0.025 to 0.15 eV.
 _HALF_WINDOWS_EV = (0.06, 0.12)
@@ -80,6 +82,13 @@ def _checked(wavelength_nm: ArrayLike, absorbance: ArrayLike) -> tuple[Array, Ar
             f"wavelengths from {wavelengths[0]:g} to {wavelengths[-1]:g} are not nanometres of a visible or "
             "near-infrared spectrum; give nm"
         )
+    if y.max() > LARGEST_ABSORBANCE:
+        raise SpectrumError(
+            f"absorbances up to {y.max():g} are more than a spectrometer can tell; give absorbance (of per cent "
+            "transmittance it is 2 - log10)"
+        )
+    if y.max() <= 0:
+        raise SpectrumError("of the absorbances none is above zero; check their sign and the baseline")
     return wavelengths, np.bincount(where, weights=y) / np.bincount(where)
 
 

@@ -1,5 +1,6 @@
 """From an absorbance spectrum to a size and to the provisional outcome of an experiment."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,9 +9,13 @@ from numpy.typing import ArrayLike
 
 from closedloop.columns import Columns, read_two_columns
 from closedloop.optical.curves import sizing_curve
+from closedloop.optical.errors import SpectrumError
 from closedloop.optical.exciton import FEWEST_POINTS, PeakKind, find_exciton
 from closedloop.recipes import Evidence, Method, Outcome
 from closedloop.recipes.fields import Finite, Frozen, Positive
+
+_ABSORBANCE = re.compile(r"\babs|\bOD\b|optical density|extinction", re.IGNORECASE)
+_OTHER = re.compile(r"%\s*[TR]\b|\b[TR]\s*[\[(]?\s*%|transmi(?:ttance|ssion)|reflect(?:ance|ivity)", re.IGNORECASE)
 
 
 class OpticalSize(Frozen):
@@ -29,8 +34,18 @@ class OpticalSize(Frozen):
 
 
 def read_spectrum(path: Path) -> Columns:
-    """(wavelength_nm, absorbance) of a file of two columns. Raises `closedloop.columns.ColumnFileError`."""
-    return read_two_columns(path, fewest_rows=FEWEST_POINTS)
+    """(wavelength_nm, absorbance) of a file of two columns.
+
+    Raises `closedloop.columns.ColumnFileError`, and `SpectrumError` where the heading says that it is no absorbance.
+    """
+    columns, heading = read_two_columns(path, fewest_rows=FEWEST_POINTS)
+    other = _OTHER.search(heading)
+    if other and not _ABSORBANCE.search(heading):
+        raise SpectrumError(
+            f"{path}: its heading says {other[0]}, which is not absorbance; export absorbance (2 - log10 of per cent "
+            "transmittance)"
+        )
+    return columns
 
 
 def size_from_absorbance(

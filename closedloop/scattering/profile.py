@@ -69,13 +69,16 @@ def _checked(two_theta_deg: ArrayLike, intensity: ArrayLike) -> tuple[Array, Arr
         raise PatternError(f"angles {x.shape} and intensities {y.shape} must be two lists of the same length")
     known = np.isfinite(x) & np.isfinite(y)
     x, where = np.unique(x[known], return_inverse=True)
+    y = y[known]
     if len(x) < FEWEST_POINTS:
         raise PatternError(f"the pattern has {len(x)} angles; at least {FEWEST_POINTS} are needed")
     if x[0] < 0 or x[-1] > 180:
         raise PatternError(f"angles from {x[0]:g} to {x[-1]:g} are not degrees 2θ; give 2θ between 0 and 180°")
     if x[-1] - x[0] < 3:
         raise PatternError(f"the pattern covers only {x[-1] - x[0]:g}° 2θ; a peak and its background need at least 3°")
-    return x, np.bincount(where, weights=y[known]) / np.bincount(where)
+    if y.max() <= 0:
+        raise PatternError("of the intensities none is above zero; give counts, not their negatives")
+    return x, np.bincount(where, weights=y) / np.bincount(where)
 
 
 def _first_guess(angle: Array, counts: Array) -> list[_Guess]:

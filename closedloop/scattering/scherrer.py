@@ -4,6 +4,7 @@ Assumes spheres without strain: strain widens peaks too, and then the size is a 
 weighted, so that large crystallites count for more than in a TEM mean.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,17 @@ _SHORTEST_NM, _LONGEST_NM = 0.005, 1.0
 _WIDER_THAN_INSTRUMENT, _FEWEST_STEPS = 1.2, 4.0
 # What overlap and the background do to a width, whatever the fit's own covariance says.
 _LEAST_RELATIVE_SD = 0.03
+
+# What a heading calls another axis than 2θ. One letter may begin a sample's name, and counts where a unit or the other
+# column follows it.
+_TWO_THETA = re.compile(r"(?:2|two)[\s_*·-]*(?:theta|th\b|θ)", re.IGNORECASE)
+_ONE_LETTER = r"^{}(?=[\s_]*[,;\t(\[/]|\s+(?:i|int\w*|counts?|cps|nm\S*|å\S*|a\^?-1)\b)"
+_FLAGS = re.IGNORECASE | re.MULTILINE
+_OTHER_AXES = (
+    ("q", re.compile(_ONE_LETTER.format("[qs]") + r"|\b1/(?:nm|å)|(?:\bnm|å)\s*(?:\^|\*\*)?[({]?(?:[-−]1|⁻¹)", _FLAGS)),
+    ("d", re.compile(_ONE_LETTER.format("d") + r"|\bd[\s_-]*(?:spacing|value)", _FLAGS)),
+    ("θ", re.compile(r"^(?:theta|θ)", _FLAGS)),
+)
 
 
 class PeakSize(Frozen):
@@ -55,8 +67,16 @@ class ScatteringSize(Frozen):
 
 
 def read_pattern(path: Path) -> Columns:
-    """(two_theta_deg, intensity) of a .xy, .xye, .csv or .dat file. Raises `closedloop.columns.ColumnFileError`."""
-    return read_two_columns(path, fewest_rows=FEWEST_POINTS, most_columns=3)
+    """(two_theta_deg, intensity) of a .xy, .xye, .csv or .dat file.
+
+    Raises `closedloop.columns.ColumnFileError`, and `PatternError` where the heading says that it is another axis.
+    """
+    columns, heading = read_two_columns(path, fewest_rows=FEWEST_POINTS, most_columns=3)
+    if not _TWO_THETA.search(heading):
+        for axis, pattern in _OTHER_AXES:
+            if pattern.search(heading):
+                raise PatternError(f"{path}: its heading says that the first column is {axis}; give 2θ in degrees")
+    return columns
 
 
 def size_from_pattern(

@@ -111,6 +111,36 @@ def test_what_is_no_spectrum_is_refused(wavelengths: np.ndarray, message: str) -
         find_exciton(wavelengths, np.linspace(1, 0, len(wavelengths)))
 
 
+def test_what_is_no_absorbance_is_refused() -> None:
+    transmittance = 100 * 10 ** -spectrum(560)
+    with pytest.raises(SpectrumError, match="per cent transmittance"):
+        find_exciton(WAVELENGTHS, transmittance)
+    with pytest.raises(SpectrumError, match="none is above zero"):
+        find_exciton(WAVELENGTHS, -spectrum(560))
+    with pytest.raises(SpectrumError, match="none is above zero"):
+        find_exciton(WAVELENGTHS, np.zeros(len(WAVELENGTHS)))
+    # A strong sample on a baseline below zero is one.
+    assert find_exciton(WAVELENGTHS, 9 * spectrum(560) - 0.2).peak_nm == pytest.approx(560, abs=2.5)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["wavelength,%T", "Wavelength (nm),% T", "nm,Transmittance", "sample 3\nnm,T [%]", "# nm transmission", "nm,%R"],
+)
+def test_a_heading_that_says_something_else_is_believed(tmp_path: Path, heading: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{heading}\n" + "\n".join(f"{x},{y}" for x, y in ROWS))
+    with pytest.raises(SpectrumError, match=r"a\.csv: .* not absorbance"):
+        read_spectrum(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "heading", ["nm,A", "Total transmittance corrected\nby hand\nnm,Abs", "nm,absorbance (from %T)", "T 25 C\nnm,A"]
+)
+def test_other_headings_are_not(tmp_path: Path, heading: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{heading}\n" + "\n".join(f"{x},{y}" for x, y in ROWS))
+    assert len(read_spectrum(tmp_path / "a.csv")[0]) == len(ROWS)
+
+
 def test_lists_of_different_lengths_are_refused() -> None:
     with pytest.raises(SpectrumError, match="same length"):
         find_exciton([1.0, 2.0], [1.0])

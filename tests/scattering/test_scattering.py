@@ -155,6 +155,65 @@ def test_reads_patterns_with_an_error_column_but_does_not_guess(tmp_path: Path) 
         read_pattern(path)
 
 
+@pytest.mark.parametrize(
+    ("heading", "what"),
+    [
+        ("q (1/nm) intensity", "q"),
+        ("# Q[A-1],I", "q"),
+        ("q,I", "q"),
+        ("x (nm^-1);counts", "q"),
+        ("Å⁻¹\tcounts", "q"),
+        ("d (nm) intensity", "d"),
+        ("d-spacing,counts", "d"),
+        ("theta,counts", "θ"),
+        ("θ (deg);counts", "θ"),
+    ],
+)
+def test_an_axis_that_is_not_two_theta_is_refused(tmp_path: Path, heading: str, what: str) -> None:
+    path = tmp_path / "a.xy"
+    path.write_text(
+        f"sample 4\n{heading}\n" + "".join(f"{x:.2f} {y:.1f}\n" for x, y in zip(ANGLES, ANGLES, strict=True))
+    )
+    with pytest.raises(PatternError, match=rf"a\.xy: .*{what}.*2θ"):
+        read_pattern(path)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "2theta,I",
+        "2-Theta (deg) counts",
+        "2θ\tI",
+        "Two theta;I",
+        "Q dots, batch A-1",
+        "d. of 3 May",
+        "TTh I",
+        "Angle,PSD",
+    ],
+)
+def test_a_heading_that_could_be_two_theta_is_not(tmp_path: Path, heading: str) -> None:
+    path = tmp_path / "a.xy"
+    path.write_text(f"{heading}\n" + "".join(f"{x:.2f} {y:.1f}\n" for x, y in zip(ANGLES, ANGLES, strict=True)))
+    assert read_pattern(path)[0] == pytest.approx(ANGLES)
+
+
+def test_intensities_below_zero_are_refused() -> None:
+    pattern = pseudo_voigt(ANGLES, 40.0, 1.0, 1000.0, 0.4) + 50
+    for turned in (-pattern, pattern - 5000, np.zeros(len(ANGLES))):
+        with pytest.raises(PatternError, match="none is above zero"):
+            size_from_pattern(ANGLES, turned, wavelength_nm=COPPER_NM)
+
+
+@pytest.mark.parametrize("broken", ["40.00;11,234", "40.00;nan", "40.00;"])
+def test_the_row_that_breaks_a_table_is_named(tmp_path: Path, broken: str) -> None:
+    rows = [f"{x:.2f};{100 + x:.1f}" for x in ANGLES]
+    rows[400] = broken
+    path = tmp_path / "a.xy"
+    path.write_text("2theta;I\n" + "\n".join(rows))
+    with pytest.raises(ColumnFileError, match=rf'line 402, "{broken}"'):
+        read_pattern(path)
+
+
 def test_outcome_is_provisional() -> None:
     size = size_from_pattern(ANGLES, counted(debye(4.0)[0], None), wavelength_nm=COPPER_NM)
     outcome = outcome_from_pattern(size, files=["a.xy"])
