@@ -48,9 +48,12 @@ def correct(
 ) -> None:
     """Say what a person changed, derive the sizes again, and let them supersede what the segmenter had found."""
     from closedloop.tem.correction import changes_between, measure_labels, read_correction
+    from closedloop.tem.pixel_size import check_stated_size
     from closedloop.tem.reading import read_picture
     from closedloop.tem.training_folder import add_to_training, check_training_folder
 
+    if nm_per_px is not None:
+        check_stated_size(nm_per_px)
     opened = _store(store, experiment)
     scale = nm_per_px
     if opened is not None and experiment is not None:

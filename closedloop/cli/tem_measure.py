@@ -62,6 +62,10 @@ def measure(
     One image that fails does not stop the others. Exit status: 0 all measured, 1 some failed or wait for a person
     because of a doubtful scale, 2 none was measured.
     """
+    from closedloop.tem.pixel_size import check_stated_size
+
+    if nm_per_px is not None:
+        check_stated_size(nm_per_px)
     _check_output(masks, (".tif", ".tiff"), "--masks", images)
     _check_output(overlay, (".png", ".jpg", ".jpeg"), "--overlay", images)
     if len(images) == 1 and not images[0].is_dir() and not scale:
@@ -235,6 +239,9 @@ def describe(found: "Measurement") -> None:
 
 def _scales(options: Sequence[str], samples: "Sequence[Sample]") -> dict[Path, float]:
     """Pixel sizes by image from ``NAME=NM``, where NAME is the image's path as found or its file's name alone."""
+    from closedloop.tem import UnreadableScale
+    from closedloop.tem.pixel_size import check_stated_size
+
     images = [image for sample in samples for image in sample.images]
     copies = {name: image for sample in samples for copy, image in sample.copies for name in (str(copy), copy.name)}
     scales: dict[Path, float] = {}
@@ -244,8 +251,12 @@ def _scales(options: Sequence[str], samples: "Sequence[Sample]") -> dict[Path, f
             value = float(number)
         except ValueError:
             value = math.nan
-        if not separator or not (math.isfinite(value) and value > 0):
-            raise ScaleOption(f"--scale {option}: write it as IMAGE=NM, nm per pixel as a number above zero")
+        if not separator or math.isnan(value):
+            raise ScaleOption(f"--scale {option}: write it as IMAGE=NM, nm per pixel as a number")
+        try:
+            check_stated_size(value)
+        except UnreadableScale as error:
+            raise ScaleOption(f"--scale {option}: {error}") from error
         named = [image for image in images if name in (str(image), image.name)]
         if not named and name in copies:
             raise ScaleOption(f"--scale {option}: has the same content as {copies[name]}, so state the scale of that")

@@ -15,8 +15,9 @@ from closedloop.recipes import Shape
 from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.certainty import IN_DOUBT, size_error, standard
 from closedloop.tem.distribution import Distribution, describe
-from closedloop.tem.errors import NoParticles, UnreadableScale
+from closedloop.tem.errors import NoParticles
 from closedloop.tem.particles import ParticleShape, describe_particles
+from closedloop.tem.pixel_size import check_stated_size
 from closedloop.tem.reading import Picture, read_picture
 from closedloop.tem.scale import Scale, read_scale
 from closedloop.tem.segmenter import Found, Segmenter
@@ -194,8 +195,8 @@ def measure_image(
     picture = read_picture(image)
     if float(picture.grey.max() - picture.grey.min()) <= 0:
         raise NoParticles(f"{picture.name}: every pixel has the same grey; it shows nothing")
-    if nm_per_px is not None and not (math.isfinite(nm_per_px) and nm_per_px > 0):
-        raise UnreadableScale(f"{nm_per_px} is no pixel size; give nm per pixel as a number above zero")
+    if nm_per_px is not None:
+        check_stated_size(nm_per_px)
     if nm_per_px is not None and isinstance(image, np.ndarray):
         scale = Scale(nm_per_px, 1.0, "user")  # bare pixels carry no scale that could disagree
     else:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from closedloop.tem.errors import DiffractionPattern, NotAnImage
+from closedloop.tem.errors import DiffractionPattern, NotAnImage, UnreadableScale
 
 _NM_PER_UNIT = {
     "m": 1e9,
@@ -85,6 +85,15 @@ def stated_pixel(
             return None
         sizes.append(size)
     return StatedPixel(sizes[0], sizes[1], stated_by)
+
+
+def check_stated_size(nm_per_px: float) -> None:
+    """Raises `UnreadableScale` where a person states a pixel size that no microscope has: a slip, or another unit."""
+    if not FINEST_NM_PER_PX <= nm_per_px <= COARSEST_NM_PER_PX:  # nor what is no number
+        raise UnreadableScale(
+            f"{nm_per_px:g} is no pixel size of a microscope; give nm per pixel, between {FINEST_NM_PER_PX:g} and "
+            f"{COARSEST_NM_PER_PX:g}"
+        )
 
 
 def nm_per_unit(unit: str) -> float | None:

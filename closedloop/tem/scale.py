@@ -11,6 +11,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from closedloop.tem.errors import ScaleConflict, UnreadableScale
+from closedloop.tem.pixel_size import check_stated_size
 from closedloop.tem.reading import Picture, read_picture
 from closedloop.tem.scale_matching import BarReading, lone_label, read_bars
 
@@ -55,9 +56,11 @@ def read_scale(image: str | Path | NDArray[Any] | Picture, nm_per_px: float | No
     nm_per_px: what the user states. It is believed, and where the file or a scale bar that was read surely differs by
     more than 3%, the scale's note says so.
 
-    Raises `UnreadableScale` where neither file nor picture states one beyond doubt, `ScaleConflict` where they differ
-    by more than 3%, `NotAnImage` where there is no image.
+    Raises `UnreadableScale` where neither file nor picture states one beyond doubt, or the user one that no microscope
+    has, `ScaleConflict` where they differ by more than 3%, `NotAnImage` where there is no image.
     """
+    if nm_per_px is not None:
+        check_stated_size(nm_per_px)
     picture = image if isinstance(image, Picture) else read_picture(image)
     # A file or a user that states the scale is only compared with what is easily read.
     bar = read_bars(picture, thorough=picture.pixel_size is None and nm_per_px is None)

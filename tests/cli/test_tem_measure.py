@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from closedloop.cli.app import app, main
 from closedloop.cli.tem_measure import CannotWrite, NothingMeasured, ScaleOption
-from closedloop.tem import NotAnImage
+from closedloop.tem import NotAnImage, UnreadableScale, measure_image, read_scale
 from closedloop.tem.folder import NoImages
 from closedloop.tem.report import CannotWriteReport
 
@@ -192,3 +192,19 @@ def test_only_what_it_wrote_itself_is_replaced(tmp_path: Path) -> None:
     tifffile.imwrite(masks, corrected)
     assert isinstance(_measure(image, "--nm-per-px", "1", "--masks", masks).exception, CannotWrite)
     assert (tifffile.imread(masks) == corrected).all()
+
+
+@pytest.mark.parametrize("stated", ["1e300", "1e-320", "0", "-1", "nan", "5001", "0.00009"])
+def test_a_pixel_that_no_microscope_has_is_refused(tmp_path: Path, stated: str) -> None:
+    images = [_discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)]
+    for arguments in ((images[0], "--nm-per-px", stated), (*images, "--nm-per-px", stated)):
+        refused = _measure(*arguments, "--out", tmp_path / "out").exception
+        assert isinstance(refused, UnreadableScale), arguments
+        assert "between 0.0001 and 5000" in str(refused)
+    assert isinstance(_measure(*images, "--scale", f"a.tif={stated}").exception, ScaleOption)
+    corrected = runner.invoke(app, ["tem", "correct", str(images[0]), "--masks", "none.tif", "--nm-per-px", stated])
+    assert isinstance(corrected.exception, UnreadableScale)
+    for function in (measure_image, read_scale):
+        with pytest.raises(UnreadableScale, match="no pixel size"):
+            function(images[0], float(stated))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "b.tif"]
