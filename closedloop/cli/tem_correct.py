@@ -8,6 +8,7 @@ import typer
 
 from closedloop.cli.output import STDERR, print_json
 from closedloop.cli.settings import StoreOption, store_url
+from closedloop.recipes import ClosedloopError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from closedloop.store import ExperimentRecord, Store
     from closedloop.tem import Measurement, UnreadableScale
     from closedloop.tem.reading import Picture
+
+
+class OptionWithoutUse(ClosedloopError):
+    """An option was given that only counts together with another one."""
 
 
 def correct(
@@ -52,6 +57,10 @@ def correct(
     from closedloop.tem.reading import read_picture
     from closedloop.tem.training_folder import add_to_training, check_training_folder
 
+    if store is not None and experiment is None:
+        raise OptionWithoutUse("--store has no use without --experiment, which says whose outcome to correct; add it")
+    if source is not None and keep_for_training is None:
+        raise OptionWithoutUse("--source has no use without --keep-for-training, the folder to learn from; add it")
     if nm_per_px is not None:
         check_stated_size(nm_per_px)
     opened = _store(store, experiment)
