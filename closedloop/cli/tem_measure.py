@@ -136,15 +136,16 @@ def _measure_many(
         answers = measure_images(asked_of(samples, scales, nm_per_px))
         with show_progress("measuring", count) as advance:
             for sample, folder in zip(samples, folders, strict=True):
-                page = None if draft is None else SamplePage(draft / folder, sample)
-                result = collect(sample, answers, page, advance)
-                if page is not None:
-                    page.finish(result)
+                shown = None if draft is None else SamplePage(draft / folder, sample)
+                result = collect(sample, answers, shown, advance)
+                if shown is not None:
+                    shown.finish(result)
                 results.append(result)
         if draft is not None and len(samples) > 1:
             write_index(draft, results, folders)
     if out is not None:
-        STDERR.print(f"written: {out / ('index.html' if len(samples) > 1 else 'report.html')}", soft_wrap=True)
+        page = out / ("index.html" if len(samples) > 1 else "report.html")
+        STDERR.print(f"written: {page}", soft_wrap=True, markup=False)
     for failure in (failure for result in results for failure in result.failed):
         STDERR.print(f"{failure.error}: {failure.message}", soft_wrap=True, markup=False)
     if as_json:

@@ -8,7 +8,10 @@ place and moved there at the end, so that a reader never meets half of it.
 import base64
 import csv
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,13 +149,27 @@ def draft_of(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise CannotWriteReport(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
     try:
-        yield draft
-        draft.chmod(0o755)
-        draft.replace(folder)
+        with _ended_as_an_error():
+            yield draft
+            draft.chmod(0o755)
+            draft.replace(folder)
     except OSError as error:
         raise CannotWriteReport(f"{folder}: cannot be written ({error.strerror or error}); nothing was kept") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _ended_as_an_error() -> Iterator[None]:
+    """Within the block SIGTERM ends the program as an exception does, so that what must be undone is."""
+    if threading.current_thread() is not threading.main_thread():  # no other may say what a signal does
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def particle_table(measured: Sequence[Measurement]) -> "pandas.DataFrame":

@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,10 +16,11 @@ from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner, Result
 
 from closedloop.cli.app import app, main
+from closedloop.cli.tem_correct import OptionWithoutUse
 from closedloop.cli.tem_measure import CannotWrite, NothingMeasured, ScaleOption
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image, read_scale
 from closedloop.tem.folder import NoImages
-from closedloop.tem.report import CannotWriteReport
+from closedloop.tem.report import CannotWriteReport, draft_of
 
 runner = CliRunner()
 
@@ -208,3 +211,45 @@ def test_a_pixel_that_no_microscope_has_is_refused(tmp_path: Path, stated: str) 
         with pytest.raises(UnreadableScale, match="no pixel size"):
             function(images[0], float(stated))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "b.tif"]
+
+
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    (tmp_path / "r[").mkdir()
+    images = [_discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)]
+    result = _measure(*images, "--nm-per-px", "1", "--out", tmp_path / "r[" / "x]")
+    assert result.exit_code == 0, result.output
+    assert "r[/x]/report.html" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "without_use",
+    [("--store", "sqlite:///none.db"), ("--source", "lab 3"), ("--store", "sqlite:///n.db", "--source", "x")],
+)
+def test_correct_refuses_options_that_would_do_nothing(tmp_path: Path, without_use: tuple[str, ...]) -> None:
+    image = _discs(tmp_path / "a.tif", 12)
+    labels = tmp_path / "labels.tif"
+    assert _measure(image, "--nm-per-px", "1", "--masks", labels).exit_code == 0
+    arguments = ["tem", "correct", str(image), "--masks", str(labels), "--nm-per-px", "1", *without_use]
+    refused = runner.invoke(app, arguments)
+    assert isinstance(refused.exception, OptionWithoutUse)
+    assert without_use[0] in str(refused.exception)
+    assert refused.stdout == ""
+
+
+def test_an_end_by_the_system_leaves_no_half_of_a_report(tmp_path: Path) -> None:
+    image = _discs(tmp_path / "a.tif", 12)
+    script = """
+import os, signal
+from pathlib import Path
+from closedloop.tem.report import draft_of
+with draft_of(Path("out")) as draft:
+    (draft / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGTERM)
+    Path("after").touch()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False, timeout=120)
+    assert ended.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == [image]
+    with draft_of(tmp_path / "out"):
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
