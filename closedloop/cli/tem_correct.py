@@ -53,6 +53,7 @@ def correct(
 ) -> None:
     """Say what a person changed, derive the sizes again, and let them supersede what the segmenter had found."""
     from closedloop.tem.correction import changes_between, measure_labels, read_correction
+    from closedloop.tem.names import in_words
     from closedloop.tem.pixel_size import check_stated_size
     from closedloop.tem.reading import read_picture
     from closedloop.tem.training_folder import add_to_training, check_training_folder
@@ -100,12 +101,12 @@ def correct(
         STDERR.print(f"note: {note}", soft_wrap=True, markup=False)
     if as_json:
         content: dict[str, Any] = {
-            "image": str(image),
+            "image": in_words(image),
             "changes": changes.counts(),
             "notes": notes,
             "before": None if old is None else old.to_json()["summary"],
             "after": None if new is None else new.to_json(),
-            "kept_for_training": None if kept is None else str(kept),
+            "kept_for_training": None if kept is None else in_words(kept),
         }
         if record is not None:
             from closedloop.campaign import experiment_json
@@ -119,7 +120,7 @@ def correct(
     if record is not None:
         typer.echo(_holds(record))
     if kept is not None:
-        typer.echo(f"kept for training: {kept}")
+        typer.echo(f"kept for training: {in_words(kept)}")
 
 
 def _store(url: str | None, experiment: str | None) -> "Store | None":

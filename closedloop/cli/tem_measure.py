@@ -171,20 +171,23 @@ def _end(results: "Sequence[SampleResult]") -> None:
 def _json(results: "Sequence[SampleResult]") -> dict[str, Any]:
     """Every image in order under "images"; "samples" and, over all of them, "summary" as of one image."""
     from closedloop.tem.folder import pooled
+    from closedloop.tem.names import in_words
 
     images = []
     for result in results:
         known: dict[str, dict[str, Any]] = {each.name: each.to_json() for each in result.measured}
         known |= {str(failure.image): failure.to_json() for failure in result.failed}
-        images += [{"sample": result.sample.name} | known[str(image)] for image in result.sample.images]
+        images += [{"sample": in_words(result.sample.name)} | known[str(image)] for image in result.sample.images]
     return {
         "images": images,
         "samples": [
             {
-                "sample": result.sample.name,
+                "sample": in_words(result.sample.name),
                 "measured": len(result.measured),
                 "failed": len(result.failed),
-                "copies": [{"image": str(copy), "copy_of": str(image)} for copy, image in result.sample.copies],
+                "copies": [
+                    {"image": in_words(copy), "copy_of": in_words(image)} for copy, image in result.sample.copies
+                ],
                 "summary": result.pooled.to_json()["summary"],
             }
             for result in results
@@ -194,12 +197,14 @@ def _json(results: "Sequence[SampleResult]") -> dict[str, Any]:
 
 
 def _show(result: "SampleResult") -> None:
-    typer.echo(f"{result.sample.name}:")
+    from closedloop.tem.names import in_words
+
+    typer.echo(f"{in_words(result.sample.name)}:")
     for each in result.measured:
-        typer.echo(f"  {Path(each.name).name}: {sizes_in_words(each)}")
+        typer.echo(f"  {in_words(Path(each.name).name)}: {sizes_in_words(each)}")
     for failure in result.failed:
         waits = "waits for a person (its scale is in doubt)" if failure.waits else failure.error
-        typer.echo(f"  {failure.image.name}: {waits}")
+        typer.echo(f"  {in_words(failure.image.name)}: {waits}")
     typer.echo(f"  together: {sizes_in_words(result.pooled)}")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.errors import UnreadableScale
 from closedloop.tem.measurement import Measurement, measure_image
+from closedloop.tem.names import in_words
 from closedloop.tem.scale import Scale
 from closedloop.tem.segmenter import Segmenter
 
@@ -45,7 +46,12 @@ class Failure:
     waits: bool
 
     def to_json(self) -> dict[str, Any]:
-        return {"image": str(self.image), "error": self.error, "message": self.message, "waits_for_person": self.waits}
+        return {
+            "image": in_words(self.image),
+            "error": self.error,
+            "message": in_words(self.message),
+            "waits_for_person": self.waits,
+        }
 
 
 @dataclass(frozen=True)

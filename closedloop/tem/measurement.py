@@ -16,6 +16,7 @@ from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.certainty import IN_DOUBT, size_error, standard
 from closedloop.tem.distribution import Distribution, describe
 from closedloop.tem.errors import NoParticles
+from closedloop.tem.names import in_words
 from closedloop.tem.particles import ParticleShape, describe_particles
 from closedloop.tem.pixel_size import check_stated_size
 from closedloop.tem.reading import Picture, read_picture
@@ -170,7 +171,7 @@ class Measurement:
             "in_doubt": self.in_doubt,
         } | self.distribution.to_json()
         content: dict[str, Any] = {
-            "image": self.name,
+            "image": in_words(self.name),
             "nm_per_px": self.nm_per_px,
             "scale_source": self.scale.source,
             "scale_confidence": round(self.scale.confidence, 4),

@@ -25,6 +25,7 @@ from closedloop.plotting import standing_alone
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.folder import Failure, Sample, SampleResult, without_pixels
 from closedloop.tem.measurement import Measurement
+from closedloop.tem.names import in_words
 from closedloop.tem.pictures import jpeg, numbered_overlay, save_labels, save_picture
 from closedloop.tem.plots import cluster_map, histogram
 
@@ -91,7 +92,7 @@ class SamplePage:
         frame.to_parquet(self.folder / "particles.parquet", index=False)
         _write_images(self.folder / "images.csv", result)
         page = self.folder / "report.html"
-        page.write_text(self._html(result, clusters), encoding="utf-8")
+        page.write_text(in_words(self._html(result, clusters)), encoding="utf-8")
         return page
 
     def _html(self, result: SampleResult, clusters: "Clusters | None") -> str:
@@ -117,7 +118,8 @@ class SamplePage:
 def write_index(folder: Path, results: Sequence[SampleResult], places: Sequence[str]) -> Path:
     """``index.html`` with a line per sample, each with the way to its page below the folder."""
     page = folder / "index.html"
-    page.write_text(_rendered("samples.html", rows=list(zip(results, places, strict=True))), encoding="utf-8")
+    text = _rendered("samples.html", rows=list(zip(results, places, strict=True)))
+    page.write_text(in_words(text), encoding="utf-8")
     return page
 
 
@@ -179,7 +181,7 @@ def particle_table(measured: Sequence[Measurement]) -> "pandas.DataFrame":
     frames = []
     for each in measured:
         frame = each.to_frame()
-        frame.insert(0, "image", Path(each.name).name)
+        frame.insert(0, "image", in_words(Path(each.name).name))
         frame.insert(1, "nm_per_px", each.nm_per_px)
         frames.append(frame)
     if not frames:
@@ -219,7 +221,8 @@ def _write_images(path: Path, result: SampleResult) -> None:
         for image in result.sample.images:
             writer.writerow(_image_row(image, measured.get(str(image)), failed.get(image)))
         for copy, image in result.sample.copies:
-            writer.writerow({"image": copy, "message": f"has the same content as {image}, and is counted once"})
+            said = f"has the same content as {image}, and is counted once"
+            writer.writerow({"image": in_words(copy), "message": in_words(said)})
 
 
 _IMAGE_COLUMNS = (
@@ -229,7 +232,7 @@ _IMAGE_COLUMNS = (
 
 
 def _image_row(image: Path, measured: Measurement | None, failure: Failure | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"image": str(image)}
+    row: dict[str, Any] = {"image": in_words(image)}
     if measured is not None:
         row |= {
             "nm_per_px": measured.nm_per_px,
@@ -244,7 +247,7 @@ def _image_row(image: Path, measured: Measurement | None, failure: Failure | Non
             "shape": measured.shape,
         }
     if failure is not None:
-        row |= {"error": failure.error, "message": failure.message}
+        row |= {"error": failure.error, "message": in_words(failure.message)}
     return row
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import tifffile
 from PIL import Image
@@ -253,3 +255,23 @@ with draft_of(Path("out")) as draft:
     with draft_of(tmp_path / "out"):
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such names cannot be given to a file")
+def test_a_name_that_is_not_utf8_is_written_with_escapes(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    image, broken = _discs(folder / "a.tif", 12), folder / "b.tif"
+    broken.write_text("no image")
+    image = image.rename(folder / os.fsdecode(b"a\xff.tif"))
+    broken.rename(folder / os.fsdecode(b"b\xfe.tif"))
+    alone = _measure(image, "--nm-per-px", "1", "--out", tmp_path / "alone", "--json")
+    assert alone.exit_code == 0, alone.output
+    assert json.loads(alone.stdout)["image"] == str(folder / r"a\xff.tif")
+    both = _measure(folder, "--nm-per-px", "1", "--out", tmp_path / "both", "--json")
+    assert both.exit_code == 1
+    assert [Path(each["image"]).name for each in json.loads(both.stdout)["images"]] == [r"a\xff.tif", r"b\xfe.tif"]
+    assert r"a\xff.tif" in _measure(folder, "--nm-per-px", "1").stdout
+    for out in (tmp_path / "alone", tmp_path / "both"):
+        assert r"a\xff.tif" in (out / "report.html").read_text(encoding="utf-8")
+        assert set(pandas.read_parquet(out / "particles.parquet")["image"]) == {r"a\xff.tif"}
+        assert r"a\xff.tif" in (out / "images.csv").read_text(encoding="utf-8")
