@@ -16,10 +16,13 @@ from closedloop.recipes import ClosedloopError
 
 _POINT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?(?:\d+(?:,\d+)?|,\d+)(?:[eE][+-]?\d+)?")
+# A row that begins with a number, whatever becomes of it.
+_BEGUN = re.compile(r"[+-]?[\d.,]*\d(?:[eE][+-]?\d+)?[.,;\s]")
 # Separator and form of a number, in the order in which they are tried.
 _FORMATS = tuple((separator, number) for separator in (";", "\t", ",", None) for number in (_POINT, _COMMA))
 _LARGEST_BYTES = 50_000_000
-# A second block of numbers this large, relative to the first, is a second measurement and not a stray line.
+# A second block of numbers this large, relative to the first, is a second measurement and not a stray line. One that
+# only broken rows part from the first belongs to it, however small.
 _SECOND_BLOCK = 0.2
 
 _COMMENTS = ("#", "!", "%", "//")
@@ -32,7 +35,7 @@ class ColumnFileError(ClosedloopError):
     """A file of columns cannot be read, or could be read in more than one way."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Block:
     """Rows of numbers that follow each other; `first` and `last` are their places among the file's lines, from 0."""
 
@@ -98,21 +101,32 @@ def _table(lines: list[str], path: Path) -> _Block:
         if blocks and (not best or len(blocks[0].rows) > len(best[0].rows)):
             best, best_format = blocks, form
     if not best:
-        raise ColumnFileError(f"{path}: holds no rows of two numbers; export the measurement as two columns of text")
-    table = best[0]
-    if len(best) > 1 and len(best[1].rows) > max(2, _SECOND_BLOCK * len(table.rows)):
-        row = min(table.last, best[1].last) + 1
-        while not _counts(lines[row]):
-            row += 1
+        begun = next((f"; {_named(lines, row)} is none" for row, line in enumerate(lines) if _BEGUN.match(line)), "")
         raise ColumnFileError(
-            f"{path}: holds more than one table of numbers ({len(table.rows)} and {len(best[1].rows)} rows, broken by "
-            f'line {row + 1}, "{lines[row][:40]}"); correct that line, or keep one of them'
+            f"{path}: holds no rows of two numbers{begun}; export the measurement as two columns of text, without "
+            "separators of thousands"
         )
+    table = best[0]
+    in_order = sorted(best, key=lambda block: block.first)
+    place = in_order.index(table)
+    for other in (*best[1:2], *in_order[max(0, place - 1) : place], *in_order[place + 1 : place + 2]):
+        after, before = min(table.last, other.last) + 1, max(table.first, other.first)
+        between = [row for row in range(after, before) if _counts(lines[row])]
+        torn = bool(between) and all(_BEGUN.match(lines[row]) for row in between)
+        if torn or len(other.rows) > max(2, _SECOND_BLOCK * len(table.rows)):
+            raise ColumnFileError(
+                f"{path}: holds more than one table of numbers ({len(table.rows)} and {len(other.rows)} rows, broken "
+                f"by {_named(lines, between[0] if between else before)}); correct that line, or keep one of them"
+            )
     if best_format == (",", _POINT) and len(table.rows[0]) > 2 and not any("." in line for line in lines):
         raise ColumnFileError(
             f"{path}: it cannot be told whether its commas are decimal marks; separate the columns by semicolons"
         )
     return table
+
+
+def _named(lines: list[str], row: int) -> str:
+    return f'line {row + 1}, "{lines[row][:40]}"'
 
 
 def _counts(line: str) -> bool:

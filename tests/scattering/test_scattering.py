@@ -205,13 +205,27 @@ def test_intensities_below_zero_are_refused() -> None:
 
 
 @pytest.mark.parametrize("broken", ["40.00;11,234", "40.00;nan", "40.00;"])
-def test_the_row_that_breaks_a_table_is_named(tmp_path: Path, broken: str) -> None:
+@pytest.mark.parametrize("first", [2, 400, 990])
+def test_the_row_that_breaks_a_table_is_named(tmp_path: Path, broken: str, first: int) -> None:
     rows = [f"{x:.2f};{100 + x:.1f}" for x in ANGLES]
-    rows[400] = broken
+    rows[first : first + 2] = [broken, broken]
     path = tmp_path / "a.xy"
     path.write_text("2theta;I\n" + "\n".join(rows))
-    with pytest.raises(ColumnFileError, match=rf'line 402, "{broken}"'):
+    with pytest.raises(ColumnFileError, match=rf'line {first + 2}, "{broken}"'):
         read_pattern(path)
+
+
+def test_where_no_row_is_one_the_first_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.xy"
+    path.write_text("2theta;I\n" + "".join(f"{x:.2f};{2000 + x:,.0f}\n" for x in ANGLES))
+    with pytest.raises(ColumnFileError, match=r'line 2, "20\.00;2,020"'):
+        read_pattern(path)
+
+
+def test_a_stray_line_of_numbers_after_the_table_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.xy"
+    path.write_text("".join(f"{x:.2f} {100 + x:.1f}\n" for x in ANGLES) + "peak, width\n40.0 1.0\n")
+    assert len(read_pattern(path)[0]) == len(ANGLES)
 
 
 def test_outcome_is_provisional() -> None:
