@@ -19,15 +19,20 @@ def plain_axes(width_in: float, height_in: float) -> "tuple[Figure, Axes]":
     return figure, axes
 
 
-def svg(figure: "Figure", settings: Mapping[str, Any] | None = None, dpi: float | None = None) -> str:
+def svg(
+    figure: "Figure",
+    settings: Mapping[str, Any] | None = None,
+    dpi: float | None = None,
+    creator: str = "closedloop",
+) -> str:
     """The ``<svg>`` element, the same for the same figure. ``settings`` of matplotlib hold while it is drawn; ``dpi``
-    is for what is a picture inside the drawing."""
+    is for what is a picture inside the drawing; ``creator`` stands in its metadata."""
     from matplotlib import rc_context
 
     buffer = io.StringIO()
     # A fixed salt: names inside the drawing depend on what is drawn alone.
     with rc_context({"svg.hashsalt": "closedloop"} | dict(settings or {})):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=dpi or "figure")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": creator}, dpi=dpi or "figure")
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 

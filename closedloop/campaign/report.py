@@ -1,6 +1,7 @@
 """One self-contained HTML page of a campaign: the result, the best recipe, the pictures and every experiment."""
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,28 @@ from closedloop.lab import LabConfig, ProcedureError, stock_volumes_ml
 from closedloop.recipes import Method
 from closedloop.store import ExperimentRecord, best_outcome
 
+SUFFIXES = (".html", ".htm")
 
-def check_place(path: Path) -> Path:
-    """The report's place as an absolute path. Raises `ReportNotWritable`, so that a run need not end to find out."""
+
+def check_place(path: Path, needed: Iterable[Path] = ()) -> Path:
+    """The report's place as an absolute path. Raises `ReportNotWritable`, so that a run need not end to find out.
+
+    ``needed`` are files that the page must not take the place of: the store, and what the run reads.
+    """
     path = path.absolute()
     folder = path.parent
+    if path.suffix.lower() not in SUFFIXES:
+        raise ReportNotWritable(f"{path}: the report is a web page; give a name that ends with .html with --report")
+    if any(path.resolve() == other.resolve() or (path.exists() and _same(path, other)) for other in needed):
+        raise ReportNotWritable(f"{path}: this run reads or keeps that file; choose another place with --report")
     if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
         raise ReportNotWritable(f"{path}: the report cannot be written there; choose another place with --report")
     return path
+
+
+def _same(one: Path, other: Path) -> bool:
+    """One file under two names, such as where case does not count."""
+    return other.exists() and one.samefile(other)
 
 
 def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str, path: Path) -> Path:

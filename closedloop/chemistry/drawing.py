@@ -27,7 +27,9 @@ def draw_svg(substance: Substance) -> str:
 
 
 def write_svg(substance: Substance, path: Path) -> None:
-    """Write `draw_svg`, whole or not at all; raises `DrawingError`."""
+    """Write `draw_svg`, whole or not at all; raises `DrawingError`, also for a name that is no drawing's."""
+    if path.suffix.lower() != ".svg":
+        raise DrawingError(f"{path}: the drawing is SVG; give a name that ends with .svg")
     content = draw_svg(substance)
     try:
         write_whole(path, content)

@@ -38,10 +38,13 @@ def run(
     from closedloop.cli.live import LiveDisplay, describe
     from closedloop.lab import Bench, find_lab, lab_source
     from closedloop.retrain import CampaignRetrainer
+    from closedloop.store import database_file
 
-    place = check_place(report or Path("closedloop-report.html"))
-    lab_source(lab or read_campaign(campaign).lab)
-    opened = Campaign.open(campaign, store_url(store), seed=seed)
+    url = store_url(store)
+    lab_source(labfile := lab or read_campaign(campaign).lab)
+    kept = [file] if (file := database_file(url)) else []
+    place = check_place(report or Path("closedloop-report.html"), [*kept, Path(campaign), Path(labfile)])
+    opened = Campaign.open(campaign, url, seed=seed)
     with only_runner(opened.store):
         config = canonical_lab(find_lab(lab or opened.definition.lab, opened.store.files / "virtual-lab", seed))
         opened.makeable = makeable_in(config)

@@ -9,6 +9,13 @@ from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
 
 CAMPAIGN = find_campaign("cdse")[1]
+LAB = """\
+name: bench
+hotplate: plate
+handler: arm
+instruments: {plate: {driver: ika}, arm: {driver: person}}
+stocks: []
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +89,27 @@ def test_a_store_that_is_no_database(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_a_report_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     _refused(["run", "--report", "no/such/folder/report.html"], monkeypatch, capsys, "ReportNotWritable")
+
+
+@pytest.mark.parametrize("report", ["lab.db", "lab.yaml", "report", "campaign.html", "lab.db.htm"])
+def test_a_report_in_place_of_what_the_run_reads_or_keeps(
+    report: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campaign = _file(CAMPAIGN, "campaign.html")
+    lab = _file(LAB, "lab.yaml")
+    arguments = ["run", campaign, "--lab", lab, "--store", "sqlite:///../lab.db.htm", "--report", f"../{report}"]
+    said = _refused(arguments, monkeypatch, capsys, "ReportNotWritable")
+    assert report in said
+    assert "--report" in said
+    assert Path(campaign).read_text() == CAMPAIGN
+
+
+def test_a_drawing_in_place_of_a_file_of_another_kind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = _file("name: bench\n", "lab.yaml")
+    assert ".svg" in _refused(["chemistry", "show", "TOPO", "--svg", lab], monkeypatch, capsys, "DrawingError")
+    assert Path(lab).read_text() == "name: bench\n"
 
 
 def test_a_lab_file_with_faults(

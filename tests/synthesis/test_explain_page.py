@@ -67,6 +67,19 @@ def test_the_largest_share_comes_first() -> None:
     assert "40.00%" in per_cent.lines[0]
 
 
+@pytest.mark.parametrize("name", ["why.html", "why.svg", "why.png"])
+def test_only_what_was_drawn_here_is_drawn_over(name: str, tmp_path: Path) -> None:
+    out = tmp_path / name
+    out.write_bytes(b"a micrograph of last year")
+    with pytest.raises(CannotDraw, match="is there already and was not drawn by closedloop"):
+        write(waterfall(explanation()), explanation_page(explanation()), out)
+    assert out.read_bytes() == b"a micrograph of last year"
+    out.unlink()
+    write(waterfall(explanation()), explanation_page(explanation()), out)
+    write(waterfall(explanation()), explanation_page(explanation()), out)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_page_stands_alone_and_escapes(tmp_path: Path) -> None:
     out = tmp_path / "why.html"
     write(waterfall(explanation()), explanation_page(explanation()), out)

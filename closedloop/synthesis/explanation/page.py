@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".html", ".svg", ".png")
+# Stands in every file that is written here: a picture without it is somebody's own, and stays.
+MARK = "closedloop explain"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,16 @@ def check_place(path: Path) -> Path:
         raise CannotDraw(f"{path}: give a name that ends with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
         raise CannotDraw(f"{path}: nothing can be written there; choose another place")
+    if path.exists() and not _ours(path):
+        raise CannotDraw(f"{path}: is there already and was not drawn by closedloop explain; choose another name")
     return path
+
+
+def _ours(path: Path) -> bool:
+    try:
+        return MARK.encode() in path.read_bytes()
+    except OSError:
+        return False
 
 
 def write(figure: "Figure", page: Page, path: Path) -> Path:
@@ -42,10 +53,10 @@ def write(figure: "Figure", page: Page, path: Path) -> Path:
     path = check_place(path)
     if path.suffix.lower() == ".png":
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=160)
+        figure.savefig(buffer, format="png", dpi=160, metadata={"Software": MARK})
         content = buffer.getvalue()
     else:
-        drawn = svg(figure)
+        drawn = svg(figure, creator=MARK)
         content = (standing_alone(drawn) if path.suffix.lower() == ".svg" else _html(drawn, page)).encode()
     try:
         write_whole(path, content)
