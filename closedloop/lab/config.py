@@ -1,5 +1,6 @@
 """The lab file: which instruments there are, what their syringes hold, and what must never happen."""
 
+import math
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -25,7 +26,8 @@ def _not_empty(contents: Mapping[str, float]) -> Mapping[str, float]:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Nothing is above a limit that is no number.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class InstrumentConfig(_Model):
@@ -33,6 +35,13 @@ class InstrumentConfig(_Model):
 
     model_config = ConfigDict(frozen=True, extra="allow")
     driver: str
+
+    @model_validator(mode="after")
+    def _options_are_finite(self) -> Self:
+        for name, value in self.options.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} is {value:g}; write a finite number")
+        return self
 
     @property
     def options(self) -> dict[str, Any]:

@@ -75,6 +75,24 @@ def test_what_is_no_yaml_is_told_in_one_line(tmp_path: Path, more: str, said: st
     assert re.search(said, faults(tmp_path, WRITTEN + more))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("above: 330", "above: .nan", "interlocks.0.above"),
+        ("above: 330", "above: .inf", "interlocks.0.above"),
+        ("hotplate: plate", "hotplate: plate\nmax_temperature_c: .nan", "max_temperature_c"),
+        ("hotplate: plate", "hotplate: plate\nmax_temperature_c: .inf", "max_temperature_c"),
+        ("hotplate: plate", "hotplate: plate\ncool_below_c: .nan", "cool_below_c"),
+        ("hotplate: plate", "hotplate: plate\nwatchdog_s: .inf", "watchdog_s"),
+        ("driver: ika-hotplate,", "driver: ika-hotplate, max_temperature_c: .nan,", "instruments.plate"),
+    ],
+)
+def test_a_limit_that_could_never_be_passed_is_refused(tmp_path: Path, old: str, new: str, place: str) -> None:
+    said = faults(tmp_path, WRITTEN.replace(old, new))
+    assert f"{place}: " in said
+    assert "finite" in said
+
+
 def test_doses_that_a_pumps_counter_cannot_tell_from_none_are_refused(tmp_path: Path) -> None:
     """The executor takes 0.005 mL more or less for what was asked, so such a dose would never be given."""
     said = faults(tmp_path, WRITTEN.replace("vessel: flask,", "vessel: flask, smallest_volume_ml: 0.004,"))
