@@ -1,4 +1,5 @@
-"""YAML that a person wrote: no key given twice, and the line of every value, so that a fault can name it.
+"""YAML that a person wrote: no key given twice, no number that YAML reads otherwise than a person does, and the line of
+every value, so that a fault can name it.
 
 Belongs to no room; campaign files and lab files are read by it.
 """
@@ -9,6 +10,15 @@ import yaml
 
 Path = tuple[int | str, ...]
 MERGE = "tag:yaml.org,2002:merge"
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class Misleading(yaml.YAMLError):
+    """What is YAML, and would be taken for something else than its writer means."""
+
+
+class _GivenTwice(Misleading, yaml.constructor.ConstructorError):
+    """A key that stands in one mapping twice."""
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -23,7 +33,7 @@ class _UniqueKeys(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if key in seen:
-                raise yaml.constructor.ConstructorError(
+                raise _GivenTwice(
                     problem=f"{key!r} is given twice (first in line {seen[key]})", problem_mark=key_node.start_mark
                 )
             seen[key] = line
@@ -33,31 +43,55 @@ class _UniqueKeys(yaml.SafeLoader):
 def load(text: str) -> tuple[Any, dict[Path, int]]:
     """The content, and for each place in it the line (from 1) that it starts in. Raises ``yaml.YAMLError``."""
     lines: dict[Path, int] = {}
+    misread: list[str] = []
     try:
         content = yaml.load(text, Loader=_UniqueKeys)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None:
-            _note(root, (), lines)
+            _note(root, (), lines, misread)
     except ValueError as error:
         # PyYAML lets out what Python says to an impossible date or number.
         raise yaml.YAMLError(str(error)) from error
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply, or refers to itself") from error
+    if misread:
+        raise Misleading("; ".join(dict.fromkeys(misread)))
     return content, lines
 
 
-def _note(node: yaml.Node, path: Path, lines: dict[Path, int]) -> None:
+def _note(node: yaml.Node, path: Path, lines: dict[Path, int], misread: list[str]) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.ScalarNode) and (said := _misread(node)):
+        name = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
+        misread.append(f"line {node.start_mark.line + 1}: {name}{said}")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
+            if said := _misread(key):
+                misread.append(f"line {key.start_mark.line + 1}: {said}")
             place = (*path, key.value)
             lines[place] = key.start_mark.line + 1
-            _note(value, place, lines)
+            _note(value, place, lines, misread)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _note(value, (*path, index), lines)
+            _note(value, (*path, index), lines, misread)
+
+
+def _misread(node: yaml.ScalarNode) -> str | None:
+    """What is wrong with a number that YAML counts by sixties (1:30) or by eights (010)."""
+    text = node.value.replace("_", "")
+    digits = text.lstrip("+-")
+    if node.tag not in NUMBERS or not (":" in text or (digits[:1] == "0" and digits.isdigit())):
+        return None
+    value = yaml.safe_load(node.value)
+    if ":" not in text:
+        plain = int(text)
+        return None if plain == value else f"{node.value} would be read as {value} (by eights); write {plain}"
+    return (
+        f"{node.value} would be read as {value:g} (by sixties); write {value:g} or {value / 60:g}, or put what is no "
+        "number in quotation marks"
+    )
 
 
 def line_of(path: Path, lines: dict[Path, int]) -> int:
@@ -66,6 +100,11 @@ def line_of(path: Path, lines: dict[Path, int]) -> int:
         if path[:length] in lines:
             return lines[path[:length]]
     return 1
+
+
+def complaint(error: yaml.YAMLError) -> str:
+    """What to say of a text that could not be loaded, in one line."""
+    return reason(error) if isinstance(error, Misleading) else f"is not YAML ({reason(error)})"
 
 
 def reason(error: yaml.YAMLError) -> str:

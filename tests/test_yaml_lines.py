@@ -17,9 +17,19 @@ def test_what_many_have_in_common_may_be_written_once() -> None:
     assert content["y"] == {"driver": "pump", "volume": 30}
 
 
+def test_numbers_are_read_as_they_look() -> None:
+    content, _ = load("a: [0, 0.5, -0.5, 10, 1e-3, 1_000, 0x1F, '1:30', \"010\", 00.5, 2:5x]\n")
+    assert content["a"] == [0, 0.5, -0.5, 10, "1e-3", 1000, 31, "1:30", "010", 0.5, "2:5x"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("b: 2\ntime: 1:30\n", "line 2: time: 1:30 would be read as 90"),
+        ("b:\n- time: 1:30.5\n", "line 2: time: 1:30.5 would be read as 90.5"),
+        ("amount: 010\n", "line 1: amount: 010 would be read as 8"),
+        ("amount: [1, -010]\n", "line 1: -010 would be read as -8"),
+        ("010: a\n", "line 1: 010 would be read as 8"),
         ("a: 1\nb: 2\na: 3\n", "line 3: 'a' is given twice (first in line 1)"),
         ("a: [1,\n", "line 2: "),
         ("a:\n  ? [1, 2]\n  : 3\n", "line 2: found unhashable key"),

@@ -14,7 +14,7 @@ from closedloop.campaign.errors import CampaignFileError
 from closedloop.chemistry import UnknownChemical, usual_role
 from closedloop.propose import Coupling, Faults, name_faults
 from closedloop.recipes import Role
-from closedloop.yaml_lines import line_of, load, reason
+from closedloop.yaml_lines import complaint, line_of, load
 
 QUANTITY_FORMS = ("value", "range")
 
@@ -51,7 +51,7 @@ def parse_campaign(text: str, where: str) -> CampaignDefinition:
     try:
         content, lines = load(text)
     except yaml.YAMLError as error:
-        raise CampaignFileError(where, [f"is not YAML ({reason(error)})"]) from error
+        raise CampaignFileError(where, [complaint(error)]) from error
     if not isinstance(content, dict):
         raise CampaignFileError(where, ["holds no campaign; begin with 'name:', 'target:' and 'space:'"])
     faults = _resolve_names(content, lines)

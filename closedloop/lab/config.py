@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
-from closedloop.yaml_lines import load, reason
+from closedloop.yaml_lines import complaint, load
 
 # Twice what a pump's counter may be off before a dose counts as wrong; a smaller one could not be told from none.
 LEAST_DOSE_ML = 0.01
@@ -135,7 +135,7 @@ def read_lab_file(path: Path) -> LabConfig:
     except UnicodeDecodeError as error:
         raise LabFileError(f"{path}: is not text in UTF-8; save it as such") from error
     except yaml.YAMLError as error:
-        raise LabFileError(f"{path}: is not YAML ({reason(error)})") from error
+        raise LabFileError(f"{path}: {complaint(error)}") from error
     try:
         return LabConfig.model_validate(content)
     except ValidationError as error:

@@ -65,6 +65,8 @@ def test_the_digest_follows_the_content_not_the_spelling() -> None:
         (("  size_nm: 4.0", "  size_nm: 4.0\n  limits: {max_temperature_c: 100}"), 5, "max_temperature_c 100"),
         (("  size_nm: 4.0", "  size_nm: 4.0\n  size_nm: 5.0"), 5, "given twice"),
         (("name: demo", "name: ../demo"), 1, "pattern"),
+        (("reaction_time_min: 10", "reaction_time_min: 1:30"), 11, "1:30 would be read as 90"),
+        (("amount_mmol: 4,", "amount_mmol: 010,"), 8, "010 would be read as 8"),
     ],
 )
 def test_each_fault_is_named_with_its_line(change: tuple[str, str], line: int, words: str) -> None:
