@@ -4,6 +4,7 @@ every value, so that a fault can name it.
 Belongs to no room; campaign files and lab files are read by it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -92,6 +93,22 @@ def _misread(node: yaml.ScalarNode) -> str | None:
         f"{node.value} would be read as {value:g} (by sixties); write {value:g} or {value / 60:g}, or put what is no "
         "number in quotation marks"
     )
+
+
+def in_words(error: Mapping[str, Any], what: str) -> str:
+    """An error of pydantic's as a person says it; ``what`` is what the file holds, such as a campaign."""
+    kind, given = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        return f"is not a key that a {what} has here; remove it or mend its spelling"
+    if kind == "missing":
+        return "is missing; add it"
+    if kind in ("tuple_type", "list_type"):
+        return f"is no list; write it as [{given}]" if isinstance(given, str | int | float) else "is no list"
+    if kind in ("dict_type", "mapping_type", "model_type", "model_attributes_type"):
+        return "is no mapping; write a value behind each name, as in {name: value}"
+    if kind == "string_type":
+        return f"{given!r} is no text; put it in quotation marks if it is meant as one"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def line_of(path: Path, lines: dict[Path, int]) -> int:

@@ -14,7 +14,7 @@ from closedloop.campaign.errors import CampaignFileError
 from closedloop.chemistry import UnknownChemical, usual_role
 from closedloop.propose import Coupling, Faults, name_faults
 from closedloop.recipes import Role
-from closedloop.yaml_lines import complaint, line_of, load
+from closedloop.yaml_lines import complaint, in_words, line_of, load
 
 QUANTITY_FORMS = ("value", "range")
 
@@ -186,12 +186,10 @@ def _said(place: tuple[int | str, ...], message: str, lines: dict[tuple[int | st
 def _fault(error: Any, lines: dict[tuple[int | str, ...], int]) -> str:
     # The last part may only say which form of a value was tried (a number or a range).
     place = error["loc"][:-1] if error["loc"] and error["loc"][-1] in QUANTITY_FORMS else error["loc"]
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        message = "is not a key that a campaign has here; remove it or mend its spelling"
-    elif error["type"] == "missing":
-        message = "is missing; add it"
-    return _said(place, message, lines)
+    if error["type"] == "model_type" and place[:2] == ("space", "reagents") and isinstance(error["input"], str):
+        message = f"is a name alone; write it as {{name: {error['input']}, amount_mmol: [0.1, 1.0]}}"
+        return _said(place, message, lines)
+    return _said(place, in_words(error, "campaign"), lines)
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
-from closedloop.yaml_lines import complaint, load
+from closedloop.yaml_lines import complaint, in_words, load
 
 # Twice what a pump's counter may be off before a dose counts as wrong; a smaller one could not be told from none.
 LEAST_DOSE_ML = 0.01
@@ -136,8 +136,12 @@ def read_lab_file(path: Path) -> LabConfig:
         raise LabFileError(f"{path}: is not text in UTF-8; save it as such") from error
     except yaml.YAMLError as error:
         raise LabFileError(f"{path}: {complaint(error)}") from error
+    if not isinstance(content, dict):
+        raise LabFileError(f"{path}: holds no lab; begin with 'name:', 'instruments:' and 'stocks:'")
     try:
         return LabConfig.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {in_words(fault, 'lab')}" for fault in error.errors()
+        )
         raise LabFileError(f"{path}: {faults}") from error

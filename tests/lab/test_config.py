@@ -93,6 +93,24 @@ def test_a_limit_that_could_never_be_passed_is_refused(tmp_path: Path, old: str,
     assert "finite" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no lab; begin with 'name:'"),
+        ("- a\n", "holds no lab; begin with 'name:'"),
+        (
+            WRITTEN.replace("{driver: person}", "person"),
+            "instruments.me: is no mapping; write a value behind each name",
+        ),
+        (WRITTEN.partition("interlocks:")[0] + "interlocks: plate\n", "interlocks: is no list; write it as [plate]"),
+        (WRITTEN.partition("interlocks:")[0] + "interlock: []\n", "interlock: is not a key that a lab has here"),
+        (WRITTEN.replace("handler: me", ""), "handler: is missing; add it"),
+    ],
+)
+def test_faults_are_in_words_that_need_no_programmer(tmp_path: Path, text: str, said: str) -> None:
+    assert said in faults(tmp_path, text)
+
+
 def test_doses_that_a_pumps_counter_cannot_tell_from_none_are_refused(tmp_path: Path) -> None:
     """The executor takes 0.005 mL more or less for what was asked, so such a dose would never be given."""
     said = faults(tmp_path, WRITTEN.replace("vessel: flask,", "vessel: flask, smallest_volume_ml: 0.004,"))
