@@ -13,14 +13,16 @@ from pydantic import Field, field_validator, model_validator
 
 from closedloop.campaign.stopping import StoppingRules
 from closedloop.chemistry import canonical_name, composition, resolve
-from closedloop.propose import Coupling, Faults, SearchSpace, narrowed
+from closedloop.propose import Coupling, Faults, Range, SearchSpace, SpaceReagent, narrowed
 from closedloop.recipes import ClosedloopError, Recipe, Target
-from closedloop.recipes.fields import Frozen
+from closedloop.recipes.fields import Frozen, Positive
 
 # Below a few unit cells nothing is a crystal; above a micrometre nothing is a colloid.
 SMALLEST_NM, LARGEST_NM = 0.5, 1000.0
 # No sample is more uniform, and no microscope tells mean sizes apart that differ by less (shares of the size).
 LEAST_SPREAD, LEAST_TOLERANCE = 0.02, 0.002
+# A distribution wider than its mean is no sample of one product: per cent were written for a share.
+MOST_SPREAD = 1.0
 # Elements that air, water or any organic chemical brings along.
 UBIQUITOUS = {"C", "H", "O", "N"}
 
@@ -46,7 +48,7 @@ class CampaignDefinition(Frozen):
     approval: Approval = Approval.AUTOMATIC
     lab: str = "virtual"
     smallest_particle_count: Annotated[int, Field(ge=1)] = 20
-    largest_relative_spread: Annotated[float, Field(gt=0, le=5)] = 0.35
+    largest_relative_spread: Positive = 0.35
     stop: StoppingRules = StoppingRules()
 
     @field_validator("target")
@@ -56,6 +58,13 @@ class CampaignDefinition(Frozen):
             raise Faults(faults)
         return target
 
+    @field_validator("largest_relative_spread")
+    @classmethod
+    def _is_a_share(cls, spread: float) -> float:
+        if spread > MOST_SPREAD:
+            raise ValueError(_no_share(spread))
+        return spread
+
     @model_validator(mode="after")
     def _can_be_made(self) -> Self:
         faults: list[tuple[tuple[int | str, ...], str]] = []
@@ -63,10 +72,13 @@ class CampaignDefinition(Frozen):
             message = f"the space makes {self.space.product}, the target is {self.target.product}"
             faults.append((("space", "product"), message))
         else:
-            missing = supply_faults(self.target.product, [reagent.name for reagent in self.space.reagents])
+            missing = supply_faults(self.target.product, _used(self.space))
             faults += [(("space", "reagents"), message) for message in missing]
-        _, outside = narrowed(self.space, self.target.limits)
+        within, outside = narrowed(self.space, self.target.limits)
         faults += [(("target", *place), message) for place, message in outside]
+        if not faults:
+            missing = supply_faults(self.target.product, _used(within))
+            faults += [(("target", "limits"), f"within the limits {message}") for message in missing]
         if not faults:
             try:
                 _ = self.search_space
@@ -85,7 +97,7 @@ class CampaignDefinition(Frozen):
             return space
         needs = []
         for element in _needed(self.target.product):
-            brings = tuple(dict.fromkeys(r.name for r in space.reagents if element in _elements(r.name)))
+            brings = tuple(dict.fromkeys(name for name in _used(space) if element in _elements(name)))
             if all(r.optional for r in space.reagents if r.name in brings):
                 needs.append(Coupling(at_least=1, of=brings))
         narrow = SearchSpace.model_construct(**(dict(space) | {"couplings": (*space.couplings, *needs)}))
@@ -118,6 +130,8 @@ def _target_faults(target: Target) -> list[tuple[tuple[int | str, ...], str]]:
     if target.max_relative_spread is not None and target.max_relative_spread < LEAST_SPREAD:
         message = f"no sample is as uniform as {target.max_relative_spread:g}; ask for {LEAST_SPREAD:g} or more"
         faults.append((("max_relative_spread",), message))
+    elif target.max_relative_spread is not None and target.max_relative_spread > MOST_SPREAD:
+        faults.append((("max_relative_spread",), _no_share(target.max_relative_spread)))
     if target.min_shape_fraction and target.shape is None:
         message = "a least fraction of particles needs the shape that they should have; name it under shape"
         faults.append((("min_shape_fraction",), message))
@@ -126,6 +140,20 @@ def _target_faults(target: Target) -> list[tuple[tuple[int | str, ...], str]]:
     except ClosedloopError as error:
         faults.append((("product",), str(error)))
     return faults
+
+
+def _no_share(spread: float) -> str:
+    return f"a spread is a share of the mean size, {MOST_SPREAD:g} at most; write {spread / 100:g} for {spread:g} %"
+
+
+def _used(space: SearchSpace) -> list[str]:
+    """The chemicals of which a recipe may hold anything at all."""
+    return [reagent.name for reagent in space.reagents if reagent.fill_to_ml is not None or _most(reagent) > 0]
+
+
+def _most(reagent: SpaceReagent) -> float:
+    amount = reagent.amount_mmol
+    return amount.high if isinstance(amount, Range) else amount or 0.0
 
 
 def _needed(product: str) -> list[str]:

@@ -92,7 +92,8 @@ def _independent_faults(content: dict[str, Any], lines: dict[tuple[int | str, ..
     found = name_faults(constraints if isinstance(constraints, list) else [], couplings, names, roles)
     said = [_said(("space", *place), message, lines) for place, message in found]
     if isinstance(target, dict) and isinstance(target.get("product"), str) and names:
-        said += [_said(("space", "reagents"), each, lines) for each in supply_faults(target["product"], names)]
+        used = [r["name"] for r in written if r.get("amount_mmol") != 0]
+        said += [_said(("space", "reagents"), each, lines) for each in supply_faults(target["product"], used)]
     return said
 
 

@@ -65,6 +65,10 @@ def test_the_digest_follows_the_content_not_the_spelling() -> None:
         (("  size_nm: 4.0", "  size_nm: 4.0\n  limits: {max_temperature_c: 100}"), 5, "max_temperature_c 100"),
         (("  size_nm: 4.0", "  size_nm: 4.0\n  size_nm: 5.0"), 5, "given twice"),
         (("name: demo", "name: ../demo"), 1, "pattern"),
+        (("[0.1, 0.6]", "0"), 6, "brings Cd"),
+        (("[0.1, 0.6]", "0\n     , optional: false"), 6, "brings Cd"),
+        (("  size_nm: 4.0", "  size_nm: 4.0\n  max_relative_spread: 20"), 5, "write 0.2 for 20 %"),
+        (("budget", "largest_relative_spread: 2\n"), 13, "write 0.02 for 2 %"),
         (("  reagents:", "  reagents: CdO\n  stock:"), 6, "space.reagents: is no list; write it as [CdO]"),
         (("oleic acid >= 4 * CdO]", "oleic acid >= 4 * CdO, 3]"), 12, "is no text"),
         (("[oleic acid >= 4 * CdO]", "oleic acid >= 4 * CdO"), 12, "is no list; write it as [oleic acid >= 4 * CdO]"),
@@ -144,6 +148,19 @@ def test_a_stock_list_is_searched_and_always_makes_the_product() -> None:
             assert 2 - 1e-9 <= amounts["oleic acid"] / amounts["cadmium oxide"] <= 12 + 1e-9
         assert 5 <= (recipe.heating_rate_c_per_min or 0) <= 20
     assert len({frozenset(reagent.name for reagent in recipe.reagents) for recipe in recipes}) == 4
+
+
+@pytest.mark.parametrize("limits", ["allowed_chemicals: [OA, Se]", "max_amounts_mmol: {CdO: 0}"])
+def test_limits_leave_what_the_product_needs(limits: str) -> None:
+    text = GOOD.replace("[0.1, 0.6]", "[0, 0.6]").replace("[oleic acid >= 4 * CdO]", "[]")
+    faults = _faults(text.replace("size_nm: 4.0", f"size_nm: 4.0\n  limits: {{{limits}}}"))
+    assert any("line 5:" in fault and "brings Cd" in fault for fault in faults), faults
+
+
+def test_a_source_with_an_amount_of_nothing_does_not_stand_for_the_others() -> None:
+    text = SHELF.replace("{name: CdO, max_mmol: 1,", "{name: CdO, amount_mmol: 0,").partition("  couplings:")[0]
+    for recipe in parse_campaign(text, "shelf.yaml").search_space.sample(32, seed=0):
+        assert recipe.amount_mmol("cadmium stearate")
 
 
 @pytest.mark.parametrize(
