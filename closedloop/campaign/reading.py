@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from closedloop.campaign.definition import CampaignDefinition, canonical, supply_faults
 from closedloop.campaign.errors import CampaignFileError
 from closedloop.chemistry import UnknownChemical, usual_role
-from closedloop.propose import Coupling, Faults, name_faults
+from closedloop.propose import Coupling, Faults, SearchSpaceError, name_faults
+from closedloop.propose.constraints import parse_comparison
 from closedloop.recipes import Role
 from closedloop.yaml_lines import complaint, in_words, line_of, load
 
@@ -142,15 +143,31 @@ def _resolve_names(content: dict[str, Any], lines: dict[tuple[int | str, ...], i
     return faults
 
 
-def _rename_in(constraint: Any, renamed: dict[str, str]) -> Any:
+def _rename_in(constraint: Any, renamed: Mapping[str, str]) -> Any:
     """A constraint with the registry's names; longer names first, so that no name is replaced inside another."""
     if not isinstance(constraint, str):
         return constraint
+    try:
+        written = parse_comparison(constraint).coefficients
+    except SearchSpaceError:
+        written = {}
+    renamed = dict(renamed) | {name: _known(name, renamed) for name in written}
     names = sorted(renamed, key=len, reverse=True)
     if not names:
         return constraint
     pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names))
     return pattern.sub(lambda match: renamed[match.group()], constraint)
+
+
+def _known(name: str, renamed: Mapping[str, str]) -> str:
+    """The registry's name where that is a chemical of the space; else the name as it is (a role, a condition)."""
+    if name in renamed:
+        return renamed[name]
+    try:
+        known = canonical(name)
+    except UnknownChemical:
+        return name
+    return known if known in renamed.values() else name
 
 
 def _rename_coupling(coupling: Any, renamed: Mapping[str, str]) -> Any:
@@ -161,13 +178,7 @@ def _rename_coupling(coupling: Any, renamed: Mapping[str, str]) -> Any:
     def rename(names: Any) -> Any:
         if isinstance(names, list):
             return [rename(name) for name in names]
-        if not isinstance(names, str) or names in renamed:
-            return renamed.get(names, names) if isinstance(names, str) else names
-        try:
-            known = canonical(names)
-        except UnknownChemical:
-            return names
-        return known if known in renamed.values() else names
+        return _known(names, renamed) if isinstance(names, str) else names
 
     return coupling | {key: rename(coupling[key]) for key in ("of", "ratio") if key in coupling}
 

@@ -37,6 +37,23 @@ def test_names_are_the_registrys_from_here_on() -> None:
     assert definition.space.constraints == ("oleic acid >= 4 * cadmium oxide",)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("OA >= 4 * CdO", "oleic acid >= 4 * cadmium oxide"),
+        ("octadecenoic acid >= 4 * cadmium oxide", "octadecenoic acid >= 4 * cadmium oxide"),
+        ("ligand + 0.5*oleic acid <= 2e1 * CdO", "ligand + 0.5*oleic acid <= 2e1 * cadmium oxide"),
+        ("reaction_time_min <= 3 * OA", "reaction_time_min <= 3 * oleic acid"),
+    ],
+)
+def test_a_constraint_may_use_any_name_that_a_coupling_may(written: str, read: str) -> None:
+    text = GOOD.replace("name: CdO", "name: cadmium oxide").replace("[oleic acid >= 4 * CdO]", f"['{written}']")
+    if read.startswith("octadecenoic"):
+        assert any("'octadecenoic acid' is not in this space" in fault for fault in _faults(text))
+    else:
+        assert parse_campaign(text, "demo.yaml").space.constraints == (read,)
+
+
 def test_every_shipped_campaign_is_sound() -> None:
     assert "cdse" in shipped_campaigns()
     for name in shipped_campaigns():
