@@ -50,6 +50,18 @@ COLUMNS = (
 REQUIRED = ("product", "reagents")
 _NUMBERS = (*CONDITIONS, "size_nm", "size_std_nm", "size_error_nm", "particle_count", *OBSERVABLES)
 _LEAST = dict.fromkeys(_NUMBERS, 0.0) | dict.fromkeys(CONDITIONS[:2], ABSOLUTE_ZERO_C)
+# Beyond anything that a flask, a furnace or a microscope can do: such a number has a wrong unit or a slip in it.
+_SMALLEST_SIZE_NM = 0.1
+_MOST = {
+    **dict.fromkeys(CONDITIONS[:2], 1500.0),
+    "heating_rate_c_per_min": 1e4,
+    "reaction_time_min": 5.256e5,  # a year
+    **dict.fromkeys(("size_nm", "size_std_nm", "size_error_nm"), 1e4),
+    "particle_count": 1e9,
+    **dict.fromkeys(OBSERVABLES, 1e5),
+}
+_MOST_MMOL = 1e6
+_UNITS = {"c": "°C", "min": "min", "nm": "nm", "count": "particles"}
 _POSITIVE = ("size_nm", *OBSERVABLES)
 _LONGEST_NAME = 200
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -234,9 +246,16 @@ class _Reader:
         elif value < _LEAST[column]:
             what = "lies below absolute zero" if _LEAST[column] else "is negative"
             self._fault(column, cell, what, "correct it, or leave the cell empty if it is unknown")
+        elif value > _MOST[column]:
+            self._beyond(column, cell, f"is more than {_MOST[column]:g} {_unit(column)}")
+        elif column == "size_nm" and value < _SMALLEST_SIZE_NM:
+            self._beyond(column, cell, f"is less than {_SMALLEST_SIZE_NM:g} nm")
         elif column == "particle_count" and not value.is_integer():
             self._fault(column, cell, "is not a whole number", "write the number of particles counted")
         return value
+
+    def _beyond(self, column: str, cell: Any, what: str) -> None:
+        self._fault(column, cell, f"{what}, which is not possible", "check the number and its unit, or leave it empty")
 
     def _product(self, cell: Any) -> str:
         name = _text(cell)
@@ -298,6 +317,9 @@ class _Reader:
         if amount is not None and amount < 0:
             self._fault("reagents", entry, "is a negative amount", "correct it, or write NAME= if it is unknown")
             return None
+        if amount is not None and amount > _MOST_MMOL:
+            self._beyond("reagents", entry, f"is more than {_MOST_MMOL:g} mmol")
+            return None
         return Reagent(name=name, amount_mmol=amount, role=role, vessel=vessel)
 
     def _identify(self, name: str) -> str:
@@ -349,6 +371,10 @@ def column_name(written: str) -> str:
     """A header cell in the form of `COLUMNS`: "Reaction temperature (°C)" -> "reaction_temperature_c"."""
     text = unicodedata.normalize("NFKC", written).casefold().replace("°", " ").replace("/", " per ")
     return re.sub(r"[^a-z0-9]+", "_", text).strip("_")
+
+
+def _unit(column: str) -> str:
+    return "°C/min" if column.endswith("_c_per_min") else _UNITS[column.rpartition("_")[2]]
 
 
 def _text(cell: Any) -> str:

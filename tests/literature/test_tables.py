@@ -306,7 +306,7 @@ def test_files_that_are_no_tables_have_one_named_fault(tmp_path: Path, name: str
 @given(
     amounts=st.lists(st.floats(1e-9, 1e6), min_size=1, max_size=4),
     temperature=st.floats(-273, 400),
-    size=st.none() | st.floats(1e-3, 1e4),
+    size=st.none() | st.floats(0.1, 1e4),
     comma=st.booleans(),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -338,6 +338,37 @@ def test_header_cells_are_compared_without_their_dress() -> None:
     assert column_name("Heating rate (°C/min)") == "heating_rate_c_per_min"
     assert column_name(" Size [nm] ") == "size_nm"
     assert set(DESIGN_COLUMNS.split(",")) <= set(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [
+        (",250,", ",5230,", "injection_temperature_c"),
+        (",230,", ",2300,", "reaction_temperature_c"),
+        (",230,,", ",230,1e6,", "heating_rate_c_per_min"),
+        (",5.5,", ",1e9,", "reaction_time_min"),
+        (",3.4,", ",3e9,", "size_nm"),
+        (",3.4,", ",0.01,", "size_nm"),
+        (",0.2,", ",1e5,", "size_std_nm"),
+        (",405,", ",1e308,", "particle_count"),
+        ("CdO=0.1", "CdO=1e308", "reagents"),
+        ("ODE=40", "ODE=1e7", "reagents"),
+    ],
+)
+def test_what_no_flask_and_no_crystal_can_be_is_refused(tmp_path: Path, old: str, new: str, column: str) -> None:
+    path = table(tmp_path, GOOD_ROW.replace(old, new))
+    (fault,) = errors(path)
+    assert (fault.row, fault.column) == (2, column)
+    assert "is more than" in fault.problem or "is less than" in fault.problem
+    assert "unit" in fault.remedy
+    with pytest.raises(TableError):
+        load_experiments(path)
+
+
+def test_peaks_have_bounds_too(tmp_path: Path) -> None:
+    path = table(tmp_path, f"{GOOD_ROW},1e9", header=f"{DESIGN_COLUMNS},absorbance_peak_nm")
+    (fault,) = errors(path)
+    assert fault.column == "absorbance_peak_nm"
 
 
 def test_how_far_a_size_may_be_off_is_read(tmp_path: Path) -> None:
