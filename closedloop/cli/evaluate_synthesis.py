@@ -45,7 +45,7 @@ def synthesis(
     """Fit on all folds but one and score that one, for each fold in turn; docs/evaluation.md explains every figure."""
     from closedloop.literature import DataError, load_experiments
     from closedloop.literature import split as split_by
-    from closedloop.literature.splits import check_split
+    from closedloop.literature.splits import FOLDS, check_split
     from closedloop.synthesis.baselines import check_models
     from closedloop.synthesis.evaluation import Shelf, evaluate
 
@@ -58,6 +58,9 @@ def synthesis(
     if not failures:
         experiments = [one for one in experiments if not one.outcome.is_negative_example]
     folds = split_by(experiments, split, seed=seed, max_size_nm=max_size_nm, with_failures=True)
+    if 1 < len(folds) < FOLDS:
+        said = f"{split}: {len(folds)} groups with a known size, hence {len(folds)} folds and not {FOLDS}"
+        print(said, file=sys.stderr)
     shelf = Shelf(out / "folds") if out else None
     found = [
         evaluate(experiments, folds, one, seed=seed, progress=ProgressLine(), amounts=amounts, shelf=shelf)

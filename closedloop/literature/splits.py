@@ -33,13 +33,13 @@ def split(
     experiments: Sequence[Experiment],
     name: str,
     *,
-    folds: int = FOLDS,
+    folds: int | None = None,
     seed: int = 0,
     max_size_nm: float | None = None,
     with_failures: bool = False,
 ) -> list[Split]:
-    """Pairs (training, test) of indices into ``experiments``, by the split called ``name``: ``folds`` of them, or one
-    for ``composition=X`` and ``year``.
+    """Pairs (training, test) of indices into ``experiments``, by the split called ``name``: ``folds`` of them (left
+    out: five, or as many as there are groups where these are fewer), or one for ``composition=X`` and ``year``.
 
     ``max_size_nm`` leaves larger ones out altogether. Experiments without a size (failures) that belong to no tested
     group are in every training part; those of a tested group are in none, and are tested ``with_failures`` only:
@@ -144,7 +144,12 @@ SPLITS = ("paper", *_GROUPS, f"{COMPOSITION}X", "year")
 
 
 def _by_group(
-    experiments: Sequence[Experiment], groups: list[Hashable], name: str, folds: int, seed: int, with_failures: bool
+    experiments: Sequence[Experiment],
+    groups: list[Hashable],
+    name: str,
+    folds: int | None,
+    seed: int,
+    with_failures: bool,
 ) -> list[Split]:
     """Groups in random order, each to the fold that has the fewest tested experiments so far."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
@@ -152,10 +157,15 @@ def _by_group(
     tested = np.array([one.outcome.size_nm is not None for one in experiments], dtype=bool)
     sizes = np.bincount(labels[tested], minlength=len(numbers))
     scored = np.flatnonzero(sizes)
-    if folds < 2 or len(scored) < folds:
+    groups_said = f"the split {name!r} has {len(scored)} group{'' if len(scored) == 1 else 's'} with a known size"
+    if folds is None:
+        if len(scored) < 2:
+            others = " or ".join(other for other in ("random", "rows") if other != name)
+            raise DataError(f"{groups_said}, and needs two or more; use another split, such as {others}")
+        folds = min(FOLDS, len(scored))
+    elif folds < 2 or len(scored) < folds:
         raise DataError(
-            f"the split {name!r} has {len(scored)} groups with a known size for {folds} folds; use 2 folds or more, "
-            "no more than there are groups, or another split"
+            f"{groups_said} for {folds} folds; use 2 folds or more, no more than there are groups, or another split"
         )
     order = np.random.default_rng(seed).permutation(scored)
     order = order[np.argsort(-sizes[order], kind="stable")]

@@ -41,6 +41,22 @@ def test_one_model_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert low < found["mae_nm"] < high
 
 
+def test_few_sources_make_few_folds_and_it_is_said(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{source},CdSe,CdO=0.{n + 1},{200 + n},{2 + n}" for source in "abc" for n in range(4)]
+    header = "source,product,reagents,reaction_temperature_c,size_nm"
+    (empty_folder / "mine.csv").write_text("\n".join([header, *rows]) + "\n")
+    arguments = ["evaluate", "synthesis", "--data", "mine.csv", "--model", "median"]
+    monkeypatch.setattr(sys, "argv", ["closedloop", *arguments, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert not ended.value.code
+    assert len(json.loads(shown.out)["folds"]) == 3
+    assert "3 groups with a known size, hence 3 folds and not 5" in shown.err
+
+
 def test_several_models_are_compared_and_a_second_run_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +98,7 @@ def test_a_table_is_printed_without_json(monkeypatch: pytest.MonkeyPatch, capsys
         (["--model", "median,oracle"], "UnknownModel", "plain-network"),
         (["--split", "composition=PbSe"], "DataError", "CdSe"),
         (["--split", "composition=CdSe"], "DataError", "nothing is left to learn from"),
-        (["--split", "product"], "DataError", "1 groups"),
+        (["--split", "product"], "DataError", "1 group "),
         (["--split", "paper"], "DataError", "300 particles"),
         (["--max-size-nm", "0"], "DataError", "above 0"),
         (["--max-size-nm", "nan"], "DataError", "above 0"),

@@ -1,6 +1,7 @@
 """Splits: nothing that belongs together is on both sides, nothing is tested twice, the paper's folds are its own."""
 
 from collections.abc import Hashable
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -116,8 +117,10 @@ def test_what_cannot_be_split_is_refused() -> None:
     experiments = [experiment("a", "CdSe", 1, 1, 3.0)] * 6
     with pytest.raises(DataError, match="use one of paper, random"):
         split(experiments, "by luck")
-    with pytest.raises(DataError, match="1 groups"):
+    with pytest.raises(DataError, match=r"has 1 group with a known size, and needs two or more; use another split"):
         split(experiments, "source")
+    with pytest.raises(DataError, match=r"has 1 group with a known size for 2 folds; use .*another split"):
+        split(experiments, "source", folds=2)
     with pytest.raises(DataError, match="300 particles"):
         split(experiments, "paper")
     with pytest.raises(DataError, match="no split"):
@@ -129,12 +132,22 @@ def test_what_cannot_be_split_is_refused() -> None:
     assert SPLITS == ("paper", "random", "rows", "source", "product", "chemicals", "composition=X", "year")
 
 
+def test_a_lab_with_few_sources_has_a_fold_for_each_unless_it_asks_for_more() -> None:
+    experiments = [experiment(source, "CdSe", 1, time, 3.0) for source in "abc" for time in range(4)]
+    pairs = split(experiments, "source")
+    assert [{experiments[i].source for i in test} for _, test in pairs] in [
+        [{x}, {y}, {z}] for x, y, z in permutations("abc")
+    ]
+    with pytest.raises(DataError, match="3 groups with a known size for 5 folds"):
+        split(experiments, "source", folds=5)
+
+
 def test_rows_parts_what_random_keeps_together() -> None:
     sampled = [experiment("a", "CdSe", 1, time, 3.0) for time in range(10)]
     for train, test in split(sampled, "rows"):
         assert len(train) == 8
         assert len(test) == 2
-    with pytest.raises(DataError, match="1 groups"):
+    with pytest.raises(DataError, match="1 group "):
         split(sampled, "random")
 
 
