@@ -8,6 +8,7 @@ from closedloop.campaign.errors import EditNotReadable, RecipeBreaksLimits
 from closedloop.chemistry import UnknownChemical
 from closedloop.propose import CONDITIONS, refilled
 from closedloop.recipes import Reagent, Recipe
+from closedloop.recipes.fields import ABSOLUTE_ZERO_C
 
 
 def edited(recipe: Recipe, settings: Sequence[str], definition: CampaignDefinition) -> Recipe:
@@ -27,6 +28,8 @@ def edited(recipe: Recipe, settings: Sequence[str], definition: CampaignDefiniti
         if name in CONDITIONS:
             if name in conditions:
                 raise EditNotReadable(f"{name} is set twice; give it once")
+            if name.endswith("temperature_c") and value < ABSOLUTE_ZERO_C:
+                raise EditNotReadable(f"{setting!r}: {value:g} °C is below absolute zero; mend the value")
             conditions[name] = value
             continue
         reagent = _find(name, recipe, definition)
