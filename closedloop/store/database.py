@@ -40,11 +40,12 @@ def parse_url(url: str) -> URL:
     """Raises `StoreUrlError` where the address is none, or names a database that would be gone with the process."""
     try:
         parsed = make_url(url)
-        parsed.get_dialect()
+        parsed.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError) as error:
         raise StoreUrlError(f"{url!r} is not the address of a store; write it as sqlite:///lab.db") from error
     except ModuleNotFoundError as error:
-        raise StoreUrlError(f"{url!r} needs the Python package {error.name}; install it") from error
+        shown = make_url(url).render_as_string(hide_password=True)
+        raise StoreUrlError(f"{shown!r} needs the Python package {error.name}; install it") from error
     if parsed.get_backend_name() == "sqlite" and (not parsed.database or parsed.database.startswith((":", "file:"))):
         raise StoreUrlError(f"{url!r} names no file; a store must outlive the process: write sqlite:///lab.db")
     return parsed

@@ -72,6 +72,12 @@ def test_artefacts_of_a_server_lie_in_the_home_folder(tmp_path: Path, monkeypatc
     assert first == secret
 
 
+def test_a_database_without_its_driver_is_refused_by_name_and_no_password_is_shown() -> None:
+    with pytest.raises(StoreUrlError, match="needs the Python package cx_Oracle; install it") as caught:
+        Store.open("oracle+cx_oracle://chemist:secret@lab/runs", create=False)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["lab.db", "sqlite://", "sqlite:///:memory:", "nosql:///x", "", "sqlite:///file:x?a=1"])
 def test_an_address_that_is_none_is_refused(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
