@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from closedloop.cli.output import MOST_SEED
 from closedloop.cli.progress_line import ProgressLine
 from closedloop.whole_files import write_whole
 
@@ -29,7 +30,9 @@ def synthesis(
     max_size_nm: Annotated[
         float | None, typer.Option(help="Leave larger experiments out altogether (the paper's limit is 20).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the folds, of the models and of the bootstrap.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of the folds, of the models and of the bootstrap.")
+    ] = 0,
     failures: Annotated[
         bool, typer.Option(help="Learn from failures, and test those of the tested groups; off: leave them out.")
     ] = True,

@@ -16,7 +16,7 @@ from closedloop.cli.explain_recipe import (
     TimeOption,
     read_recipe,
 )
-from closedloop.cli.output import STDERR, STDOUT, print_json
+from closedloop.cli.output import MOST_SEED, STDERR, STDOUT, print_json
 from closedloop.recipes import Shape
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def shapley(
     shape: Annotated[Shape | None, typer.Option(help="Whose chance; the likeliest unless given.")] = None,
     data: DataOption = "cdse2022",
     precedents: Annotated[int, typer.Option(min=1, max=200, help="With how many to compare.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random orders, where more than ten parts differ.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of the random orders, where more than ten parts differ.")
+    ] = 0,
     model: ModelOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,

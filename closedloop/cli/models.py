@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from closedloop.cli.output import STDERR, STDOUT, print_json
+from closedloop.cli.output import MOST_SEED, STDERR, STDOUT, print_json
 from closedloop.cli.settings import StoreOption, store_url
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ app = typer.Typer(help="Models that were trained on this store, and which of the
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
 Why = Annotated[str, typer.Option(help="The reason, kept with the change.")]
-Seed = Annotated[int, typer.Option(help="Seed of the training.")]
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the training.")]
 SHIPPED = "the weights that ship with the package"
 
 
@@ -104,7 +104,7 @@ def retrain(
 
 
 def serve(
-    every_hours: Annotated[float, typer.Option(min=0.01, help="How often to look for something new.")] = 6.0,
+    every_hours: Annotated[float, typer.Option(min=0.01, max=8760, help="How often to look for something new.")] = 6.0,
     store: StoreOption = None,
     seed: Seed = 0,
 ) -> None:

@@ -11,6 +11,8 @@ from rich.markup import escape
 
 STDERR = Console(stderr=True, highlight=False)
 STDOUT = Console(highlight=False)
+# What every generator of random numbers takes, also with a little added.
+MOST_SEED = 2**31 - 1
 
 
 def print_json(content: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from closedloop.cli.output import STDERR, print_json
+from closedloop.cli.output import MOST_SEED, STDERR, print_json
 from closedloop.cli.settings import StoreOption, store_url
 
 
@@ -16,7 +16,7 @@ def run(
     ] = None,
     store: StoreOption = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Largest number of experiments in all.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the proposals and of a simulated lab.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the proposals and of a simulated lab.")] = 0,
     report: Annotated[
         Path | None,
         typer.Option(help="Where to write the HTML report; left out: closedloop-report.html in this folder."),

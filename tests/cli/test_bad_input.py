@@ -166,3 +166,30 @@ def test_a_table_with_twelve_faults_names_them_all(
         assert any(f" {row} " in line for line in shown.out.splitlines()), (row, shown.out)
     assert "colour" in shown.out
     assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["run", "--seed", "-5"], "--seed"),
+        (["run", "--seed", "99999999999999999999"], "--seed"),
+        (["evaluate", "synthesis", "--data", "cdse2022", "--model", "median", "--seed", "-1"], "--seed"),
+        (["explain", "shapley", "--id", "1", "--seed", "99999999999999999999"], "--seed"),
+        (["retrain", "--seed", "-1"], "--seed"),
+        (["serve", "--seed", "-1"], "--seed"),
+        (["serve", "--every-hours", "inf"], "--every-hours"),
+        (["serve", "--every-hours", "nan"], "--every-hours"),
+        (["ingest", "a.tif", "--experiment", "cdse-0001", "--nm-per-px", "nan"], "--nm-per-px"),
+    ],
+)
+def test_an_option_out_of_its_range(
+    arguments: list[str], option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["closedloop", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out) == (2, "")
+    assert option in shown.err
+    assert "Traceback" not in shown.err
+    assert list(Path().rglob("*")) == []
