@@ -33,7 +33,7 @@ def list_command(
     for one in listed:
         missing = f"not imported: closedloop data import {one.name} PATH"
         table.add_row(one.name, one.about, "in the package" if one.ships else str(one.path or missing))
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 @app.command()
@@ -55,7 +55,7 @@ def check(
         from rich.table import Table
         from rich.text import Text
 
-        console = Console()
+        console = Console(markup=False)
         if faults:
             table = Table("row", "column", "value", "problem", "what to do", show_lines=True)
             for fault in faults:

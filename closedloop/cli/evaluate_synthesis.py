@@ -108,4 +108,4 @@ def _print(found: Sequence["Evaluation"], title: str) -> None:
                 f"{scores.width_90_nm:.2f}",
                 "" if scores.shape_accuracy is None else f"{scores.shape_accuracy:.1%}",
             )
-    Console().print(table)
+    Console(markup=False).print(table)

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-STDERR = Console(stderr=True, highlight=False)
-STDOUT = Console(highlight=False)
+# What is shown holds paths and names that people chose: brackets in them are no markup.
+STDERR = Console(stderr=True, highlight=False, markup=False)
+STDOUT = Console(highlight=False, markup=False)
 # What every generator of random numbers takes, also with a little added.
 MOST_SEED = 2**31 - 1
 

@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
+from closedloop.cli.output import STDERR, STDOUT
 
 CAMPAIGN = find_campaign("cdse")[1]
 LAB = """\
@@ -193,3 +195,31 @@ def test_an_option_out_of_its_range(
     assert option in shown.err
     assert "Traceback" not in shown.err
     assert list(Path().rglob("*")) == []
+
+
+def test_brackets_in_a_path_are_no_markup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a[").mkdir()
+    table = tmp_path / "a[" / "x] [bold]t.csv"
+    rows = [f"{source},CdSe,CdO=0.{n + 1},{200 + n},{2 + n}" for source in "abc" for n in range(4)]
+    table.write_text("\n".join(["source,product,reagents,reaction_temperature_c,size_nm", *rows]) + "\n")
+    monkeypatch.setenv("COLUMNS", "400")
+    for arguments in (
+        ["data", "import", "mine", str(table)],
+        ["data", "list"],
+        ["evaluate", "synthesis", "--data", str(table), "--model", "median"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["closedloop", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        assert not ended.value.code, shown.err
+        assert "/x] [bold]t.csv" in shown.out + shown.err
+
+
+@pytest.mark.parametrize("console", [STDERR, STDOUT])
+def test_the_consoles_print_brackets_as_they_are(console: Console) -> None:
+    with console.capture() as captured:
+        console.print("report: r[/x] [bold].html")
+    assert captured.get() == "report: r[/x] [bold].html\n"
