@@ -9,7 +9,6 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from closedloop.literature.errors import DataError
 
@@ -74,9 +73,16 @@ def _csv(path: Path) -> tuple[list[list[Any]], str | None]:
     delimiter = max(",;\t", key=first.count)
     if first.lower().startswith("sep=") and len(first.strip()) == 5:
         delimiter = first.strip()[4]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        rows: list[list[Any]] = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        rows: list[list[Any]] = list(reader)
     except csv.Error as error:
+        longest = csv.field_size_limit()
+        if f"({longest})" in str(error):
+            raise DataError(
+                f"{path}: line {reader.line_num}: a cell of more than {longest:,} characters; shorten it, or close the "
+                "quotation mark that it begins with"
+            ) from error
         raise DataError(f"{path}: its quotation marks do not match ({error}); save it as CSV again") from error
     if first.lower().startswith("sep="):
         rows[next(index for index, row in enumerate(rows) if row)] = []
@@ -85,15 +91,15 @@ def _csv(path: Path) -> tuple[list[list[Any]], str | None]:
 
 def _xlsx(path: Path) -> tuple[list[list[Any]], str | None]:
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
+    raw = path.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on styles and extensions, which hold no values
-            values = load_workbook(path, data_only=True).worksheets[0]
-            formulas = load_workbook(path, data_only=False).worksheets[0]
-    except (InvalidFileException, BadZipFile, KeyError, IndexError, ValueError) as error:
-        raise DataError(f"{path}: not an Excel workbook with a sheet; save it as .xlsx again") from error
+            values = load_workbook(io.BytesIO(raw), data_only=True).worksheets[0]
+            formulas = load_workbook(io.BytesIO(raw), data_only=False).worksheets[0]
+    except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
+        raise DataError(f"{path}: not a whole Excel workbook with a sheet; save it as .xlsx again") from error
     rows = [
         [
             Formula(str(source.value)) if source.data_type == "f" and cell.value is None else cell.value
@@ -106,13 +112,13 @@ def _xlsx(path: Path) -> tuple[list[list[Any]], str | None]:
 
 def _parquet(path: Path) -> tuple[list[list[Any]], str | None]:
     import pandas as pd
-    from pyarrow import ArrowException
 
+    raw = path.read_bytes()
     try:
-        frame = pd.read_parquet(path, dtype_backend="pyarrow")
-    except (ArrowException, ValueError) as error:
-        raise DataError(f"{path}: not a Parquet file; write it again") from error
-    # NaN in a float column stays NaN, and is a fault; only a missing value is empty.
-    columns = [[value.as_py() for value in frame[name].array.__arrow_array__()] for name in frame.columns]
+        frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="pyarrow")
+        # NaN in a float column stays NaN, and is a fault; only a missing value is empty.
+        columns = [[value.as_py() for value in frame[name].array.__arrow_array__()] for name in frame.columns]
+    except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
+        raise DataError(f"{path}: not a whole Parquet file; write it again") from error
     rows = [list(row) for row in zip(*columns, strict=True)]
     return [[str(name) for name in frame.columns], *rows], None

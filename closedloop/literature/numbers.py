@@ -50,7 +50,10 @@ def parse_number(cell: object, *, comma_decimals: bool = False) -> float | None:
             "format the column as numbers and type the value again",
         )
     if isinstance(cell, int | float):
-        return _finite(float(cell))
+        try:
+            return _finite(float(cell))
+        except OverflowError:
+            return _finite(math.inf)
     text = str(cell).strip().replace("\u2212", "-")
     if _AMBIGUOUS.fullmatch(text) and ("," in text or comma_decimals):
         whole = re.sub("[.,]", "", text)

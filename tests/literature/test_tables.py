@@ -1,6 +1,8 @@
 """A user's table: read correctly or refused by name, every fault in one pass, never read wrongly."""
 
 import datetime
+import io
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -301,6 +303,57 @@ def test_files_that_are_no_tables_have_one_named_fault(tmp_path: Path, name: str
     assert fault.remedy
     with pytest.raises(DataError, match=name):
         load(path)
+
+
+def _workbook(path: Path, size: object) -> bytes:
+    book = Workbook()
+    book.active.append(["product", "reagents", "size_nm"])
+    book.active.append(["CdSe", "CdO=0.1", size])
+    book.save(path)
+    return path.read_bytes()
+
+
+@given(part=st.integers(0, 100), at=st.integers(0, 10_000), kept=st.booleans(), byte=st.integers(32, 126))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_workbook_is_read_or_is_one_fault(tmp_path: Path, part: int, at: int, kept: bool, byte: int) -> None:
+    """A part cut short, or one letter of it changed: whatever the readers of XML, ZIP and cells say to it."""
+    whole = zipfile.ZipFile(io.BytesIO(_workbook(tmp_path / "good.xlsx", 3.5)))
+    names = whole.namelist()
+    damaged = names[part % len(names)]
+    with zipfile.ZipFile(tmp_path / "bad.xlsx", "w") as archive:
+        for name in names:
+            content = whole.read(name)
+            if name == damaged:
+                place = at % len(content)
+                content = content[:place] + (bytes([byte]) + content[place + 1 :] if kept else b"")
+            archive.writestr(name, content)
+    faults = check_table(tmp_path / "bad.xlsx")
+    assert all(fault.problem and fault.remedy for fault in faults)
+
+
+def test_a_compressed_part_that_is_damaged_is_one_fault(tmp_path: Path) -> None:
+    content = bytearray(_workbook(tmp_path / "t.xlsx", 3.5))
+    start = content.index(b"xl/worksheets/sheet1.xml") + 60
+    content[start : start + 100] = b"\xff" * 100
+    (tmp_path / "t.xlsx").write_bytes(content)
+    (fault,) = check_table(tmp_path / "t.xlsx")
+    assert (fault.row, fault.remedy) == (0, "save it as .xlsx again")
+
+
+def test_a_number_of_320_digits_is_a_fault_of_its_cell(tmp_path: Path) -> None:
+    whole = zipfile.ZipFile(io.BytesIO(_workbook(tmp_path / "t.xlsx", 7.25)))
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive:
+        for name in whole.namelist():
+            archive.writestr(name, whole.read(name).replace(b"7.25", b"9" * 320))
+    (fault,) = errors(tmp_path / "t.xlsx")
+    assert (fault.row, fault.column, fault.problem) == (2, "size_nm", "is not a finite number")
+
+
+def test_a_cell_that_is_too_long_is_called_so(tmp_path: Path) -> None:
+    path = table(tmp_path, GOOD_ROW, f"{GOOD_ROW}{'x' * 140_000}")
+    (fault,) = check_table(path)
+    assert fault.problem == "line 3: a cell of more than 131,072 characters"
+    assert "quotation mark" in fault.remedy
 
 
 @given(
