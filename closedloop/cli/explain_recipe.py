@@ -78,23 +78,28 @@ def _from_json(given: str) -> Recipe:
     """A recipe, or anything that has one under ``recipe``, such as an experiment."""
     from pydantic import ValidationError
 
+    from closedloop.literature import recipe_faults
+
     try:
         text = sys.stdin.read() if given == "-" else Path(given).read_text(encoding="utf-8")
         content = json.loads(text)
     except OSError as error:
         raise RecipeNotReadable(f"{given}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeNotReadable(
             f"{given}: is not JSON ({error}); write one recipe as closedloop run --json does"
         ) from error
     if isinstance(content, dict) and "recipe" in content:
         content = content["recipe"]
     try:
-        return Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "recipe"
         raise RecipeNotReadable(f"{given}: {where}: {first['msg']}; correct it there") from error
+    if faults := recipe_faults(recipe):
+        raise RecipeNotReadable(f"{given}: {'; '.join(faults)}; correct it there")
+    return recipe
 
 
 def _from_words(product: str, reagents: str, conditions: Sequence[str | None]) -> Recipe:

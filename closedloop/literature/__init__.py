@@ -4,7 +4,7 @@ from closedloop.literature.catalogue import Listed, import_data, list_data, load
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.splits import SPLITS, split
-from closedloop.literature.tables import Fault, check_table
+from closedloop.literature.tables import Fault, check_table, recipe_faults
 
 __all__ = [
     "SPLITS",
@@ -18,5 +18,6 @@ __all__ = [
     "list_data",
     "load",
     "load_experiments",
+    "recipe_faults",
     "split",
 ]

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from closedloop.chemistry import InvalidFormula, UnknownChemical, composition, resolve
+from closedloop.chemistry import InvalidFormula, UnknownChemical, canonical_name, composition, resolve
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.grid import Formula, Grid, read_grid
 from closedloop.literature.loaded import Loaded
@@ -114,6 +114,23 @@ def load_table(path: str | Path) -> Loaded:
         count = f"{len(errors)} fault{'s' if len(errors) > 1 else ''}"
         raise TableError(f"{count}; list all of them with: closedloop data check {path}. The first: {errors[0]}")
     return Loaded(experiments, notes=tuple(str(fault) for fault in faults))
+
+
+def recipe_faults(recipe: Recipe) -> list[str]:
+    """What a table would refuse in a recipe that came otherwise: impossible numbers, one chemical under two names."""
+    faults = [
+        f"{column} {value:g} is more than {_MOST[column]:g} {_unit(column)}"
+        for column in CONDITIONS
+        if (value := getattr(recipe, column)) is not None and value > _MOST[column]
+    ]
+    seen: dict[tuple[str, Vessel | None], str] = {}
+    for reagent in recipe.reagents:
+        first = seen.setdefault((canonical_name(reagent.name), reagent.vessel), reagent.name)
+        if first != reagent.name:
+            faults.append(f"{first!r} is the same chemical as {reagent.name!r}: add the amounts up into one entry")
+        if reagent.amount_mmol is not None and reagent.amount_mmol > _MOST_MMOL:
+            faults.append(f"{reagent.name}: {reagent.amount_mmol:g} mmol is more than {_MOST_MMOL:g} mmol")
+    return faults
 
 
 class _Reader:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from closedloop.cli.app import main
 from closedloop.cli.explain import app
+from closedloop.cli.explain_recipe import RecipeNotReadable
 from closedloop.literature import load_experiments
 from closedloop.recipes import Recipe
 from closedloop.synthesis import SynthesisModel
@@ -180,6 +181,34 @@ def test_what_a_person_can_get_wrong(
     assert shown.err.startswith(f"{name}: ")
     assert words in shown.err
     assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("reagents", "more", "words"),
+    [
+        ([{"name": "CdO", "amount_mmol": 1}, {"name": "cadmium oxide", "amount_mmol": 1}], {}, "'CdO' is the same"),
+        ([{"name": "CdO", "amount_mmol": 1e308}], {}, "CdO: 1e+308 mmol is more than 1e+06 mmol"),
+        ([{"name": "CdO"}], {"reaction_temperature_c": 5230}, "5230 is more than 1500 °C"),
+        ([{"name": "CdO"}], {"reaction_time_min": 1e9}, "1e+09 is more than 525600 min"),
+    ],
+)
+def test_a_file_is_held_to_what_a_table_is_held_to(
+    reagents: list[dict[str, Any]], more: dict[str, float], words: str, place: Path
+) -> None:
+    content = json.dumps({"product": "CdSe", "reagents": reagents} | more)
+    result = call(place, "shapley", "-", text=content)
+    assert isinstance(result.exception, RecipeNotReadable)
+    assert words in str(result.exception)
+
+
+def test_one_chemical_in_two_vessels_is_no_fault(place: Path) -> None:
+    reagents = [{"name": "TOP", "amount_mmol": 1, "vessel": where} for where in ("flask", "syringe")]
+    assert call(place, "shapley", "-", text=json.dumps({"product": "CdSe", "reagents": reagents})).exit_code == 0
+
+
+def test_a_file_that_is_nested_beyond_reading_is_no_recipe(place: Path) -> None:
+    result = call(place, "shapley", "-", text="[" * 100_000)
+    assert isinstance(result.exception, RecipeNotReadable)
 
 
 def test_an_unknown_quantity_is_a_wrong_option(place: Path) -> None:
