@@ -34,7 +34,7 @@ def doctor(
 ) -> None:
     """Say what this machine has; exit status 1 where something that is needed is missing."""
     url = store_url(store)
-    checks: list[Callable[[], Finding]] = [
+    checks: list[Callable[[], Finding | None]] = [
         _python,
         _gpu,
         _ocr,
@@ -43,8 +43,10 @@ def doctor(
         _ports,
         lambda: _disk(url),
         lambda: _database(url),
+        lambda: _served(url),
     ]
-    findings = [_guarded(check) for check in checks]
+    # What is wrong with the store's address keeps several of them from looking, and is one finding.
+    findings = list(dict.fromkeys(found for check in checks if (found := _guarded(check)) is not None))
     if json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -56,7 +58,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _guarded(check: Callable[[], Finding]) -> Finding:
+def _guarded(check: Callable[[], Finding | None]) -> Finding | None:
     """A check that fails is itself a finding: the doctor must not fall ill."""
     try:
         return check()
@@ -137,3 +139,17 @@ def _database(url: str) -> Finding:
         return Finding("database", "note", f"{url} does not exist yet", "`closedloop run` makes it")
     count = len(store.experiments())
     return Finding("database", "ok", f"{url}, {count} experiments of {len(store.campaign_names())} campaigns")
+
+
+def _served(url: str) -> Finding | None:
+    from closedloop.campaign import load_champion
+    from closedloop.store import Store, StoreMissing
+
+    try:
+        store = Store.open(url, create=False)
+    except StoreMissing:
+        return None
+    champion = store.champion()
+    if champion is None:
+        return Finding("model in service", "ok", "the weights that ship with the package")
+    return Finding("model in service", "ok", f"{champion.id} loads ({load_champion(store).description})")
