@@ -1,6 +1,7 @@
 """``closedloop evaluate synthesis``: the errors of the model, or of baselines, on experiments that it has not seen."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
