@@ -19,7 +19,8 @@ class ImageShelf(ExperimentShelf):
     def add_image(self, id: str, path: Path, nm_per_px: float | None = None) -> Path:
         """Copies the image into the store and gives its place there; the same image twice is one.
 
-        nm_per_px: where a person stated it; the statement that came last holds.
+        nm_per_px: where a person stated it; what was said last holds, and brought without one the image speaks for
+        itself again.
 
         Raises `UnknownExperiment`, `ArtefactError`.
         """
@@ -38,7 +39,7 @@ class ImageShelf(ExperimentShelf):
                 )
                 session.add(known)
                 session.flush()
-            if nm_per_px is not None:
+            if nm_per_px != _stated(session, known):
                 self._state_scale(session, known, nm_per_px)
             return self.files / known.path
 
@@ -102,14 +103,11 @@ class ImageShelf(ExperimentShelf):
             self._conclude(session, id, outcome, moves)
             return self._correction(row)
 
-    def _state_scale(self, session: Session, image: ImageRow, nm_per_px: float) -> None:
+    def _state_scale(self, session: Session, image: ImageRow, nm_per_px: float | None) -> None:
         assert image.id is not None  # flushed, so numbered
         session.add(ImageScaleRow(image=image.id, nm_per_px=nm_per_px, at=self._now()))
 
     def _record(self, session: Session, row: ImageRow) -> ImageRecord:
-        scale = session.exec(
-            select(ImageScaleRow).where(col(ImageScaleRow.image) == row.id).order_by(col(ImageScaleRow.id).desc())
-        ).first()
         correction = session.exec(
             select(CorrectionRow).where(col(CorrectionRow.image) == row.id).order_by(col(CorrectionRow.id).desc())
         ).first()
@@ -117,7 +115,7 @@ class ImageShelf(ExperimentShelf):
             path=self.files / row.path,
             sha256=row.sha256,
             original=row.original,
-            nm_per_px=None if scale is None else scale.nm_per_px,
+            nm_per_px=_stated(session, row),
             correction=None if correction is None else self._correction(correction),
             added_at=row.added_at,
         )
@@ -130,3 +128,9 @@ class ImageShelf(ExperimentShelf):
 
 def _image(session: Session, id: str, sha256: str) -> ImageRow | None:
     return session.exec(select(ImageRow).where(col(ImageRow.experiment) == id, col(ImageRow.sha256) == sha256)).first()
+
+
+def _stated(session: Session, image: ImageRow) -> float | None:
+    """The pixel size that a person stated last, in nm; ``None`` where none was, or the last one was withdrawn."""
+    query = select(ImageScaleRow.nm_per_px).where(col(ImageScaleRow.image) == image.id)
+    return session.exec(query.order_by(col(ImageScaleRow.id).desc())).first()

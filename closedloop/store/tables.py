@@ -167,12 +167,12 @@ class ImageRow(Row, table=True):
 
 
 class ImageScaleRow(Row, table=True):
-    """What a person said of an image's pixels; of several statements the last one holds."""
+    """What a person said of an image's pixels; the last row holds, and one without a number withdraws those before."""
 
     __tablename__ = "image_scale"
     id: int | None = Field(default=None, primary_key=True)
     image: int = Field(foreign_key="image.id", index=True)
-    nm_per_px: float
+    nm_per_px: float | None = None
     at: datetime = _moment()
 
 

@@ -125,6 +125,23 @@ def test_each_image_counts_with_its_own_last_correction(
     assert outcome.size_nm == pytest.approx(np.mean(expected))
 
 
+def test_a_scale_that_was_put_right_does_not_come_back_with_a_correction(
+    campaign: Campaign, images: list[Path], found: list[np.ndarray], tmp_path: Path
+) -> None:
+    """Brought with a wrong scale, then again without one, so that what the file says itself holds: 0.2 nm."""
+    field = tmp_path / "field.tif"
+    tifffile.imwrite(field, tifffile.imread(images[0]), imagej=True, resolution=(5, 5), metadata={"unit": "nm"})
+    record = campaign.record(campaign.definition.space.sample(1, seed=1)[0], Outcome(size_nm=8.0))
+    for stated in (0.52, None):
+        bring_images(campaign.store, record.id, [field], nm_per_px=stated)
+    masks = _saved(tmp_path / "c.tif", _without_smallest(found[0], 3))
+    store = ("--store", campaign.store.url)
+    content = json.loads(_correct(field, "--masks", masks, "--experiment", record.id, *store, "--json").stdout)
+    assert content["after"]["nm_per_px"] == pytest.approx(0.2)
+    assert content["before"]["mean_diameter_nm"] == pytest.approx(8.0, rel=0.2)
+    assert content["experiment"]["size_nm"] == pytest.approx(8.0, rel=0.2)
+
+
 def test_the_report_shows_the_correction_and_its_outlines(
     campaign: Campaign, experiment: str, images: list[Path], found: list[np.ndarray], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -28,15 +28,12 @@ def _corrected(size_nm: float, store: Store) -> Outcome:
     )
 
 
-def test_of_several_stated_scales_the_last_one_holds(store: Store, recipe: Recipe, image: Path) -> None:
+def test_what_was_said_last_of_an_images_scale_holds(store: Store, recipe: Recipe, image: Path) -> None:
     id = store.add_experiment("cdse", recipe).id
-    store.add_image(id, image)
-    assert store.image_records(id)[0].nm_per_px is None
-    store.add_image(id, image, 0.5)
-    store.add_image(id, image, 0.25)
-    store.add_image(id, image)  # says nothing new
-    (record,) = store.image_records(id)
-    assert record.nm_per_px == 0.25
+    for stated in (None, 0.5, 0.25, None, 0.3):
+        store.add_image(id, image, stated)
+        (record,) = store.image_records(id)
+        assert record.nm_per_px == stated
     assert (record.original, record.correction) == ("field.tif", None)
 
 
