@@ -77,9 +77,12 @@ class Judge:
         self.target, self.unit = target, unit
         self.judged = np.array([o.success is not None for o in outcomes], dtype=bool)
         self.succeeded = np.array([bool(o.success) for o in outcomes], dtype=bool)
-        self.shaped = np.array([o.shape is not None for o in outcomes], dtype=bool)
+        self.shaped = np.array([o.learnable_shape is not None for o in outcomes], dtype=bool)
         self.right = np.array([has_shape(target, o) for o in outcomes], dtype=bool)
-        spreads = np.array([o.relative_spread or np.nan for o in outcomes], dtype=np.float64)
+        spreads = np.array(
+            [np.nan if o.learnable_size_nm is None else o.relative_spread or np.nan for o in outcomes],
+            dtype=np.float64,
+        )
         self.spread_known = np.isfinite(spreads)
         self.log_spreads = np.log(spreads[self.spread_known])
         self.logit = np.zeros(0) if arrays is None else np.asarray(arrays.success_logit, dtype=np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from closedloop.propose.quality import Judge
-from closedloop.recipes import Outcome, Shape, Target
+from closedloop.recipes import FailureCause, Outcome, Shape, Target
 
 HERE, FAR = np.array([[0.5, 0.5]]), np.array([[0.0, 1.0]])
 ASKING = Target(product="X", size_nm=4, shape=Shape.CUBE, min_shape_fraction=0.7, max_relative_spread=0.12)
@@ -67,3 +67,17 @@ def test_the_spread_is_the_models_or_the_usual_one_and_then_this_labs() -> None:
     assert np.exp(corrected.log_spread[0]) == pytest.approx(0.25, rel=0.25)
     assert corrected.spread[0] < 0.05
     assert corrected.log_spread_sd[0] < judge().of(HERE, said(0.6, 0.1)).log_spread_sd[0]
+
+
+@pytest.mark.parametrize(
+    ("success", "cause"),
+    [(None, FailureCause.BLOCKED), (None, FailureCause.TOO_FEW_PARTICLES), (False, FailureCause.WRONG_PRODUCT)],
+)
+def test_what_is_not_of_the_recipe_says_nothing_of_shape_and_spread(success: bool | None, cause: FailureCause) -> None:
+    spoiled = Outcome(success=success, failure_cause=cause, size_nm=4, size_std_nm=2, shape=Shape.SPHERE)
+    seen, unseen = judge(spoiled).of(HERE, said(0.6, 0.1)), judge().of(HERE, said(0.6, 0.1))
+    assert (seen.shape[0], seen.log_spread[0], seen.log_spread_sd[0]) == (
+        unseen.shape[0], unseen.log_spread[0], unseen.log_spread_sd[0],
+    )  # fmt: skip
+    polydisperse = spoiled.model_copy(update={"success": False, "failure_cause": FailureCause.TOO_POLYDISPERSE})
+    assert judge(polydisperse).of(HERE, said(0.6, 0.1)).log_spread[0] > unseen.log_spread[0]

@@ -141,6 +141,19 @@ def test_the_product_of_another_name_teaches_no_size(run_lab: Lab) -> None:
     )
 
 
+@pytest.mark.parametrize(("success", "cause"), [(None, FailureCause.INTERRUPTED), (False, FailureCause.WRONG_PRODUCT)])
+def test_what_is_not_of_the_recipe_teaches_no_shape(run_lab: Lab, success: bool | None, cause: FailureCause) -> None:
+    done = [
+        one.model_copy(update={"outcome": one.outcome.model_copy(update={"shape": Shape.CUBE})})
+        for one in run_lab(9, 2)
+    ]
+    rod = Outcome(success=success, failure_cause=cause, size_nm=4.0, shape=Shape.ROD)
+    fitted = Baseline(METHODS["nearest"], [*done, done[0].model_copy(update={"outcome": rod})], 0)
+    for sizes in (None, [4.0]):
+        assert fitted.predict_shape([done[0].recipe], sizes)[0].argmax() == SHAPES.index(Shape.CUBE)
+        assert fitted.predict_shape([done[0].recipe], sizes)[0].max() == 1
+
+
 def test_the_median_is_the_median(run_lab: Lab) -> None:
     done = run_lab(9, 2)
     said = Baseline(METHODS["median"], done, 0).predict([done[0].recipe])[0]

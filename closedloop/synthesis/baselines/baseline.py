@@ -159,14 +159,16 @@ class Baseline:
 
     @cached_property
     def _shapes(self) -> "Classifier | int | None":
-        return self._shape_classes([e for e in self._experiments if e.outcome.shape is not None], with_size=False)
+        return self._shape_classes(self._experiments, with_size=False)
 
     @cached_property
     def _shapes_by_size(self) -> "Classifier | int | None":
-        return self._shape_classes([e for e in self._sized if e.outcome.shape is not None], with_size=True)
+        return self._shape_classes(self._sized, with_size=True)
 
-    def _shape_classes(self, shaped: Sequence[Experiment], *, with_size: bool) -> "Classifier | int | None":
-        codes = np.array([SHAPES.index(e.outcome.shape) for e in shaped if e.outcome.shape is not None], dtype=np.int64)
+    def _shape_classes(self, among: Sequence[Experiment], *, with_size: bool) -> "Classifier | int | None":
+        told = [(e, shape) for e in among if (shape := e.outcome.learnable_shape) is not None]
+        shaped = [e for e, _ in told]
+        codes = np.array([SHAPES.index(shape) for _, shape in told], dtype=np.int64)
         if len(np.unique(codes)) < 2:
             return int(codes[0]) if len(codes) else None
         x = self._inputs([e.recipe for e in shaped])
@@ -192,7 +194,9 @@ class Baseline:
     def _slots(self) -> Slots | None:
         if self._method.slots is None:
             return None
-        return Slots(self._method.slots, [(e.recipe, known_size(e), e.outcome.shape) for e in self._sized], self._seed)
+        return Slots(
+            self._method.slots, [(e.recipe, known_size(e), e.outcome.learnable_shape) for e in self._sized], self._seed
+        )
 
 
 def _widths(inputs: Table | Sequences) -> list[int]:
