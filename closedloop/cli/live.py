@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from closedloop.campaign import News
+from closedloop.campaign import News, size_in_words
 from closedloop.cli.output import STDERR
 from closedloop.recipes import Target
 from closedloop.store import ExperimentRecord
@@ -75,7 +75,7 @@ class LiveDisplay:
             caption=self._outlook or None,
             caption_justify="left",
         )
-        for column in ("experiment", "state", "predicted, nm", "measured, nm", "result"):
+        for column in ("experiment", "state", "predicted, nm", "measured", "result"):
             table.add_column(column)
         for record in list(self._rows.values())[-ROWS:]:
             size = (record.prediction or {}).get("size_nm")
@@ -84,7 +84,7 @@ class LiveDisplay:
                 record.id,
                 str(record.state),
                 f"{size:.2f}" if size else "",
-                f"{outcome.size_nm:.2f} ± {outcome.size_std_nm or 0:.2f}" if outcome and outcome.size_nm else "",
+                (size_in_words(outcome) or "") if outcome else "",
                 describe(record, self.target),
             )
         return table
