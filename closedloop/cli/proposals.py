@@ -103,7 +103,8 @@ def _show(opened: "Store", experiment: str, json: bool) -> None:
     if json:
         print_json(card_json(record))
         return
-    STDOUT.print(f"{record.id}: {record.state}", markup=False)
+    why = f"; {record.note}" if record.note else ""
+    STDOUT.print(f"{record.id}: {record.state}{why}", soft_wrap=True, markup=False)
     lines = card_lines(record)
     width = max(len(line.label) for line in lines)
     for line in lines:

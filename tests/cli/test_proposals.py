@@ -81,6 +81,7 @@ class TestCommands:
         store = Store.open(url)
         assert store.experiment("cdse-0001").state is State.FAILED
         assert "goes on as cdse-0003" in store.experiment("cdse-0001").note
+        assert "goes on as cdse-0003\n" in run(url, capsys, monkeypatch, "show", "cdse-0001")[1]
         listed = json.loads(run(url, capsys, monkeypatch, "list", "--json")[1])
         assert [each["id"] for each in listed] == ["cdse-0002", "cdse-0003"]
 
@@ -144,6 +145,8 @@ class TestCommands:
         vetoed = json.loads(run(url, capsys, monkeypatch, "veto", "cdse-0002", "--why", "no TOP", "--json")[1])
         assert vetoed["failure_cause"] == "abandoned"
         assert "no TOP" in vetoed["note"]
+        shown = run(url, capsys, monkeypatch, "show", "cdse-0002")[1]
+        assert shown.startswith("cdse-0002: failed; abandoned: vetoed by a person (no TOP)\n")
 
 
 def test_a_liquid_that_would_boil_is_named() -> None:
