@@ -5,6 +5,7 @@ the same two to drive the instruments of a lab file.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SHIPPED_MODEL = "shipped"
 DEFAULT_STORE = "sqlite:///closedloop.db"
 OPEN = tuple(state for state in State if state.is_open)
+UNBEGUN = (State.PROPOSED, State.APPROVED, State.CHECKED)
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ class Campaign:
             reason=f"edited by a person from {record.id}: {', '.join(changes(record.recipe, recipe))}",
             batch=record.batch,
         )
-        self.abandon(record.id, f"edited by a person, goes on as {new.id}")
+        self._give_up(record.id, f"edited by a person, goes on as {new.id}", UNBEGUN)
         return new
 
     def approve(self, experiment_id: str, note: str) -> ExperimentRecord:
@@ -226,6 +228,23 @@ class Campaign:
             )
         self.store.move(record.id, State.APPROVED, note=note)
         return self.store.experiment(record.id)
+
+    def veto(self, experiment_id: str, why: str) -> None:
+        """Gives up what was not begun, or a sample that no run may be looking at; nothing is learned from it.
+
+        Raises `NotProposed` for what is being made, `CampaignBusy`, `IllegalMove` for what is over.
+        """
+        from closedloop.campaign.runner import only_runner
+
+        record = self.store.experiment(experiment_id)
+        if record.state is State.RUNNING:
+            raise NotProposed(
+                f"{record.id} is being made and can no longer be vetoed; stop `closedloop run` with Ctrl-C, which "
+                "makes the lab safe"
+            )
+        waits = record.state is State.AWAITING_CHARACTERISATION
+        with only_runner(self.store) if waits else nullcontext():
+            self._give_up(record.id, f"vetoed by a person ({why})", [record.state] if waits else UNBEGUN)
 
     @staticmethod
     def _tried(known: "Sequence[ExperimentRecord]") -> list[Experiment]:
@@ -260,7 +279,11 @@ class Campaign:
 
     def abandon(self, experiment_id: str, why: str) -> None:
         """Gives up an open experiment; nothing is learned from it. Raises `IllegalMove` for one that is over."""
-        self.fail(experiment_id, FailureCause.ABANDONED, f"abandoned: {why}")
+        self._give_up(experiment_id, why, OPEN)
+
+    def _give_up(self, experiment_id: str, why: str, only_from: Sequence[State]) -> None:
+        moves = [Move(state=State.FAILED, note=f"abandoned: {why}")]
+        self.store.add_outcome(experiment_id, without_chemistry(FailureCause.ABANDONED), moves, only_from=only_from)
 
     def fail(self, experiment_id: str, cause: FailureCause, note: str) -> None:
         """Ends an open experiment of which nothing is learned. Raises `IllegalMove` for one that is over."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from closedloop.campaign.campaign import Campaign, moves_after
+from closedloop.campaign.campaign import UNBEGUN, Campaign, moves_after
 from closedloop.campaign.characterise import look
 from closedloop.campaign.definition import Approval
 from closedloop.campaign.errors import CampaignBusy
@@ -129,7 +129,7 @@ class Runner:
     def _drop_unstarted(self) -> None:
         """Proposals that nobody began are closed as abandoned when the campaign ends."""
         for record in self.campaign.open_experiments():
-            if record.state in (State.PROPOSED, State.APPROVED, State.CHECKED):
+            if record.state in UNBEGUN:
                 self.campaign.abandon(record.id, "the campaign ended before it was begun")
 
     def _carry_on(self, record: ExperimentRecord) -> None:

@@ -85,12 +85,12 @@ def veto(
     store: StoreOption = None,
     json: Json = False,
 ) -> None:
-    """Give it up; the next `closedloop run` proposes another in its place."""
+    """Give up what was not begun, or a sample that is lost; the next `closedloop run` proposes another in its place."""
     from closedloop.campaign import Campaign, card_json
     from closedloop.store import Store
 
     opened = Store.open(store_url(store), create=False)
-    Campaign.reopen(opened.experiment(experiment).campaign, opened).abandon(experiment, f"vetoed by a person ({why})")
+    Campaign.reopen(opened.experiment(experiment).campaign, opened).veto(experiment, why)
     STDERR.print(f"{experiment} is given up")
     if json:
         print_json(card_json(opened.experiment(experiment)))

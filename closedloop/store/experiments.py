@@ -86,12 +86,7 @@ class ExperimentShelf(CampaignShelf):
 
     def _move(self, session: Session, id: str, moves: Sequence[Move], at: datetime | None = None) -> None:
         for move in moves:
-            last = session.exec(
-                select(TransitionRow)
-                .where(col(TransitionRow.experiment) == id)
-                .order_by(col(TransitionRow.position).desc())
-                .limit(1)
-            ).one()
+            last = _last_transition(session, id)
             present, state = State(last.state), move.state
             if state not in present.next_states:
                 may = " or ".join(present.next_states) or "nothing: it is over"
@@ -111,14 +106,19 @@ class ExperimentShelf(CampaignShelf):
             )
             return [Transition(state=State(row.state), note=row.note, at=row.at) for row in session.exec(query)]
 
-    def add_outcome(self, id: str, outcome: Outcome, moves: Sequence[Move] = ()) -> None:
+    def add_outcome(
+        self, id: str, outcome: Outcome, moves: Sequence[Move] = (), *, only_from: Sequence[State] = tuple(State)
+    ) -> None:
         """Appends; which outcome holds is decided by evidence (see `best_outcome`).
 
         ``moves`` are the changes of state that the outcome brings about: all of it is written, or nothing is. Raises
-        `UnknownExperiment`, and `IllegalMove` as `move`.
+        `UnknownExperiment`, and `IllegalMove` as `move`, or where an open experiment is in no state of ``only_from``.
         """
         with self._writing(OutcomeRow, TransitionRow) as session:
             require_experiment(session, id)
+            present = State(_last_transition(session, id).state)
+            if present.is_open and present not in only_from:
+                raise IllegalMove(f"{id} is {present} by now, no longer {' or '.join(only_from)}; nothing was changed")
             self._conclude(session, id, outcome, moves)
 
     def _conclude(self, session: Session, id: str, outcome: Outcome, moves: Sequence[Move]) -> None:
@@ -131,6 +131,11 @@ class ExperimentShelf(CampaignShelf):
             require_experiment(session, id)
             query = select(OutcomeRow).where(col(OutcomeRow.experiment) == id).order_by(col(OutcomeRow.id))
             return [Outcome.model_validate(row.outcome) for row in session.exec(query)]
+
+
+def _last_transition(session: Session, id: str) -> TransitionRow:
+    query = select(TransitionRow).where(col(TransitionRow.experiment) == id)
+    return session.exec(query.order_by(col(TransitionRow.position).desc()).limit(1)).one()
 
 
 def _outcome_row(id: str, outcome: Outcome, at: datetime) -> OutcomeRow:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.campaign import Campaign, CampaignFileError, NotOfThisCampaign
+from closedloop.campaign import Campaign, CampaignBusy, CampaignFileError, NotOfThisCampaign, only_runner
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe, Shape
 from closedloop.store import IllegalMove, State
 from tests.campaign.fakes import TrendModel, killed_before, size_of
@@ -176,6 +176,26 @@ def test_what_is_over_cannot_be_given_up(campaign: Campaign) -> None:
     with pytest.raises(IllegalMove, match="it is over"):
         campaign.abandon(record.id, "too late")
     assert campaign.store.outcomes(record.id) == [record.outcome]
+
+
+def test_a_veto_that_comes_as_the_lab_begins_is_no_veto(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    _propose(campaign, 1)
+    waiting = campaign.experiments()[0]
+    for state in (State.APPROVED, State.CHECKED, State.RUNNING):
+        campaign.store.move(waiting.id, state)
+    monkeypatch.setattr(campaign.store, "experiment", lambda _: waiting)  # as it was a moment ago
+    with pytest.raises(IllegalMove, match="is running"):
+        campaign.veto(waiting.id, "too late")
+    assert campaign.store.outcomes(waiting.id) == []
+    assert campaign.experiments()[0].state is State.RUNNING
+
+
+def test_a_sample_is_given_up_unless_a_run_may_be_looking_at_it(campaign: Campaign) -> None:
+    record = campaign.record(_propose(campaign, 1)[0], Outcome())
+    with only_runner(campaign.store), pytest.raises(CampaignBusy):
+        campaign.veto(record.id, "the grid broke")
+    campaign.veto(record.id, "the grid broke")
+    assert "the grid broke" in campaign.experiments()[0].note
 
 
 def test_a_campaign_is_found_again_by_its_name(campaign: Campaign) -> None:

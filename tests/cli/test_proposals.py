@@ -148,6 +148,19 @@ class TestCommands:
         shown = run(url, capsys, monkeypatch, "show", "cdse-0002")[1]
         assert shown.startswith("cdse-0002: failed; abandoned: vetoed by a person (no TOP)\n")
 
+    def test_what_the_lab_has_begun_is_not_vetoed(
+        self, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store.open(url)
+        for state in (State.APPROVED, State.CHECKED, State.RUNNING):
+            store.move("cdse-0001", state)
+        status, out, err = run(url, capsys, monkeypatch, "veto", "cdse-0001")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("NotProposed: cdse-0001 is being made")
+        assert "Ctrl-C" in err
+        assert store.experiment("cdse-0001").state is State.RUNNING
+        assert store.outcomes("cdse-0001") == []
+
 
 def test_a_liquid_that_would_boil_is_named() -> None:
     recipe = Recipe(
