@@ -119,6 +119,7 @@ class Campaign:
 
     def look_ahead(self, count: int | None = None) -> NextBatch:
         """The next batch and what it promises; stores nothing."""
+        from closedloop.campaign.edit import limits_broken
         from closedloop.campaign.precedents import near_target
         from closedloop.propose import HORIZON, plan
 
@@ -126,7 +127,9 @@ class Campaign:
         known = self.experiments()
         # Asked once: another process may promote a model while this one is still choosing.
         model, model_id = self._serving()
-        due = tuple(repeats_due(tallies(known, self.definition.target), self.definition.stop))[: max(count, 0)]
+        wanted = repeats_due(tallies(known, self.definition.target), self.definition.stop)
+        allowed = [tally for tally in wanted if not limits_broken(tally.first.recipe, self.definition)]
+        due = tuple(allowed)[: max(count, 0)]
         if due and len(due) >= count:
             return NextBatch(due, None, None, model, model_id)
         rule = self.definition.stop.no_hope

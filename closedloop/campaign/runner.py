@@ -13,6 +13,7 @@ from typing import Protocol
 from closedloop.campaign.campaign import UNBEGUN, Campaign, moves_after
 from closedloop.campaign.characterise import look
 from closedloop.campaign.definition import Approval
+from closedloop.campaign.edit import limits_broken
 from closedloop.campaign.errors import CampaignBusy
 from closedloop.campaign.judge import without_chemistry
 from closedloop.campaign.stopping import Action, hopeless
@@ -133,11 +134,20 @@ class Runner:
                 self.campaign.abandon(record.id, "the campaign ended before it was begun")
 
     def _carry_on(self, record: ExperimentRecord) -> None:
-        """Takes one experiment as far as this lab can, from whatever state it is in."""
+        """Takes one experiment as far as this lab can, from whatever state it is in now: a person may have decided
+        while another was made."""
+        record = self.store.experiment(record.id)
+        if not record.state.is_open:
+            return
         if record.state is State.PROPOSED:
             if self.campaign.definition.approval is Approval.ASK:
                 return
             self.campaign.approve(record.id, "approved by the campaign's own rule")
+        elif record.state in UNBEGUN and (broken := limits_broken(record.recipe, self.campaign.definition)):
+            why = f"not made: it was approved, but the campaign's limits as they are now forbid it: {'; '.join(broken)}"
+            self.campaign.abandon(record.id, why)
+            self.notify(News("done", self.store.experiment(record.id)))
+            return
         record = self.store.experiment(record.id)
         if record.state in (State.APPROVED, State.CHECKED, State.RUNNING):
             self._make(record)

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from closedloop.campaign import Campaign, Runner
+from closedloop.campaign import Campaign, News, Runner
+from closedloop.campaign.reading import find_campaign
 from closedloop.lab import OverTemperature
-from closedloop.recipes import FailureCause, Outcome
+from closedloop.recipes import FailureCause, Outcome, Shape
 from closedloop.store import ExperimentRecord, State
-from tests.campaign.fakes import killed_before
+from tests.campaign.fakes import TrendModel, killed_before
 
 BENCH = SimpleNamespace(config=None, microscope=None)
 
@@ -58,6 +59,66 @@ def test_killed_as_it_writes_that_down_it_writes_nothing(campaign: Campaign) -> 
         Runner(campaign, BENCH)._carry_on(running)  # type: ignore[arg-type]
     assert campaign.store.experiment(running.id) == running
     assert campaign.store.outcomes(running.id) == []
+
+
+def _narrower(campaign: Campaign, folder: Path, highest_c: float) -> Campaign:
+    """The same campaign, from a file that now forbids higher temperatures."""
+    file = folder / "narrower.yaml"
+    text = find_campaign("cdse")[1]
+    assert "max_temperature_c: 320" in text
+    file.write_text(text.replace("max_temperature_c: 320", f"max_temperature_c: {highest_c:g}"))
+    return Campaign.open(file, store=campaign.store)
+
+
+@pytest.mark.usefixtures("tripping")
+def test_what_was_approved_is_not_made_outside_limits_that_were_narrowed_since(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    waiting = [_at(campaign, State.APPROVED), _at(campaign, State.APPROVED, State.CHECKED)]
+    hottest = waiting[0].recipe.injection_temperature_c
+    assert hottest
+    told: list[News] = []
+    narrower = _narrower(campaign, tmp_path, int(hottest - 1))
+    runner = Runner(narrower, BENCH, notify=told.append)  # type: ignore[arg-type]
+    for each in waiting:
+        runner._carry_on(each)
+        record = campaign.store.experiment(each.id)
+        assert record.state is State.FAILED
+        assert record.outcome == Outcome(failure_cause=FailureCause.ABANDONED)
+        assert f"above the limit of {int(hottest - 1)} °C" in record.note
+        assert told[-1] == News("done", record)
+    assert runner._spoiled == []  # the lab is well
+    # One that was begun is ended by the lab alone.
+    running = _at(campaign, State.APPROVED, State.CHECKED, State.RUNNING)
+    runner._carry_on(running)
+    assert campaign.store.experiment(running.id).outcome == Outcome(failure_cause=FailureCause.OVER_TEMPERATURE)
+
+
+@pytest.mark.usefixtures("tripping")
+def test_what_was_vetoed_while_the_lab_made_another_is_no_news(campaign: Campaign) -> None:
+    for states in ((), (State.APPROVED,)):
+        waiting = _at(campaign, *states)
+        campaign.veto(waiting.id, "no cadmium left")
+        vetoed = campaign.store.experiment(waiting.id)
+        runner = Runner(campaign, BENCH)  # type: ignore[arg-type]
+        runner._carry_on(waiting)
+        assert campaign.store.experiment(waiting.id) == vetoed
+        assert runner._spoiled == []
+
+
+def test_a_hit_outside_limits_that_were_narrowed_since_is_not_repeated(
+    campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("closedloop.campaign.campaign._load", lambda champion: TrendModel())
+    hit = _at(campaign)
+    campaign.record(hit.recipe, Outcome(size_nm=4.0, size_std_nm=0.2, particle_count=100, shape=Shape.SPHERE))
+    assert campaign.hits()
+    asking = find_campaign("cdse")[1] + "stop: {confirmed_by: 1}\n"
+    for highest_c, due in ((320, [hit.id]), (int((hit.recipe.injection_temperature_c or 0) - 1), [])):
+        file = tmp_path / f"{highest_c}.yaml"
+        file.write_text(asking.replace("max_temperature_c: 320", f"max_temperature_c: {highest_c}"))
+        batch = Campaign.open(file, store=campaign.store).look_ahead(1)
+        assert [tally.first.id for tally in batch.repeats] == due
 
 
 def test_what_was_measured_is_closed_without_a_second_outcome(campaign: Campaign) -> None:
