@@ -74,7 +74,10 @@ class Runner:
         self._spoiled: list[ExperimentRecord] = []
 
     def run(self) -> str:
-        """Runs until there is a reason to stop, and returns it as a sentence."""
+        """Runs until there is a reason to stop, and returns it as a sentence.
+
+        Raises `InstrumentError` at once where the lab could not be made safe: then what is open stays open.
+        """
         while True:
             for record in self.campaign.open_experiments():
                 self._carry_on(record)
@@ -180,6 +183,9 @@ class Runner:
             executor.run(procedure)
         except InstrumentError as error:
             self.campaign.fail(record.id, error.cause, f"{error.cause}: {error}")
+            if error.aftermath:
+                error.add_note(f"{record.id} has failed and nothing else is begun: a person must look at the lab first")
+                raise
         else:
             self.store.move(record.id, State.AWAITING_CHARACTERISATION)
 

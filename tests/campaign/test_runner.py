@@ -7,7 +7,7 @@ import pytest
 
 from closedloop.campaign import Campaign, News, Runner
 from closedloop.campaign.reading import find_campaign
-from closedloop.lab import OverTemperature
+from closedloop.lab import Blocked, OverTemperature
 from closedloop.recipes import FailureCause, Outcome, Shape
 from closedloop.store import ExperimentRecord, State
 from tests.campaign.fakes import TrendModel, killed_before
@@ -119,6 +119,28 @@ def test_a_hit_outside_limits_that_were_narrowed_since_is_not_repeated(
         file.write_text(asking.replace("max_temperature_c: 320", f"max_temperature_c: {highest_c}"))
         batch = Campaign.open(file, store=campaign.store).look_ahead(1)
         assert [tally.first.id for tally in batch.repeats] == due
+
+
+def test_a_lab_that_could_not_be_made_safe_gets_no_further_experiment(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Executor:
+        def __init__(self, *_: object) -> None: ...
+
+        def run(self, procedure: object) -> None:
+            failure = Blocked("pump A stalled")
+            failure.add_note("the lab could not be made safe: plate: no answer; switch the heater off by hand")
+            raise failure
+
+    monkeypatch.setattr("closedloop.campaign.runner.Executor", Executor)
+    monkeypatch.setattr("closedloop.campaign.runner.compile_recipe", lambda *_: None)
+    first, second = _at(campaign, State.APPROVED), _at(campaign, State.APPROVED)
+    with pytest.raises(Blocked, match=r"pump A stalled; .* by hand; .* a person must look at the lab"):
+        Runner(campaign, BENCH).run()  # type: ignore[arg-type]
+    failed = campaign.store.experiment(first.id)
+    assert failed.outcome == Outcome(failure_cause=FailureCause.BLOCKED)
+    assert "switch the heater off by hand" in failed.note
+    assert campaign.store.experiment(second.id) == second
 
 
 def test_what_was_measured_is_closed_without_a_second_outcome(campaign: Campaign) -> None:
