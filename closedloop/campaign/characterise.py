@@ -103,8 +103,7 @@ def bring_images(
     For an experiment that is over the new images supersede what was known before, but not what a person corrected.
     Nothing is kept of images that cannot be measured: their error comes first.
     """
-    record = store.experiment(experiment_id)
-    require_sample(record)
+    record = require_sample(store, experiment_id)
     campaign = Campaign.reopen(record.campaign, store)
     outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px, every=True)
     for image in images:
@@ -118,8 +117,7 @@ def bring_size(store: Store, experiment_id: str, outcome: Outcome, *, product: s
 
     Raises `NotWaiting`, and `NotOfThisCampaign` for another product than the experiment's.
     """
-    record = store.experiment(experiment_id)
-    require_sample(record)
+    record = require_sample(store, experiment_id)
     if product is not None and product != record.recipe.product:
         raise NotOfThisCampaign(
             f"{record.id} makes {record.recipe.product}, and the size is one of {product}; name the right one"
@@ -127,10 +125,20 @@ def bring_size(store: Store, experiment_id: str, outcome: Outcome, *, product: s
     return Campaign.reopen(record.campaign, store).settle(experiment_id, outcome)
 
 
-def require_sample(record: ExperimentRecord) -> None:
-    """Raises `NotWaiting` where the experiment has not been made."""
+def require_sample(store: Store, experiment_id: str) -> ExperimentRecord:
+    """The experiment, once it has been made. Raises `UnknownExperiment`, `NotWaiting`.
+
+    What went wrong without ever running here, but was not given up, a lab made that drives its own hardware.
+    """
+    record = store.experiment(experiment_id)
     if record.state.is_open and record.state is not State.AWAITING_CHARACTERISATION:
         raise NotWaiting(f"{record.id} is {record.state}, so it has no sample yet; let `closedloop run` make it first")
+    given_up = any(outcome.failure_cause is FailureCause.ABANDONED for outcome in store.outcomes(record.id))
+    if given_up and all(change.state is not State.RUNNING for change in store.history(record.id)):
+        raise NotWaiting(
+            f"{record.id} was never made ({record.note}), so it has no sample; name the experiment that was"
+        )
+    return record
 
 
 def outlined(images: Sequence[ImageRecord]) -> np.ndarray | None:

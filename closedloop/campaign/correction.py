@@ -33,9 +33,9 @@ class Correction:
 def find_picture(store: Store, experiment_id: str, image: Path) -> ImageRecord:
     """The experiment's image of this content, before any work is done.
 
-    Raises `UnknownExperiment`, `UnknownImage`, `NotWaiting` where the experiment has no sample yet.
+    Raises `UnknownExperiment`, `UnknownImage`, `NotWaiting` where the experiment has no sample.
     """
-    require_sample(store.experiment(experiment_id))
+    require_sample(store, experiment_id)
     return store.find_image(experiment_id, image)
 
 

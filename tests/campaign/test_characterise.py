@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.campaign import Campaign, NotWaiting, bring_images
+from closedloop.campaign import Campaign, NotWaiting, bring_images, bring_size, find_picture
 from closedloop.campaign.characterise import look, pooled
 from closedloop.campaign.judge import judge
 from closedloop.cli.app import main
 from closedloop.cli.ingest import ingest
-from closedloop.recipes import Evidence, FailureCause, Method, Shape
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
 from closedloop.store import State
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image
 from sim.microscope import render
@@ -144,6 +144,42 @@ def test_an_experiment_that_was_not_made_takes_no_images(campaign: Campaign, ima
     record = campaign.store.add_experiment(campaign.name, campaign.definition.space.sample(1, seed=0)[0])
     with pytest.raises(NotWaiting, match="has no sample yet"):
         bring_images(campaign.store, record.id, images)
+
+
+def test_what_was_given_up_before_it_was_begun_has_no_sample(campaign: Campaign, images: list[Path]) -> None:
+    for states in ((), (State.APPROVED, State.CHECKED)):
+        record = campaign.store.add_experiment(campaign.name, campaign.definition.space.sample(1, seed=0)[0])
+        for state in states:
+            campaign.store.move(record.id, state)
+        campaign.veto(record.id, "no cadmium left")
+        with pytest.raises(NotWaiting, match=r"never made .*no cadmium left"):
+            bring_images(campaign.store, record.id, images)
+        with pytest.raises(NotWaiting):
+            bring_size(campaign.store, record.id, Outcome(size_nm=4.0))
+        with pytest.raises(NotWaiting):
+            find_picture(campaign.store, record.id, images[0])
+        assert campaign.store.images(record.id) == []
+        assert len(campaign.store.outcomes(record.id)) == 1
+
+
+@pytest.mark.parametrize(
+    "told", [Outcome(size_nm=3.0), Outcome(), Outcome(failure_cause=FailureCause.NO_IMAGE), Outcome(particle_count=0)]
+)
+def test_what_a_lab_that_drives_itself_has_recorded_was_made(campaign: Campaign, told: Outcome) -> None:
+    """Even where the first it said of it was a failure that needs no synthesis in our words."""
+    record = campaign.record(campaign.definition.space.sample(1, seed=0)[0], told)
+    by_tem = Outcome(size_nm=4.0, evidence=Evidence(method=Method.TEM, recorded_at=campaign.store.now()))
+    brought = bring_size(campaign.store, record.id, by_tem)
+    assert brought.outcome
+    assert brought.outcome.size_nm == 4.0
+
+
+def test_a_sample_that_was_made_and_then_given_up_may_turn_up_again(campaign: Campaign) -> None:
+    waiting = _waiting(campaign)
+    campaign.veto(waiting, "the grid is lost")
+    brought = bring_size(campaign.store, waiting, Outcome(size_nm=4.0, evidence=Evidence(method=Method.TEM)))
+    assert brought.outcome
+    assert brought.outcome.size_nm == 4.0
 
 
 def test_pixels_of_another_scale_give_another_size(campaign: Campaign, images: list[Path]) -> None:
