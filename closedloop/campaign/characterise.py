@@ -32,6 +32,7 @@ def look(
     """The outcome of a sample from all its images together; one that is damaged or has no readable scale is left out,
     unless ``every`` image must count: then its error is raised.
 
+    The evidence has what a person should know of an image, such as a file that contradicts the scale that was stated.
     Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing. One empty
     field of view can be bad luck; two with nothing in any of them mean that nothing formed.
     """
@@ -49,6 +50,7 @@ def look(
             if every:
                 raise
             said.append(str(error))
+    said += [f"{each.name}: {each.note}" for each in measurements if each.note]
     said += [
         f"{each.name}: particles are hard to tell apart, its mean may be off by {each.size_error:.0%}"
         for each in measurements

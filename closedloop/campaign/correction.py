@@ -69,7 +69,7 @@ def correct_image(
         names.append(other.original)
         if other.sha256 == target.sha256:
             measured.append(corrected)
-            notes.append(f"{other.original}: {changes}")
+            notes.append(f"{other.original}: {_noted(str(changes), corrected)}")
             continue
         found, note = _remeasured(other)
         if found is not None:
@@ -94,7 +94,14 @@ def _remeasured(image: ImageRecord) -> "tuple[Measurement | None, str]":
     try:
         if image.correction is not None:
             labels = read_instance_map(image.correction.labels).labels
-            return measure_labels(image.path, labels, image.nm_per_px), "corrected before"
-        return measure_image(image.path, image.nm_per_px), "not corrected"
+            found = measure_labels(image.path, labels, image.nm_per_px)
+            return found, _noted("corrected before", found)
+        found = measure_image(image.path, image.nm_per_px)
+        return found, _noted("not corrected", found)
     except (NoParticles, NotAnImage, NotAnInstanceMap, UnreadableScale) as error:
         return None, f"left out ({error})"
+
+
+def _noted(said: str, found: "Measurement") -> str:
+    """With what a person should know of the image itself, such as another scale in the file than was stated."""
+    return f"{said} ({found.note})" if found.note else said

@@ -9,7 +9,7 @@ from closedloop.cli.output import STDERR, print_json
 from closedloop.cli.settings import StoreOption, store_url
 
 if TYPE_CHECKING:
-    from closedloop.recipes import Method
+    from closedloop.recipes import Method, Outcome
     from closedloop.store import ExperimentRecord
 
 
@@ -27,8 +27,12 @@ def ingest(
     from closedloop.recipes import Method
     from closedloop.store import Store
 
-    record = bring_images(Store.open(store_url(store), create=False), experiment, images, nm_per_px=nm_per_px)
+    opened = Store.open(store_url(store), create=False)
+    record = bring_images(opened, experiment, images, nm_per_px=nm_per_px)
     say(record, Method.TEM)
+    brought = opened.outcomes(experiment)[-1]
+    if brought != record.outcome:
+        _note(brought)
     if json:
         print_json(experiment_json(record))
 
@@ -39,7 +43,7 @@ def say(record: "ExperimentRecord", brought: "Method") -> None:
     from closedloop.recipes import Method
 
     outcome = record.outcome
-    said = outcome and (size_in_words(outcome) or outcome.failure_cause)
+    said = outcome and ", ".join(filter(None, (size_in_words(outcome), outcome.failure_cause)))
     evidence = outcome and outcome.evidence
     if not evidence or evidence.method is brought:
         holds = ""
@@ -48,5 +52,10 @@ def say(record: "ExperimentRecord", brought: "Method") -> None:
     else:
         holds = f"; {evidence.method} holds, as the stronger evidence"
     STDERR.print(f"{record.id} is {record.state}: {said or 'no outcome'}{holds}", soft_wrap=True)
-    if evidence and evidence.note:
-        STDERR.print(f"note: {evidence.note}", soft_wrap=True, markup=False)
+    if outcome:
+        _note(outcome)
+
+
+def _note(outcome: "Outcome") -> None:
+    if outcome.evidence and outcome.evidence.note:
+        STDERR.print(f"note: {outcome.evidence.note}", soft_wrap=True, markup=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from closedloop.campaign import Campaign, NotWaiting, bring_images, bring_size, find_picture
 from closedloop.campaign.characterise import look, pooled
@@ -71,6 +72,43 @@ def test_bringing_such_fields_says_so(
     monkeypatch.setattr("closedloop.tem.measurement.IN_DOUBT", 0.0)
     ingest(images, experiment=_waiting(campaign), store=campaign.store.url)
     assert "hard to tell apart" in capsys.readouterr().err
+
+
+@pytest.fixture
+def stating(images: list[Path], tmp_path: Path) -> Path:
+    """The first field in a file that states 0.2 nm per pixel, without a scale bar."""
+    path = tmp_path / "stating.tif"
+    pixels = tifffile.imread(images[0])[:512, :512]
+    tifffile.imwrite(path, pixels, imagej=True, resolution=(5, 5), metadata={"unit": "nm"})
+    return path
+
+
+def test_a_stated_scale_that_the_file_contradicts_is_said(
+    campaign: Campaign, stating: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting, store = _waiting(campaign), campaign.store
+    ingest([stating], experiment=waiting, nm_per_px=0.52, store=store.url)
+    said = f"note: {stating}: you state 0.52 nm per pixel, but the file's "
+    assert said in capsys.readouterr().err
+    outcome = store.experiment(waiting).outcome
+    assert outcome
+    assert outcome.evidence
+    assert said.removeprefix("note: ") in (outcome.evidence.note or "")
+    corrected = outcome.model_copy(update={"evidence": Evidence(method=Method.TEM_CORRECTED, recorded_at=store.now())})
+    store.add_outcome(waiting, corrected)
+    ingest([stating], experiment=waiting, nm_per_px=0.52, store=store.url)
+    err = capsys.readouterr().err
+    assert "what a person corrected holds" in err
+    assert said in err  # for it is kept for the next correction
+    ingest([stating], experiment=waiting, nm_per_px=0.2, store=store.url)
+    assert "note" not in capsys.readouterr().err
+
+
+def test_what_is_too_large_to_be_a_colloid_is_not_told_as_a_size_alone(
+    campaign: Campaign, stating: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingest([stating], experiment=_waiting(campaign), nm_per_px=520.0, store=campaign.store.url)
+    assert "particles, bulk precipitate" in capsys.readouterr().err
 
 
 def test_one_empty_field_is_bad_luck_and_two_mean_that_nothing_formed(campaign: Campaign, tmp_path: Path) -> None:

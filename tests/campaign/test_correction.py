@@ -140,6 +140,12 @@ def test_a_scale_that_was_put_right_does_not_come_back_with_a_correction(
     assert content["after"]["nm_per_px"] == pytest.approx(0.2)
     assert content["before"]["mean_diameter_nm"] == pytest.approx(8.0, rel=0.2)
     assert content["experiment"]["size_nm"] == pytest.approx(8.0, rel=0.2)
+    # A wrong scale that is stated now is believed, and the evidence says what contradicts it.
+    _correct(field, "--masks", masks, "--experiment", record.id, *store, "--nm-per-px", "0.52")
+    outcome = campaign.store.experiment(record.id).outcome
+    assert outcome
+    assert outcome.evidence
+    assert "3 removed (you state 0.52 nm per pixel, but the file's" in (outcome.evidence.note or "")
 
 
 def test_the_report_shows_the_correction_and_its_outlines(
