@@ -13,7 +13,8 @@ from closedloop.campaign.definition import CampaignDefinition
 from closedloop.campaign.errors import NotOfThisCampaign, NotWaiting
 from closedloop.campaign.judge import judge, without_chemistry
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome
-from closedloop.store import ExperimentRecord, ImageRecord, State, Store
+from closedloop.store import ExperimentRecord, ImageRecord, ImageTaken, State, Store
+from closedloop.store.artefacts import digest_of
 
 FIELDS_THAT_SHOW_NOTHING = 2
 
@@ -28,11 +29,13 @@ def look(
     at: datetime,
     nm_per_px: float | None = None,
     every: bool = False,
+    remarks: Sequence[str] = (),
 ) -> Outcome:
-    """The outcome of a sample from all its images together; one that is damaged or has no readable scale is left out,
-    unless ``every`` image must count: then its error is raised.
+    """The outcome of a sample from all its images together, each once, by its content; one that is damaged or has no
+    readable scale is left out, unless ``every`` image must count: then its error is raised.
 
-    The evidence has what a person should know of an image, such as a file that contradicts the scale that was stated.
+    The evidence has what a person should know of an image, such as a file that contradicts the scale that was stated,
+    after the ``remarks`` of whoever brought them.
     Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing. One empty
     field of view can be bad luck; two with nothing in any of them mean that nothing formed.
     """
@@ -40,7 +43,8 @@ def look(
 
     measurements: list[Measurement] = []
     empty = 0
-    said: list[str] = []
+    images, repeated = _distinct(images)
+    said = [*remarks, *repeated]
     for image in images:
         try:
             measurements.append(measure_image(image, nm_per_px=nm_per_px))
@@ -97,20 +101,60 @@ def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome
     )
 
 
+def _distinct(images: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Each image once, by its content, and what to say of those that are left out.
+
+    Raises `ArtefactError` for a file that cannot be read.
+    """
+    first: dict[str, Path] = {}
+    said = []
+    for image in images:
+        digest = digest_of(image)
+        if digest in first:
+            what = "is given twice" if image == first[digest] else f"is the same image as {first[digest]}"
+            said.append(f"{image}: {what} and counts once")
+        else:
+            first[digest] = image
+    return list(first.values()), said
+
+
 def bring_images(
-    store: Store, experiment_id: str, images: Sequence[Path], *, nm_per_px: float | None = None
+    store: Store,
+    experiment_id: str,
+    images: Sequence[Path],
+    *,
+    nm_per_px: float | None = None,
+    moved: bool = False,
 ) -> ExperimentRecord:
     """Measures images that a person took and closes the experiment that waited for them.
 
     For an experiment that is over the new images supersede what was known before, but not what a person corrected.
-    Nothing is kept of images that cannot be measured: their error comes first.
+    Nothing is kept of images that cannot be measured: their error comes first. ``moved``: some of them were brought to
+    another experiment by mistake; without that, one that is there already raises `ImageTaken`.
     """
     record = require_sample(store, experiment_id)
     campaign = Campaign.reopen(record.campaign, store)
-    outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px, every=True)
+    remarks = _of_other_samples(store, record.id, images, moved=moved)
+    outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px, every=True, remarks=remarks)
     for image in images:
         store.add_image(experiment_id, image, nm_per_px)
     return campaign.settle(experiment_id, outcome)
+
+
+def _of_other_samples(store: Store, experiment_id: str, images: Sequence[Path], *, moved: bool) -> list[str]:
+    """What to say of images that another experiment had first. Raises `ImageTaken` unless they are ``moved``."""
+    said = []
+    for image in images:
+        owners = store.owners(image)
+        if not owners or experiment_id in owners:
+            continue
+        if not moved:
+            raise ImageTaken(
+                f"{image}: is an image of {owners[-1]} already, and one image shows one sample; leave it out, or give "
+                "--moved if it was brought there by mistake"
+            )
+        said.append(f"{image}: was brought to {owners[-1]} before, whose outcome rests on it until its own images come")
+    return said
 
 
 def bring_size(store: Store, experiment_id: str, outcome: Outcome, *, product: str | None = None) -> ExperimentRecord:

@@ -70,6 +70,16 @@ class ImageShelf(ExperimentShelf):
             "save the image itself anew"
         )
 
+    def owners(self, path: Path) -> list[str]:
+        """Ids of the experiments that have an image of this content, in the order that it was brought to them.
+
+        Raises `ArtefactError` where the file cannot be read.
+        """
+        sha256 = digest_of(path)
+        with self._reading() as session:
+            query = select(ImageRow.experiment).where(col(ImageRow.sha256) == sha256)
+            return list(session.exec(query.order_by(col(ImageRow.id))))
+
     def add_correction(
         self,
         id: str,

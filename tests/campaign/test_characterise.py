@@ -14,7 +14,7 @@ from closedloop.campaign.judge import judge
 from closedloop.cli.app import main
 from closedloop.cli.ingest import ingest
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
-from closedloop.store import State
+from closedloop.store import ImageTaken, State
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image
 from sim.microscope import render
 from sim.reactor import Product
@@ -182,6 +182,50 @@ def test_an_experiment_that_was_not_made_takes_no_images(campaign: Campaign, ima
     record = campaign.store.add_experiment(campaign.name, campaign.definition.space.sample(1, seed=0)[0])
     with pytest.raises(NotWaiting, match="has no sample yet"):
         bring_images(campaign.store, record.id, images)
+
+
+def test_an_image_counts_once_however_often_it_is_brought(
+    campaign: Campaign, stating: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = look([stating], campaign.definition, at=campaign.store.now())
+    copy = tmp_path / "copy.tif"
+    copy.write_bytes(stating.read_bytes())
+    waiting = _waiting(campaign)
+    ingest([stating, stating, copy], experiment=waiting, store=campaign.store.url)
+    err = capsys.readouterr().err
+    assert f"{stating}: is given twice and counts once" in err
+    assert f"{copy}: is the same image as {stating} and counts once" in err
+    outcome = campaign.store.experiment(waiting).outcome
+    assert outcome
+    assert outcome.evidence
+    assert outcome.particle_count == alone.particle_count
+    assert outcome.evidence.files == ("stating.tif",)
+    assert len(campaign.store.images(waiting)) == 1
+    # Brought again later, it takes its own place.
+    again = bring_images(campaign.store, waiting, [copy])
+    assert again.outcome
+    assert again.outcome.particle_count == alone.particle_count
+    empty = tmp_path / "empty.tif"
+    render(Product.nothing(), 1, size_px=512).save(empty)
+    # One empty field stays bad luck.
+    twice = look([empty, empty], campaign.definition, at=campaign.store.now())
+    assert twice.failure_cause is FailureCause.TOO_FEW_PARTICLES
+
+
+def test_the_image_of_another_sample_is_refused_unless_it_is_moved(
+    campaign: Campaign, stating: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, first, second = campaign.store, _waiting(campaign), _waiting(campaign)
+    bring_images(store, first, [stating])
+    copy = tmp_path / "copy.tif"
+    copy.write_bytes(stating.read_bytes())
+    with pytest.raises(ImageTaken, match=rf"copy.tif: is an image of {first} already.*--moved"):
+        bring_images(store, second, [copy])
+    assert store.experiment(second).state is State.AWAITING_CHARACTERISATION
+    assert (store.images(second), store.outcomes(second)) == ([], [])
+    ingest([copy], experiment=second, moved=True, store=store.url)
+    assert store.experiment(second).state is State.CLOSED
+    assert f"was brought to {first} before, whose outcome rests on it" in capsys.readouterr().err
 
 
 def test_what_was_given_up_before_it_was_begun_has_no_sample(campaign: Campaign, images: list[Path]) -> None:
