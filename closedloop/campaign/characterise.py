@@ -13,7 +13,7 @@ from closedloop.campaign.definition import CampaignDefinition
 from closedloop.campaign.errors import NotOfThisCampaign, NotWaiting
 from closedloop.campaign.judge import judge, without_chemistry
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome
-from closedloop.store import ExperimentRecord, ImageRecord, ImageTaken, State, Store
+from closedloop.store import ExperimentRecord, ImageRecord, State, Store
 from closedloop.store.artefacts import digest_of
 
 FIELDS_THAT_SHOW_NOTHING = 2
@@ -124,37 +124,30 @@ def bring_images(
     images: Sequence[Path],
     *,
     nm_per_px: float | None = None,
-    moved: bool = False,
 ) -> ExperimentRecord:
     """Measures images that a person took and closes the experiment that waited for them.
 
     For an experiment that is over the new images supersede what was known before, but not what a person corrected.
-    Nothing is kept of images that cannot be measured: their error comes first. ``moved``: some of them were brought to
-    another experiment by mistake; without that, one that is there already raises `ImageTaken`.
+    Nothing is kept of images that cannot be measured: their error comes first. One that another experiment has already
+    is measured all the same, since nobody but the lab knows whose it is; the evidence says so.
     """
     record = require_sample(store, experiment_id)
     campaign = Campaign.reopen(record.campaign, store)
-    remarks = _of_other_samples(store, record.id, images, moved=moved)
+    remarks = _of_other_samples(store, record.id, images)
     outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px, every=True, remarks=remarks)
     for image in images:
         store.add_image(experiment_id, image, nm_per_px)
     return campaign.settle(experiment_id, outcome)
 
 
-def _of_other_samples(store: Store, experiment_id: str, images: Sequence[Path], *, moved: bool) -> list[str]:
-    """What to say of images that another experiment had first. Raises `ImageTaken` unless they are ``moved``."""
-    said = []
-    for image in images:
-        owners = store.owners(image)
-        if not owners or experiment_id in owners:
-            continue
-        if not moved:
-            raise ImageTaken(
-                f"{image}: is an image of {owners[-1]} already, and one image shows one sample; leave it out, or give "
-                "--moved if it was brought there by mistake"
-            )
-        said.append(f"{image}: was brought to {owners[-1]} before, whose outcome rests on it until its own images come")
-    return said
+def _of_other_samples(store: Store, experiment_id: str, images: Sequence[Path]) -> list[str]:
+    """What to say of images that another experiment had first."""
+    owners = {image: [each for each in store.owners(image) if each != experiment_id] for image in images}
+    return [
+        f"{image}: is an image of {others[-1]} too, and one image shows one sample; bring its own to the wrong one"
+        for image, others in owners.items()
+        if others
+    ]
 
 
 def bring_size(store: Store, experiment_id: str, outcome: Outcome, *, product: str | None = None) -> ExperimentRecord:

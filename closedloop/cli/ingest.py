@@ -19,9 +19,6 @@ def ingest(
     nm_per_px: Annotated[
         float | None, typer.Option(min=0.0, help="Pixel size, where the images do not say it themselves.")
     ] = None,
-    moved: Annotated[
-        bool, typer.Option("--moved", help="Take images that were brought to another experiment by mistake.")
-    ] = False,
     store: StoreOption = None,
     json: Annotated[bool, typer.Option("--json", help="The experiment as JSON on standard output.")] = False,
 ) -> None:
@@ -31,7 +28,7 @@ def ingest(
     from closedloop.store import Store
 
     opened = Store.open(store_url(store), create=False)
-    record = bring_images(opened, experiment, images, nm_per_px=nm_per_px, moved=moved)
+    record = bring_images(opened, experiment, images, nm_per_px=nm_per_px)
     say(record, Method.TEM)
     brought = opened.outcomes(experiment)[-1]
     if brought != record.outcome:

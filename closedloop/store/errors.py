@@ -59,10 +59,6 @@ class UnknownImage(StoreError):
     """The experiment has no image of this content."""
 
 
-class ImageTaken(StoreError):
-    """The image shows another experiment's sample."""
-
-
 class UnknownStep(StoreError):
     """A step was confirmed that was never written down as intended."""
 

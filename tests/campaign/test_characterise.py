@@ -14,7 +14,7 @@ from closedloop.campaign.judge import judge
 from closedloop.cli.app import main
 from closedloop.cli.ingest import ingest
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
-from closedloop.store import ImageTaken, State
+from closedloop.store import State
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image
 from sim.microscope import render
 from sim.reactor import Product
@@ -212,20 +212,19 @@ def test_an_image_counts_once_however_often_it_is_brought(
     assert twice.failure_cause is FailureCause.TOO_FEW_PARTICLES
 
 
-def test_the_image_of_another_sample_is_refused_unless_it_is_moved(
+def test_the_image_of_another_sample_is_said_to_be_one(
     campaign: Campaign, stating: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, first, second = campaign.store, _waiting(campaign), _waiting(campaign)
     bring_images(store, first, [stating])
     copy = tmp_path / "copy.tif"
     copy.write_bytes(stating.read_bytes())
-    with pytest.raises(ImageTaken, match=rf"copy.tif: is an image of {first} already.*--moved"):
-        bring_images(store, second, [copy])
-    assert store.experiment(second).state is State.AWAITING_CHARACTERISATION
-    assert (store.images(second), store.outcomes(second)) == ([], [])
-    ingest([copy], experiment=second, moved=True, store=store.url)
+    ingest([copy], experiment=second, store=store.url)
     assert store.experiment(second).state is State.CLOSED
-    assert f"was brought to {first} before, whose outcome rests on it" in capsys.readouterr().err
+    assert f"is an image of {first} too, and one image shows one sample" in capsys.readouterr().err
+    # Not of the experiment's own.
+    ingest([stating], experiment=first, store=store.url)
+    assert f"is an image of {second} too" in capsys.readouterr().err
 
 
 def test_what_was_given_up_before_it_was_begun_has_no_sample(campaign: Campaign, images: list[Path]) -> None:
