@@ -76,3 +76,14 @@ def test_a_process_that_is_killed_costs_no_answer(asked: list[Asked], monkeypatc
 def test_few_images_are_not_worth_a_process() -> None:
     assert useful_workers(1) == useful_workers(7) == 1
     assert 1 <= useful_workers(10**6) <= (os.cpu_count() or 1)
+
+
+def test_a_process_needs_memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    import closedloop.tem.side_by_side as module
+
+    monkeypatch.setattr(module, "_processors", lambda: 16)
+    for free, workers in ((1 << 30, 1), (7 << 30, 3), (64 << 30, 16)):
+        monkeypatch.setattr(module, "_free_bytes", lambda free=free: free)
+        assert useful_workers(1000) == workers
+    monkeypatch.undo()
+    assert module._free_bytes() > 1 << 26
