@@ -6,6 +6,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Protocol, Self
 
+from closedloop.digests import sha256_of
 from closedloop.recipes import Experiment
 from closedloop.retrain.gate import Predicts
 from closedloop.retrain.holdout import divide
@@ -83,7 +84,7 @@ def twin_name(training: Sequence[Experiment]) -> str:
     """The file name says what it was trained on and whose twin it is, so that no other is ever taken for it."""
     from closedloop.synthesis.model import DEFAULT_WEIGHTS
 
-    whose = hashlib.sha256(DEFAULT_WEIGHTS.read_bytes()).hexdigest()
+    whose = sha256_of(DEFAULT_WEIGHTS)
     return f"twin-{digest(training)[:12]}-{whose[:12]}{SUFFIX}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from closedloop.digests import sha256_of
 from closedloop.store.errors import ArtefactError, StoreError, StoreFull, StoreReadOnly
 
 
@@ -40,18 +41,14 @@ def keep(source: Path, root: Path, folder: str) -> Artefact:
 def digest_of(path: Path) -> str:
     """SHA-256 of a file's content. Raises `ArtefactError` where it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise ArtefactError(f"{path}: cannot be read ({error.strerror}); give the path of a file") from error
 
 
 def is_whole(path: Path, sha256: str) -> bool:
     """Whether the file is there, and is still what was kept."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    return path.is_file() and sha256_of(path) == sha256
 
 
 def _copy(stream: BinaryIO, root: Path, folder: str, suffix: str) -> Artefact:

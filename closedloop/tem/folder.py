@@ -4,7 +4,6 @@ One image that is broken, or whose scale is doubtful, is listed with its error a
 files is left to `closedloop.tem.report`, several processes to `closedloop.tem.side_by_side`.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from closedloop.digests import sha256_of
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.errors import UnreadableScale
 from closedloop.tem.measurement import Measurement, measure_image
@@ -193,17 +193,16 @@ def _sample(name: str, images: Sequence[Path]) -> Sample:
     copies = {}
     # The shortest name first: "a.tif" before "a copy.tif".
     for image in sorted(images, key=lambda image: len(image.name)):
-        content = _sha256(image) if alike[sizes.get(image, 0)] > 1 else None
+        content = _content(image) if alike[sizes.get(image, 0)] > 1 else None
         if content is not None and first.setdefault(content, image) != image:
             copies[image] = first[content]
     return Sample(name, tuple(image for image in images if image not in copies), tuple(copies.items()))
 
 
-def _sha256(path: Path) -> str | None:
+def _content(path: Path) -> str | None:
     """`None` where the file cannot be read; whoever measures it will say why."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return None
 

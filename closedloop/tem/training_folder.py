@@ -5,7 +5,6 @@ line for each: image (NAME), source (what must not lie on both sides of a split)
 """
 
 import csv
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.digests import sha256_of
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.pictures import save_labels
 from closedloop.whole_files import whole
@@ -47,7 +47,7 @@ def add_to_training(
 
     with _named(folder):
         rows = _rows(folder)
-        digest = hashlib.sha256(image.read_bytes()).hexdigest()
+        digest = sha256_of(image)
         known = [row["image"] for row in rows if row["sha256"] == digest]
         name = known[0] if known else f"{_plain(image.stem)}-{digest[:8]}"
         kept, mask = _pair(folder, name)
