@@ -213,7 +213,7 @@ class Campaign:
             reason=f"edited by a person from {record.id}: {', '.join(changes(record.recipe, recipe))}",
             batch=record.batch,
         )
-        self._give_up(record.id, f"edited by a person, goes on as {new.id}", UNBEGUN)
+        self.abandon(record.id, f"edited by a person, goes on as {new.id}", UNBEGUN)
         return new
 
     def approve(self, experiment_id: str, note: str) -> ExperimentRecord:
@@ -247,7 +247,7 @@ class Campaign:
             )
         waits = record.state is State.AWAITING_CHARACTERISATION
         with only_runner(self.store) if waits else nullcontext():
-            self._give_up(record.id, f"vetoed by a person ({why})", [record.state] if waits else UNBEGUN)
+            self.abandon(record.id, f"vetoed by a person ({why})", [record.state] if waits else UNBEGUN)
 
     @staticmethod
     def _tried(known: "Sequence[ExperimentRecord]") -> list[Experiment]:
@@ -280,17 +280,14 @@ class Campaign:
         self.store.add_outcome(experiment_id, outcome, moves)
         return self.store.experiment(experiment_id)
 
-    def abandon(self, experiment_id: str, why: str) -> None:
-        """Gives up an open experiment; nothing is learned from it. Raises `IllegalMove` for one that is over."""
-        self._give_up(experiment_id, why, OPEN)
+    def abandon(self, experiment_id: str, why: str, only_from: Sequence[State] = OPEN) -> None:
+        """Gives up an open experiment, as `fail`."""
+        self.fail(experiment_id, FailureCause.ABANDONED, f"abandoned: {why}", only_from)
 
-    def _give_up(self, experiment_id: str, why: str, only_from: Sequence[State]) -> None:
-        moves = [Move(state=State.FAILED, note=f"abandoned: {why}")]
-        self.store.add_outcome(experiment_id, without_chemistry(FailureCause.ABANDONED), moves, only_from=only_from)
-
-    def fail(self, experiment_id: str, cause: FailureCause, note: str) -> None:
-        """Ends an open experiment of which nothing is learned. Raises `IllegalMove` for one that is over."""
-        self.store.add_outcome(experiment_id, without_chemistry(cause), [Move(state=State.FAILED, note=note)])
+    def fail(self, experiment_id: str, cause: FailureCause, note: str, only_from: Sequence[State] = OPEN) -> None:
+        """Ends an experiment of which nothing is learned. Raises `IllegalMove` for one in no state of ``only_from``."""
+        moves = [Move(state=State.FAILED, note=note)]
+        self.store.add_outcome(experiment_id, without_chemistry(cause), moves, only_from=only_from)
 
     def best(self) -> ExperimentRecord | None:
         """The success nearest to the target; one that meets every wish comes before all that do not."""

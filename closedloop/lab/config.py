@@ -16,7 +16,7 @@ from closedloop.yaml_lines import complaint, in_words, load
 # Twice what a pump's counter may be off before a dose counts as wrong; a smaller one could not be told from none.
 LEAST_DOSE_ML = 0.01
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 def _not_empty(contents: Mapping[str, float]) -> Mapping[str, float]:
@@ -64,7 +64,7 @@ class Stock(_Model):
     contains: Annotated[Mapping[str, Positive], AfterValidator(_not_empty)]
     rate_ml_per_min: Positive = 10.0
     injected: bool = Field(default_factory=_waits_in_syringe)
-    smallest_volume_ml: Annotated[float, Field(ge=LEAST_DOSE_ML, allow_inf_nan=False)] = LEAST_DOSE_ML
+    smallest_volume_ml: Annotated[float, Field(ge=LEAST_DOSE_ML)] = LEAST_DOSE_ML
 
 
 class InterlockConfig(_Model):
