@@ -8,6 +8,7 @@ import argparse
 import csv
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,11 +172,11 @@ def _info(
 COLUMNS = ("image", "kind", "layout", "particles", "mean_diameter_px", "shape", "nm_per_px")
 
 
-def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0, family: str | None = None) -> None:
+def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0, families: Sequence[str] = ()) -> None:
     """Write pictures ``first`` to ``first + count - 1`` of a seed: ``images/``, ``masks/`` and ``scenes.csv``.
 
-    Each picture depends on the seed, its own number and the family, if one is given, alone. Raises `RenderError` where
-    the folder holds other files.
+    families: where any are given, each picture holds one of them alone, in turn by its number. A picture depends on the
+    seed, its own number and its family alone. Raises `RenderError` where the folder holds other files.
     """
     images, masks, table = folder / "images", folder / "masks", folder / "scenes.csv"
     if table.exists():
@@ -187,6 +188,7 @@ def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0, 
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for number in range(first, first + count):
+            family = families[number % len(families)] if families else None
             grey, labels, info = render_scene(np.random.default_rng([seed, number]), size, family=family)
             name = f"{number:06d}"
             cv2.imwrite(str(images / f"{name}.png"), grey)
@@ -206,7 +208,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=512, help="width and height in px")
     parser.add_argument("--first", type=int, default=0, help="number of the first picture, to split the work")
-    parser.add_argument("--family", choices=sorted(FAMILIES), help="particles of this kind alone; by default of all")
+    parser.add_argument(
+        "--family",
+        action="append",
+        default=[],
+        choices=sorted(FAMILIES),
+        help="particles of this kind alone; repeated, each picture is of one of them in turn; by default of all",
+    )
     asked = parser.parse_args(arguments)
     try:
         if asked.count < 1 or asked.first < 0 or asked.seed < 0:

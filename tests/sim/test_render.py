@@ -157,6 +157,16 @@ def test_a_family_that_is_asked_for_is_the_only_one(tmp_path: Path) -> None:
         assert {row["shape"] for row in csv.DictReader(file)} == {"rod"}
 
 
+def test_families_take_turns_by_the_number_of_the_picture(tmp_path: Path) -> None:
+    size, two = ["--size", "128", "--seed", "3"], ["--family", "rod", "--family", "cube"]
+    assert main(["--out", str(tmp_path / "both"), "--count", "3", *size, *two]) == 0
+    assert main(["--out", str(tmp_path / "cube"), "--count", "1", "--first", "1", *size, *two[2:]]) == 0
+    with (tmp_path / "both" / "scenes.csv").open(encoding="utf-8") as file:
+        assert [row["shape"] for row in csv.DictReader(file)] == ["rod", "cube", "rod"]
+    in_turn, alone = (cv2.imread(str(tmp_path / folder / "images" / "000001.png")) for folder in ("both", "cube"))
+    assert np.array_equal(in_turn, alone)
+
+
 @pytest.mark.parametrize("wrong", [["--count=0"], ["--count=1", "--size=20"], ["--count=1", "--seed=-1"]])
 def test_what_cannot_be_rendered_is_said_in_one_line(
     wrong: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
