@@ -1,5 +1,6 @@
 """``closedloop tem train``: the segmenter's weights from folders of images and label images."""
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,12 @@ def train(
     data: Annotated[
         list[Path] | None,
         typer.Option(help="A folder with “images” and “masks”, and “sources.csv” where known; may be repeated."),
+    ] = None,
+    share: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="How much of each batch comes from each --data, in their order, relative; alike unless given."
+        ),
     ] = None,
     finetune: Annotated[
         Path | None,
@@ -66,6 +73,8 @@ def train(
         raise CannotTrain("--steps 0 teaches only what judges particles: give --data and --start shipped or a file")
     if not learned and rate is not None:
         raise CannotTrain("--rate does nothing with --steps 0, which leaves the network as it is; leave it out")
+    if share and (len(share) != len(data or []) or not all(0 < one < math.inf for one in share)):
+        raise CannotTrain(f"--share {' '.join(f'{one:g}' for one in share)}: give one above 0 for each --data FOLDER")
     if out.suffix != ".safetensors" or not out.parent.is_dir():
         raise CannotTrain(f"--out {out}: give a name that ends with .safetensors in a folder that exists")
     from closedloop.tem.learning.course import FROM_SHIPPED, IMAGENET, Course, follow
@@ -76,10 +85,11 @@ def train(
         schedule = Schedule(steps=steps or 200, rate=rate or 2e-4, towards_start=0.05)
     else:
         schedule = Schedule(steps=steps or Schedule.steps, rate=rate or Schedule.rate)
+    shares = share or [1.0] * len(data or [])
     follow(
         Course(
             out=out,
-            folders=data or [] if finetune is None else [finetune],
+            folders=[(finetune, 1.0)] if finetune is not None else list(zip(data or [], shares, strict=True)),
             start=(start or IMAGENET) if finetune is None else FROM_SHIPPED,
             schedule=schedule if learned else None,
             hold_out=0.2 if hold_out is None else hold_out,

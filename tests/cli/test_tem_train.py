@@ -56,6 +56,15 @@ def test_it_writes_weights_that_say_how_they_were_made(folder: Path, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mine.safetensors"]
 
 
+def test_folders_have_the_shares_that_are_asked_for(folder: Path, tmp_path: Path) -> None:
+    given = ["--data", folder, "--data", folder, "--start", "shipped", "--hold-out", 0, "--seed", 1]
+    for name, shares in (("even", []), ("uneven", ["--share", 3, "--share", 1])):
+        _run(*given, *shares, "--steps", 0, "--out", tmp_path / f"{name}.safetensors")
+    even, uneven = (about(tmp_path / f"{name}.safetensors")["data"] for name in ("even", "uneven"))
+    assert [one["share"] for one in even] == [1, 1]
+    assert [one["share"] for one in uneven] == [3, 1]
+
+
 def test_fine_tuning_that_makes_the_frozen_test_worse_writes_nothing(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +103,14 @@ def test_weak_labels_join_the_training(folder: Path, tmp_path: Path, capsys: pyt
             CannotTrain,
             "--rate does nothing",
         ),
+        (
+            ["--data", "DATA", "--share", "2", "--share", "1", "--out", "x.safetensors"],
+            CannotTrain,
+            "--share 2 1: give",
+        ),
+        (["--data", "DATA", "--share", "0", "--out", "x.safetensors"], CannotTrain, "--share 0: give"),
+        (["--data", "DATA", "--share", "nan", "--out", "x.safetensors"], CannotTrain, "--share nan: give"),
+        (["--finetune", "DATA", "--share", "1", "--out", "x.safetensors"], CannotTrain, "--share 1: give"),
         (["--data", "nowhere", "--out", "x.safetensors"], UnusableTrainingFolder, "masks"),
         (["--data", "DATA", "--device", "abacus", "--out", "x.safetensors"], ClosedloopError, "no device"),
         (["--data", "DATA", "--start", "no.safetensors", "--out", "x.safetensors"], ClosedloopError, "no such file"),

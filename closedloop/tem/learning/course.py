@@ -44,14 +44,15 @@ class Watch(Protocol):
 class Course:
     """What is learned from, how, and where it goes.
 
-    out: the file of weights, beside which the checkpoint lies. start: `IMAGENET`, `FROM_SHIPPED` or a file of weights.
+    out: the file of weights, beside which the checkpoint lies. folders: with how much of what is learned from each is,
+    relative to the others. start: `IMAGENET`, `FROM_SHIPPED` or a file of weights.
     schedule: ``None`` teaches only what judges particles. hold_out: share of the folders' sources that is only tested
     on. frozen: for fine-tuning, a folder that the weights must not be worse on than the shipped ones; nothing else is
     held out then, and the judges stay as they were. unlabelled: images that get weak labels.
     """
 
     out: Path
-    folders: Sequence[Path]
+    folders: Sequence[tuple[Path, float]]
     start: str
     schedule: Schedule | None
     hold_out: float
@@ -109,14 +110,14 @@ def _read(course: Course, tell: Callable[[str], None]) -> tuple[list[Group], lis
     """(to train on, to test on)."""
     groups: list[Group] = []
     held: list[tuple[Path, list[Sample]]] = []
-    for folder in course.folders:
+    for folder, share in course.folders:
         samples = read_folder(folder)
         kept, tested = split(samples, sources(folder), 0.0 if course.frozen is not None else course.hold_out)
         if not kept:
             raise UnusableTrainingFolder(
                 f"{folder}: every image would be held out; give more images or a smaller --hold-out"
             )
-        groups.append(Group(kept, 1.0))
+        groups.append(Group(kept, share))
         held.append((folder, tested))
         tell(f"{folder}: {len(kept)} images to train on, {len(tested)} held out")
     return groups, held if course.frozen is None else [(course.frozen, read_folder(course.frozen))]
@@ -127,13 +128,16 @@ def _weakly_labelled(course: Course, folder: Path, tell: Callable[[str], None]) 
     detector = _begun(FROM_SHIPPED if course.start == IMAGENET else course.start).ready()
     weak = read_unlabelled(folder, detector)
     tell(f"{folder}: {len(weak)} images with weak labels")
-    return Group(weak, _WEAK_SHARE)
+    return Group(weak, _WEAK_SHARE * sum(share for _, share in course.folders) / len(course.folders))
 
 
 def _about(course: Course, given: Sequence[int], tested: Sequence[Tested]) -> dict[str, Any]:
     """How the weights came to be. Names of folders alone: whoever gets the file has no use for this machine's."""
     return {
-        "data": [{"folder": one.name, "images": count} for one, count in zip(course.folders, given, strict=True)],
+        "data": [
+            {"folder": folder.name, "images": count, "share": share}
+            for (folder, share), count in zip(course.folders, given, strict=True)
+        ],
         "steps": 0 if course.schedule is None else course.schedule.steps,
         "rate": 0.0 if course.schedule is None else course.schedule.rate,
         "seed": course.seed,

@@ -1,6 +1,7 @@
 """How a judge of particles (`closedloop.tem.judge`) is taught: on what it sees of pictures whose particles are known.
 
-A picture weighs with the root of its number of particles: few large ones count too.
+A picture weighs with the root of its number of particles: few large ones count too. The share of its group in training
+counts as well.
 """
 
 import copy
@@ -53,21 +54,24 @@ def teach(
     """In place: `net` changes in the judge alone. progress: called with how many pictures of how many have been looked
     at."""
     looking = copy.deepcopy(net).ready().to(device)
-    chosen = [sample for group in groups for sample in evenly(group.samples, lesson.most_pictures)]
-    seen: list[Seen] = []
-    for number, sample in enumerate(chosen, 1):
-        seen.append(lesson.see(sample, looking))
+    chosen = [(sample, group.share) for group in groups for sample in evenly(group.samples, lesson.most_pictures)]
+    seen: list[tuple[Seen, float]] = []
+    for number, (sample, share) in enumerate(chosen, 1):
+        seen.append((lesson.see(sample, looking), share))
         if progress is not None:
             progress(number, len(chosen))
-    told = [one for one in seen if len(one.wanted)]
+    told = [(one, share) for one, share in seen if len(one.wanted)]
     if told:  # else the network finds nothing anywhere: there is nothing to believe or to doubt
         _fit(lesson.judge(net), told, lesson.misfit, seed)
 
 
-def _fit(judge: Judge, seen: Sequence[Seen], misfit: Callable[[Tensor, Tensor], Tensor], seed: int) -> None:
-    values = torch.from_numpy(np.concatenate([one.measures for one in seen]))
-    wanted = torch.from_numpy(np.concatenate([one.wanted for one in seen]).astype(np.float32))
-    weight = torch.from_numpy(np.concatenate([np.full(len(one.wanted), len(one.wanted) ** -0.5) for one in seen]))
+def _fit(
+    judge: Judge, seen: Sequence[tuple[Seen, float]], misfit: Callable[[Tensor, Tensor], Tensor], seed: int
+) -> None:
+    values = torch.from_numpy(np.concatenate([one.measures for one, _ in seen]))
+    wanted = torch.from_numpy(np.concatenate([one.wanted for one, _ in seen]).astype(np.float32))
+    counts = [(len(one.wanted), share) for one, share in seen]
+    weight = torch.from_numpy(np.concatenate([np.full(count, share * count**-0.5) for count, share in counts]))
     torch.manual_seed(seed)
     judge.mean.copy_(values.mean(0))
     judge.scale.copy_(values.std(0, correction=0) + 1e-3)
