@@ -41,13 +41,15 @@ class Company(Judge):
 
 def expected_best(chance: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which particles (n,) bool to keep, the likeliest ones, so that true ones over all, true or found, are expected to
-    be most: in a clear picture a doubtful one costs more than in a picture where all are.
+    be most: in a clear picture a doubtful one costs more than in a picture where all are. None at all, where it is
+    likelier that there is none.
     """
     order = np.argsort(-chance, kind="stable")
     true = np.cumsum(chance[order], dtype=np.float64)
     score = true / (np.arange(1, len(order) + 1) + true[-1] - true)
     kept = np.zeros(len(order), bool)
-    kept[order[: int(score.argmax()) + 1]] = True
+    if score.max() >= np.prod(1 - chance, dtype=np.float64):
+        kept[order[: int(score.argmax()) + 1]] = True
     return kept
 
 

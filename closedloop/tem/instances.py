@@ -4,6 +4,7 @@ Knows nothing of the network or of files. Where the flows of two neighbours part
 that a pixel follows the flow of its own particle.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -62,6 +63,28 @@ def readings(maps: Map, settings: InstanceSettings | None = None) -> list[Readin
         return [parted]
     labels, found = _credible(whole[parts], chance, settings)
     return [parted, Reading(labels, np.bincount(whole[1:], minlength=int(whole.max()) + 1)[found] > 1)]
+
+
+def parts_or_wholes(
+    read: Sequence[Reading], credit: Sequence[NDArray[np.floating]]
+) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
+    """Of each reading its labels and which of them are to be believed, (n,), from how credible all are.
+
+    A whole is, in place of its parts, where it is more credible than these are on average, by area: one clear end
+    does not make a rod two particles.
+    """
+    if len(read) < 2:
+        return [(one.labels, one.new) for one in read]
+    (parted, whole), (parts, wholes) = read, credit
+    both = (parted.labels > 0) & (whole.labels > 0)
+    of_part, of_whole = parted.labels[both], whole.labels[both]
+    area = np.bincount(of_whole, minlength=len(wholes) + 1)[1:]
+    believed = np.bincount(of_whole, np.append(0.0, parts)[of_part], len(wholes) + 1)[1:] / np.maximum(area, 1)
+    one = whole.new & (wholes > believed)
+    lies_in = np.zeros(len(parts) + 1, np.int64)  # no part lies in two wholes
+    lies_in[of_part] = of_whole
+    yields = np.append(False, one)[lies_in[1:]]
+    return [(parted.labels, parted.new & ~yields), (whole.labels, one)]
 
 
 def _parting(across: Map, down: Map) -> Map:

@@ -20,7 +20,7 @@ from closedloop.tem.company import measures as in_company
 from closedloop.tem.contrast import normalised
 from closedloop.tem.credibility import measures
 from closedloop.tem.fusion import Fusion
-from closedloop.tem.instances import InstanceSettings, readings
+from closedloop.tem.instances import InstanceSettings, parts_or_wholes, readings
 
 if TYPE_CHECKING:
     from closedloop.tem.network import ParticleNet
@@ -164,12 +164,11 @@ def _look(
             maps[0][_seen_at(ignore[seen], zoom, maps.shape[1:])] = 0
         possible += int((maps[0] > _POSSIBLE).sum())
         pixels += maps[0].size
+        read = [one for one in readings(maps, settings) if one.new.any()]
+        credits = [net.credibility.of(measures(maps, one.labels)) for one in read]
         whole = []
-        for labels, new in readings(maps, settings):
-            if not new.any():
-                continue
-            credit = net.credibility.of(measures(maps, labels))
-            wanted = new & (credit >= looks.considered)
+        for (labels, believed), credit in zip(parts_or_wholes(read, credits), credits, strict=True):
+            wanted = believed & (credit >= looks.considered)
             whole += [
                 (float(credit[index - 1]), mask, place)
                 for index, mask, place in at_full_size(labels, maps[0], zoom, even[seen].shape, wanted)

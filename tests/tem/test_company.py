@@ -70,3 +70,10 @@ def test_a_doubtful_particle_is_kept_among_doubtful_ones_and_left_out_among_clea
     assert expected_best(clear).tolist() == [True] * 20 + [False]
     assert expected_best(doubtful).all()
     assert expected_best(np.array([0.1, 0.99, 0.98])).tolist() == [False, True, True]
+
+
+def test_where_it_is_likelier_that_there_is_none_none_is_kept() -> None:
+    assert not expected_best(np.array([0.01, 0.01, 0.004])).any()
+    assert not expected_best(np.array([0.45])).any()
+    assert expected_best(np.array([0.55])).all()
+    assert expected_best(np.full(4, 0.4)).all()  # that all four are not there is one chance in eight

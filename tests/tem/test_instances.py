@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from closedloop.tem.instances import InstanceSettings, readings
+from closedloop.tem.instances import InstanceSettings, Reading, parts_or_wholes, readings
 from closedloop.tem.learning.targets import targets
 from closedloop.tem.metrics import compare
 
@@ -125,3 +125,36 @@ def test_pieces_that_fall_apart_at_several_levels_know_the_whole() -> None:
     assert parted.labels.max() == 3
     assert whole.labels.max() == 1
     assert whole.new.tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("of_parts", "of_whole", "stays"),
+    [
+        ((0.9, 0.5), 0.7, "whole"),  # by area, the parts are believed by (0.9 × 10 + 0.5 × 30) / 40 = 0.6
+        ((0.9, 0.5), 0.55, "parts"),
+        ((0.5, 0.9), 0.7, "parts"),
+        ((0.7, 0.7), 0.69, "parts"),
+    ],
+)
+def test_parts_stay_unless_the_whole_is_more_credible_than_they_are_on_average(
+    of_parts: tuple[float, float], of_whole: float, stays: str
+) -> None:
+    parts, whole = np.zeros((4, 20), np.int32), np.zeros((4, 20), np.int32)
+    parts[1, :10], parts[1:4, 10:20], parts[0, :4] = 1, 2, 3
+    whole[1, :10], whole[1:4, 10:20], whole[0, :4] = 2, 2, 1
+    read = [Reading(parts, np.ones(3, np.bool_)), Reading(whole, np.array([False, True]))]
+    believed = parts_or_wholes(read, [np.array([*of_parts, 0.2]), np.array([0.9, of_whole])])
+    assert [labels is one.labels for (labels, _), one in zip(believed, read, strict=True)] == [True, True]
+    assert believed[0][1].tolist() == ([False, False, True] if stays == "whole" else [True, True, True])
+    assert believed[1][1].tolist() == [False, stays == "whole"]
+
+
+def test_a_whole_without_parts_is_by_itself() -> None:
+    """Where its parts are too small or too doubtful to be particles, or there is one reading alone."""
+    whole = np.ones((3, 3), np.int32)
+    (one,) = parts_or_wholes([Reading(whole, np.array([True]))], [np.array([0.5])])
+    assert one[1].tolist() == [True]
+    assert parts_or_wholes([], []) == []
+    nothing = Reading(np.zeros((3, 3), np.int32), np.zeros(0, np.bool_))
+    both = parts_or_wholes([nothing, Reading(whole, np.array([True]))], [np.zeros(0), np.array([0.5])])
+    assert [believed.tolist() for _, believed in both] == [[], [True]]
