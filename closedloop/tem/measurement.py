@@ -3,7 +3,7 @@ campaign's to say."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from closedloop.recipes import Shape
 from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.certainty import IN_DOUBT, size_error, standard
+from closedloop.tem.contrast import specimen
 from closedloop.tem.distribution import Distribution, describe
 from closedloop.tem.errors import NoParticles
 from closedloop.tem.names import in_words
@@ -203,6 +204,7 @@ def measure_image(
     else:
         scale = read_scale(picture, nm_per_px)
     ignore = annotation_mask(picture.grey, scale.label_box)
+    picture = replace(picture, grey=specimen(picture.grey, ignore))
     found = (segmenter or Segmenter.load()).find(picture.grey, ignore)
     if not found.labels.any():
         raise NoParticles(f"{picture.name}: no particles stand out from the ground; look at the image's contrast")

@@ -85,7 +85,7 @@ def find_with_network(
     nothing = np.zeros(0, np.float32)
     if min(grey.shape) < 8 or float(grey.max() - grey.min()) <= 0:
         return np.zeros(grey.shape, np.int32), nothing
-    looks, even = looks or Looks(), normalised(grey)
+    looks, even = looks or Looks(), normalised(grey, ignore)
     labels, credit = candidates(even, net, ignore, looks, settings)
     if not len(credit):
         return labels, nothing

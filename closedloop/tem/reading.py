@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.tem.contrast import sampled, usual_range
 from closedloop.tem.errors import NotAnImage
 from closedloop.tem.formats import FORMATS, LARGEST_PIXELS, Stored, check_size, kind_of_file
 from closedloop.tem.other_files import OTHER_FORMATS
@@ -84,8 +85,8 @@ def to_grey(pixels: NDArray[Any], name: str = "array") -> NDArray[np.float32]:
     """(H, W), (H, W, 3) or (H, W, 4) of whole numbers or floats -> (H, W) float32, from 0 to 1.
 
     Eight bits keep their scale, so that black stays 0 and white 1; deeper images are stretched between their lowest
-    and highest value. Transparency is left out. Converts a band of rows at a time, so that beside the image and the
-    result little memory is needed.
+    and highest value, but for a few stray pixels beyond all others (`usual_range`). Transparency is left out. Converts
+    a band of rows at a time, so that beside the image and the result little memory is needed.
 
     Raises `NotAnImage` for another shape, for values that are not finite, and for sides of less than 16 pixels.
     """
@@ -115,12 +116,15 @@ def to_grey(pixels: NDArray[Any], name: str = "array") -> NDArray[np.float32]:
             low, high = min(low, least), max(high, most)
     grey = np.zeros((height, width), np.float32)
     # Halves, because the difference of the two ends of float64 is not a number.
-    span = high / 2 - low / 2
+    low, high = low / 2, high / 2
+    if pixels.dtype != np.uint8:
+        low, high = usual_range(_grey(sampled(pixels)).astype(np.float64) / 2, low, high)
+    span = high - low
     if span < np.finfo(np.float64).tiny:
         return grey
     for rows in bands:
         band = _grey(pixels[rows])
-        grey[rows] = band / np.float32(255) if pixels.dtype == np.uint8 else (band / 2 - low / 2) / span
+        grey[rows] = band / np.float32(255) if pixels.dtype == np.uint8 else np.clip((band / 2 - low) / span, 0, 1)
     return grey
 
 

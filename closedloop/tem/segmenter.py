@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.annotations import annotation_mask
 from closedloop.tem.classical import outlines_by_material
+from closedloop.tem.contrast import specimen
 from closedloop.tem.neural import find_with_network
 from closedloop.tem.reading import to_grey
 from closedloop.tem.weights import SHIPPED, load_weights
@@ -67,6 +68,7 @@ class Segmenter:
         """As `segment`, and how likely each particle is one."""
         grey = to_grey(np.asarray(image))
         where = annotation_mask(grey) if ignore is None else np.asarray(ignore, bool)
+        grey = specimen(grey, where)
         labels, chances = find_with_network(grey, self._net, where)
         # The network draws outlines as people do; a field of many dark particles says itself where they end.
         by_material = outlines_by_material(grey, labels, where)

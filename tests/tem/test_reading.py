@@ -35,6 +35,19 @@ def test_deeper_images_are_stretched(tmp_path: Path, kind: type) -> None:
     assert grey[0, 100] == pytest.approx(100 / 199, abs=1e-5)
 
 
+def test_stray_pixels_do_not_darken_the_others() -> None:
+    counts = np.random.default_rng(0).integers(400, 2400, (256, 256)).astype(np.uint16)
+    clean = to_grey(counts)
+    for stray in (0, 65535):
+        hot = counts.copy()
+        hot[::128, ::100] = stray
+        kept = hot == counts
+        seen = to_grey(hot)
+        assert (seen.min(), seen.max()) == (0, 1)
+        assert np.corrcoef(seen[kept], clean[kept])[0, 1] > 0.9999
+        assert np.ptp(seen[kept]) > 0.5
+
+
 def test_palette_inverted_and_colour_files_show_the_same_grey(tmp_path: Path) -> None:
     palette = np.stack([np.arange(255, -1, -1)] * 3).astype(np.uint16) * 257
     tifffile.imwrite(tmp_path / "palette.tif", 255 - RAMP, photometric="palette", colormap=palette)

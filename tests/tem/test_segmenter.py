@@ -57,6 +57,20 @@ def test_rendered_particles(
     assert compare(field.labels, labels).at(0.5) > 0.95
 
 
+def test_a_white_bar_in_a_deep_picture_hides_nothing(segmenter: Segmenter, rendered: Callable[..., Any]) -> None:
+    """A camera of twelve bits and a bar at full white: the specimen is a hundredth of the scale."""
+    field = rendered(radius=9, count=200, seed=4)
+    counts = (700 + 1000 * field.image.astype(np.float64) / field.image.max()).astype(np.uint16)
+    clean = segmenter.segment(counts)
+    height, width = counts.shape
+    ignore = np.zeros(counts.shape, bool)
+    ignore[height - 40 : height - 12, 20 : width // 2] = True
+    counts[ignore] = 65535
+    found = segmenter.segment(counts, ignore)
+    there = np.where(ignore, 0, clean)
+    assert compare(there, np.where(ignore, 0, found)).at(0.5) > 0.95
+
+
 @pytest.mark.parametrize("seed", [4, 118, 142, 147])
 def test_a_gap_between_crystals_is_no_scale_bar(rendered: Callable[..., Any], seed: int) -> None:
     assert not annotation_mask(to_grey(rendered(flatness=0.5, radius=12, count=120, seed=seed).image)).any()
