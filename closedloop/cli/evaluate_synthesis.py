@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 def synthesis(
     data: Annotated[str, typer.Option(help="A data set's name, NAME=PATH for a copy of yours, or a table's path.")],
     split: Annotated[
-        str, typer.Option(help="paper, random, rows, source, product, chemicals, composition=X or year.")
+        str,
+        typer.Option(
+            help="paper, random, rows, source, product (as named: CdSe-1 apart from CdSe-2), formula (all phases "
+            "together), chemicals, composition=X or year."
+        ),
     ] = "source",
     model: Annotated[
         str,
