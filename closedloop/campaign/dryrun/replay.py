@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from closedloop.campaign.dryrun.errors import DryRunError
 from closedloop.campaign.dryrun.pool import Pool
-from closedloop.campaign.dryrun.strategies import Known, Strategy
+from closedloop.campaign.dryrun.strategies.base import Known, Strategy
 
 
 @dataclass(frozen=True)

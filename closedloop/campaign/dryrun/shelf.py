@@ -7,48 +7,25 @@ program and the libraries that decide it: another version's run is done anew.
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
-import closedloop
+from closedloop.campaign.dryrun import designers, strategies
 from closedloop.campaign.dryrun.pool import Pool
 from closedloop.campaign.dryrun.replay import Run
 from closedloop.campaign.dryrun.strategies import Known
-from closedloop.synthesis.evaluation.shelf import versions, writable
+from closedloop.program import program
+from closedloop.synthesis.evaluation.shelf import writable
 from closedloop.whole_files import write_whole
 
-# What decides a run: the values, what chemicals are, how the pool is read and replayed, and the strategy's own parts.
-# What was learned from literature is in the key by its content.
-_COMMON = (
-    "recipes",
-    "chemistry",
-    *(f"campaign/dryrun/{name}" for name in ("pool.py", "features.py", "replay.py", "strategies/base.py")),
+_HERE = "closedloop.campaign.dryrun"
+# What neither picks, makes nor judges a recipe; of strategies only the one that runs does.
+_APART = (
+    *(f"{_HERE}.{name}" for name in ("executors", "shelf", "simulators", "study")),
+    *(f"{_HERE}.{name}.registry" for name in ("designers", "strategies")),
+    "closedloop.lab",
+    "closedloop.store",
 )
-_OWN = {
-    "closedloop": ("strategies/closedloop.py", "population.py"),
-    "random": ("strategies/random_choice.py",),
-    "nearest": ("strategies/nearest.py",),
-    "gp": ("strategies/plain_gp.py", "plain.py"),
-    "extra-trees": ("strategies/extra_trees.py", "plain.py"),
-    "baybe": ("strategies/by_baybe.py",),
-}
-# The same where recipes are designed: a designer reads the space, and closedloop's own is the whole proposer.
-_COMMON_DESIGNING = (
-    "recipes",
-    "chemistry",
-    "propose",
-    *(f"campaign/dryrun/{name}" for name in ("simulated.py", "designers/base.py", "designers/parameters.py")),
-)
-_OWN_DESIGNING = {
-    "closedloop": ("designers/proposer.py", "../precedents.py", "../../synthesis", "../../literature"),
-    "random": ("designers/random_recipes.py",),
-    "gp": ("designers/plain.py", "plain.py"),
-    "extra-trees": ("designers/plain.py", "plain.py"),
-    "baybe": ("designers/by_baybe.py",),
-    "ax": ("designers/by_ax.py",),
-}
-_SUFFIXES = (".py", ".csv", ".safetensors")
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "botorch", "gpytorch", "baybe", "ax-platform")
 
 
 class Shelf:
@@ -79,7 +56,7 @@ class Keys:
         self._pool, self._known, self._settings = pool, known, settings
 
     def __call__(self, strategy: str, seed: int) -> str:
-        digest = hashlib.sha256(self._common + program(strategy))
+        digest = hashlib.sha256(self._common + program_key(strategy))
         digest.update(f"{strategy} {seed}".encode())
         return f"{strategy}-{seed}-{digest.hexdigest()[:20]}"
 
@@ -98,16 +75,16 @@ class Keys:
         return digest.digest()
 
 
-@cache
-def program(strategy: str, *, designs: bool = False) -> bytes:
+def program_of(strategy: str, *, designs: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The modules that decide a strategy's run, and those that are left out of what they import: see `program`.
+
+    What was learned from literature is in a run's key by its content.
+    """
+    chosen: object = designers.find(strategy) if designs else strategies.find(strategy)
+    return (f"{_HERE}.{'simulated' if designs else 'replay'}", type(chosen).__module__), _APART
+
+
+def program_key(strategy: str, *, designs: bool = False) -> bytes:
     """A hash of the code and the libraries that decide a strategy's run."""
-    digest = hashlib.sha256()
-    root = Path(closedloop.__file__).parent
-    common, own = (_COMMON_DESIGNING, _OWN_DESIGNING) if designs else (_COMMON, _OWN)
-    for part in (*common, *(f"campaign/dryrun/{part}" for part in own[strategy])):
-        place = (root / part).resolve()
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.suffix in _SUFFIXES:
-                digest.update(str(path.relative_to(place.parent)).encode() + path.read_bytes())
-    digest.update(versions(_LIBRARIES))
-    return digest.digest()
+    modules, apart = program_of(strategy, designs=designs)
+    return program(*modules, apart=apart)

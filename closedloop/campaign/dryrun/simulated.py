@@ -22,7 +22,7 @@ from closedloop.campaign.dryrun.designers import Brief, find
 from closedloop.campaign.dryrun.errors import DryRunError
 from closedloop.campaign.dryrun.executors import DEFAULT, executor_of
 from closedloop.campaign.dryrun.replay import Run, Step
-from closedloop.campaign.dryrun.shelf import Shelf, program
+from closedloop.campaign.dryrun.shelf import Shelf, program_key
 from closedloop.campaign.dryrun.simulators import Simulator, find_simulator, simulator_point
 from closedloop.campaign.dryrun.study import Plan, Progress
 from closedloop.recipes import Outcome, Recipe, Target
@@ -82,7 +82,7 @@ class SimulatedTask:
         common = self._digest(f"{self.target.model_dump_json()} {self.model} {plan.settings}")
 
         def name(strategy: str, seed: int) -> str:
-            digest = hashlib.sha256(common + program(strategy, designs=True) + f"{strategy} {seed}".encode())
+            digest = hashlib.sha256(common + program_key(strategy, designs=True) + f"{strategy} {seed}".encode())
             return f"{strategy}-{seed}-{digest.hexdigest()[:20]}"
 
         return name

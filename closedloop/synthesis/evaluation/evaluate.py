@@ -8,9 +8,8 @@ import numpy as np
 from closedloop.recipes import Experiment
 from closedloop.synthesis.baselines import SHAPES, Progress, check_models, known_size
 from closedloop.synthesis.errors import TooFewExperiments
-from closedloop.synthesis.evaluation.predicting import FoldPredictions, predict_fold
+from closedloop.synthesis.evaluation.predicting import LEVELS, FoldPredictions, predict_fold
 from closedloop.synthesis.evaluation.scores import (
-    LEVELS,
     Resampling,
     Scored,
     Scores,

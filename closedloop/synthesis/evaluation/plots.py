@@ -8,7 +8,7 @@ import numpy as np
 
 from closedloop.plotting import plain_axes, svg
 from closedloop.synthesis.evaluation.evaluate import Evaluation
-from closedloop.synthesis.evaluation.scores import LEVELS
+from closedloop.synthesis.evaluation.predicting import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis

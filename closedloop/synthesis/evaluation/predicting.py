@@ -10,8 +10,9 @@ import numpy as np
 from closedloop.recipes import Experiment, Recipe, Target, TargetMissed
 from closedloop.synthesis.baselines import MODELS, SHAPES, Fitted, Progress, known_size
 from closedloop.synthesis.errors import DesignError
-from closedloop.synthesis.evaluation.scores import LEVELS
 
+# Nominal coverages of the intervals that are asked for.
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # How much of a fold's time goes into fitting, for the progress alone.
 _FIT_SHARE = 0.9
 _FIT_SHARE_WITH_AMOUNTS = 0.4

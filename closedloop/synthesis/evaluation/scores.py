@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-# Nominal coverages of the intervals that are asked for; those of `NAMED` become figures, all are plotted.
-LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+from closedloop.synthesis.evaluation.predicting import LEVELS
+
+# Those of `LEVELS` that become figures; all are plotted.
 NAMED = (0.5, 0.8, 0.9)
 RESAMPLES = 1000
 CONFIDENCE = 0.95

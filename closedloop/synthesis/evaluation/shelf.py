@@ -1,28 +1,25 @@
 """Finished folds kept in a folder, so that a long run that was interrupted goes on where it stopped.
 
-A fold is found again by a hash of its experiments, the split, the model and its seed, and of the program itself: a fold
-that another version predicted is made anew.
+A fold is found again by a hash of its experiments, the split, the model and its seed, and of the program and the
+libraries that predict it: a fold that another version predicted is made anew.
 """
 
 import hashlib
 import os
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
-import closedloop
+from closedloop.program import program
 from closedloop.recipes import ClosedloopError, Experiment
 from closedloop.synthesis.evaluation.predicting import FoldPredictions
 from closedloop.whole_files import whole
 
-_ROOMS = ("recipes", "chemistry", "synthesis")
-# What these hold cannot change a prediction: stored models, and the making of pages.
-_APART = {"weights", "templates", "__pycache__", "plots.py", "page.py", "shelf.py", "scores.py"}
-_LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "torch")
+# Every model that can be evaluated, and what is asked of it.
+PREDICTING = ("closedloop.synthesis.evaluation.predicting",)
 
 
 class OutputNotWritable(ClosedloopError):
@@ -38,17 +35,6 @@ def writable(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise OutputNotWritable(f"{folder}: cannot be written; choose another folder")
     return folder
-
-
-def versions(libraries: Sequence[str]) -> bytes:
-    """Which version of each library is here, or that it is absent, as a part of a key."""
-    said = b""
-    for library in libraries:
-        try:
-            said += f"{library} {version(library)}".encode()
-        except PackageNotFoundError:
-            said += f"{library} absent".encode()
-    return said
 
 
 class Shelf:
@@ -98,11 +84,4 @@ class Shelf:
 
     @cached_property
     def _program(self) -> bytes:
-        digest = hashlib.sha256()
-        root = Path(closedloop.__file__).parent
-        for room in _ROOMS:
-            for path in sorted((root / room).rglob("*")):
-                if path.is_file() and not _APART & set(path.relative_to(root).parts):
-                    digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-        digest.update(versions(_LIBRARIES))
-        return digest.digest()
+        return program(*PREDICTING)
