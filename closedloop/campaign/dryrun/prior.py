@@ -2,7 +2,7 @@
 
 Any model that `evaluate synthesis` compares can be asked. Extra-trees unless another is named: for products that were
 never seen they err as much as the model that ships, and are fitted much sooner (docs/decisions/0074). What a model said
-is kept in a file under a hash of what it learned from and what it was asked; every seed shares it.
+is kept in a file under a hash of what it learned from, what it was asked and the program; every seed shares it.
 """
 
 import hashlib
@@ -14,7 +14,8 @@ import numpy as np
 
 from closedloop.campaign.dryrun.holdout import Literature
 from closedloop.campaign.dryrun.pool import SIZE, View
-from closedloop.campaign.dryrun.strategies import Prior
+from closedloop.campaign.dryrun.strategies.base import Prior
+from closedloop.program import program
 from closedloop.synthesis import TooFewExperiments
 from closedloop.synthesis.baselines import MODELS, check_models
 from closedloop.whole_files import whole
@@ -67,7 +68,7 @@ def prior_of(
 
 
 def _key(view: View, literature: Literature) -> str:
-    digest = hashlib.sha256(str(view.goal.shape).encode())
+    digest = hashlib.sha256(program(__name__) + str(view.goal.shape).encode())
     for recipe in view.recipes:
         digest.update(recipe.model_dump_json().encode())
     for one in literature.experiments:
