@@ -42,10 +42,13 @@ def split(
     """Pairs (training, test) of indices into ``experiments``, by the split called ``name``: ``folds`` of them (left
     out: five, or as many as there are groups where these are fewer), or one for ``composition=X`` and ``year``.
 
-    ``max_size_nm`` leaves larger ones out altogether. Experiments without a size (failures) that belong to no tested
-    group are in every training part; those of a tested group are in none, and are tested ``with_failures`` only:
-    without it everything that is tested has a known size. Raises `DataError` for an unknown name, for fewer groups
-    than folds, or where nothing is left to test or to learn from.
+    A size counts where it may be learned from (`Outcome.learnable_size_nm`): that of a spoiled run, or of another
+    product, is none. ``max_size_nm`` leaves larger ones out altogether. Experiments without a size (failures) that
+    belong to no tested group are in every training part; those of a tested group are in none, and are tested
+    ``with_failures`` only: without it everything that is tested has a known size.
+
+    Raises `DataError` for an unknown name, for fewer groups than folds, or where nothing is left to test or to learn
+    from.
     """
     check_split(name)
     if name == "paper":
@@ -56,7 +59,7 @@ def split(
         return paper(experiments)
     used = [index for index, one in enumerate(experiments) if max_size_nm is None or _size(one) <= max_size_nm]
     chosen = [experiments[index] for index in used]
-    if not any(one.outcome.size_nm is not None for one in chosen):
+    if not any(one.outcome.learnable_size_nm is not None for one in chosen):
         limit = "" if max_size_nm is None else f" up to {max_size_nm:g} nm"
         raise DataError(f"no experiment has a known size{limit}; nothing can be tested")
     if name == "year":
@@ -83,7 +86,7 @@ def paper(experiments: Sequence[Experiment]) -> list[Split]:
     """
     from sklearn.model_selection import KFold
 
-    known = [index for index, one in enumerate(experiments) if one.outcome.size_nm is not None]
+    known = [index for index, one in enumerate(experiments) if one.outcome.learnable_size_nm is not None]
     small = [index for index in known if _size(experiments[index]) <= PAPER_MAX_SIZE_NM]
     counted = [index for index in small if (experiments[index].outcome.particle_count or 0) >= PAPER_MIN_PARTICLES]
     if len(counted) < FOLDS:
@@ -161,7 +164,7 @@ def _by_group(
     """Groups in random order, each to the fold that has the fewest tested experiments so far."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     labels = np.array([numbers[group] for group in groups], dtype=np.int64)
-    tested = np.array([one.outcome.size_nm is not None for one in experiments], dtype=bool)
+    tested = np.array([one.outcome.learnable_size_nm is not None for one in experiments], dtype=bool)
     sizes = np.bincount(labels[tested], minlength=len(numbers))
     scored = np.flatnonzero(sizes)
     groups_said = f"the split {name!r} has {len(scored)} group{'' if len(scored) == 1 else 's'} with a known size"
@@ -192,12 +195,12 @@ def _by_composition(experiments: Sequence[Experiment], composition: str, with_fa
     """One pair: whatever makes the composition, in any phase, is tested; all others are learned from."""
     products = [without_phase(one.recipe.product) for one in experiments]
     inside = np.array([product == without_phase(composition) for product in products], dtype=bool)
-    tested = inside & [one.outcome.size_nm is not None for one in experiments]
+    tested = inside & [one.outcome.learnable_size_nm is not None for one in experiments]
     if not tested.any():
         near = difflib.get_close_matches(composition, sorted(set(products)), n=3, cutoff=0.3)
         hint = f"; similar ones are {', '.join(near)}" if near else ""
         raise DataError(f"no experiment with a known size makes {composition!r}{hint}")
-    if all(one.outcome.size_nm is None for one, out in zip(experiments, inside, strict=True) if not out):
+    if all(one.outcome.learnable_size_nm is None for one, out in zip(experiments, inside, strict=True) if not out):
         raise DataError(f"all sizes are of {composition!r}: nothing is left to learn from; use another split")
     return [(np.flatnonzero(~inside), np.flatnonzero(inside if with_failures else tested))]
 
@@ -209,7 +212,7 @@ def _by_year(experiments: Sequence[Experiment], with_failures: bool) -> list[Spl
     """
     known = [year_of(one.source) for one in experiments]
     years = np.array([-1 if year is None else year for year in known], dtype=np.int64)
-    sized = np.array([one.outcome.size_nm is not None for one in experiments], dtype=bool)
+    sized = np.array([one.outcome.learnable_size_nm is not None for one in experiments], dtype=bool)
     dated = np.sort(years[sized & (years > 0)])
     if len(np.unique(dated)) < 2:
         raise DataError(
@@ -223,5 +226,5 @@ def _by_year(experiments: Sequence[Experiment], with_failures: bool) -> list[Spl
 
 
 def _size(experiment: Experiment) -> float:
-    size = experiment.outcome.size_nm
+    size = experiment.outcome.learnable_size_nm
     return size if size is not None else 0.0

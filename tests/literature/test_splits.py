@@ -168,6 +168,48 @@ def test_failures_of_a_tested_group_are_tested_when_asked_for() -> None:
         assert not set(with_failures.tolist()) & set(train.tolist())
 
 
+SPOILED = Outcome(failure_cause=FailureCause.INTERRUPTED, size_nm=9.0, particle_count=400)
+ANOTHER = Outcome(success=False, failure_cause=FailureCause.WRONG_PRODUCT, size_nm=9.0, particle_count=400)
+
+
+@pytest.mark.parametrize("outcome", [SPOILED, ANOTHER], ids=["spoiled", "wrong product"])
+@pytest.mark.parametrize(
+    "name", ["random", "rows", "source", "product", "formula", "chemicals", "composition=Ag", "year"]
+)
+def test_a_size_that_may_not_be_learned_is_not_tested(name: str, outcome: Outcome) -> None:
+    made = [
+        experiment(f"J. Test {2001 + i % 4} 1", product, 1 + i, 1, 3.0) for product in ("Ag", "Au") for i in range(6)
+    ]
+    odd = made[0].model_copy(update={"outcome": outcome})
+    for (train, test), (train_too, test_too) in zip(
+        split([*made, odd], name, with_failures=False),
+        split([*made, experiment(odd.source, "Ag", 1, 1, None)], name, with_failures=False),
+        strict=True,
+    ):
+        assert 12 not in test
+        assert (train.tolist(), test.tolist()) == (train_too.tolist(), test_too.tolist())
+    with pytest.raises(DataError, match=r"no experiment .*known size"):
+        split([odd] * 8, name)
+
+
+def test_the_paper_folds_hold_no_size_that_may_not_be_learned() -> None:
+    counted = [
+        one.model_copy(update={"outcome": one.outcome.model_copy(update={"particle_count": 400})})
+        for one in (experiment("a", "CdSe", 1, i, 3.0) for i in range(6))
+    ]
+    odd = [counted[0].model_copy(update={"outcome": outcome}) for outcome in (SPOILED, ANOTHER)]
+    pairs = split([*counted, *odd], "paper")
+    assert sorted(i for _, test in pairs for i in test) == list(range(6))
+    assert not {6, 7} & {i for train, _ in pairs for i in train}
+
+
+def test_a_larger_size_of_another_product_does_not_leave_a_failure_out() -> None:
+    failed = experiment("z", "CdSe", 1, 1, 3.0).model_copy(update={"outcome": ANOTHER})
+    made = [experiment(str(number), "CdSe", 1, 1, 3.0) for number in range(4)]
+    train, _ = split([*made, failed], "source", folds=2, max_size_nm=5)[0]
+    assert 4 in train
+
+
 def test_a_composition_is_tested_in_all_its_phases_and_never_learned_from() -> None:
     products = ["PbSe", "PbSe-1", "PbS", "PbSeO3", "CdSe-2", "PbSe"]
     made = [experiment("a", product, 1, 1, None if i == 5 else 3.0) for i, product in enumerate(products)]

@@ -155,7 +155,7 @@ def score(experiments: Sequence[Experiment], folds: Sequence[FoldPredictions], m
 
 
 def _scored(experiments: Sequence[Experiment], fold: FoldPredictions) -> Scored:
-    shapes = [experiments[i].outcome.shape for i in fold.sized]
+    shapes = [experiments[i].outcome.learnable_shape for i in fold.sized]
     wanted = np.array([-1 if shape is None else SHAPES.index(shape) for shape in shapes], dtype=np.int64)
 
     def hits(said: np.ndarray) -> np.ndarray:

@@ -84,7 +84,7 @@ def _shapes_given_size(
     experiments: Sequence[Experiment], sized: np.ndarray, recipes: Sequence[Recipe], fitted: Fitted
 ) -> np.ndarray:
     predict_shape = getattr(fitted, "predict_shape", None)
-    if predict_shape is None or all(experiments[i].outcome.shape is None for i in sized):
+    if predict_shape is None or all(experiments[i].outcome.learnable_shape is None for i in sized):
         return np.zeros((0, len(SHAPES)))
     return np.asarray(predict_shape(recipes, [known_size(experiments[i]) for i in sized]), dtype=float)
 
@@ -104,7 +104,11 @@ def _amounts(
     wished = [i for i in sized if experiments[i].recipe.reagents]
     bare = [_without_amounts(experiments[i].recipe) for i in wished]
     targets = [
-        Target(product=recipe.product, size_nm=known_size(experiments[i]) or 0.0, shape=experiments[i].outcome.shape)
+        Target(
+            product=recipe.product,
+            size_nm=known_size(experiments[i]) or 0.0,
+            shape=experiments[i].outcome.learnable_shape,
+        )
         for i, recipe in zip(wished, bare, strict=True)
     ]
     design_each = getattr(fitted, "design_each", None)
