@@ -99,8 +99,9 @@ def make(
 ) -> list[HardNegative]:
     """Up to ``each`` hard negatives of each kind for each recipe, by variants drawn without repetition.
 
-    ``leave_out`` names variants not to use. The same seed gives the same negatives, whatever else is in the list,
-    save that the variant "product exchanged" borrows its products from there.
+    ``leave_out`` names variants not to use. The same seed and list give the same negatives. What is drawn for a recipe
+    depends on its place: another one before it changes it, one behind it only the variant "product exchanged", which
+    borrows its products from the list.
     """
     products = tuple(dict.fromkeys(recipe.product for recipe in recipes))
     made = []

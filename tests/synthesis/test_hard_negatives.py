@@ -221,14 +221,15 @@ def test_a_reagent_of_zero_mmol_is_not_there() -> None:
     assert not make([recipe], kinds=[Kind.NO_LIGAND])
 
 
-def test_the_seed_decides_and_others_do_not() -> None:
-    def told(made: list[HardNegative]) -> list[tuple[str, Recipe]]:
-        return [(one.variant, one.recipe) for one in made if one.origin == 0]
+def test_the_seed_and_the_place_decide_and_what_follows_does_not() -> None:
+    def told(made: list[HardNegative], place: int = 0) -> list[tuple[str, Recipe]]:
+        return [(one.variant, one.recipe) for one in made if one.origin == place]
 
     assert told(make([CDSE], seed=3)) == told(make([CDSE], seed=3))
     assert any(told(make([CDSE], seed=3)) != told(make([CDSE], seed=seed)) for seed in range(4, 8))
     kinds = [kind for kind in KINDS if kind is not Kind.MISSING_ELEMENT]
     assert told(make([CDSE], kinds=kinds, seed=3)) == told(make([CDSE, SILVER], kinds=kinds, seed=3))
+    assert any(told(make([CDSE], seed=seed)) != told(make([SILVER, CDSE], seed=seed), 1) for seed in range(4))
 
 
 def test_each_limits_the_variants_and_left_out_ones_do_not_occur() -> None:

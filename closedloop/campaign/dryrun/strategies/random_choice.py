@@ -7,7 +7,7 @@ from closedloop.campaign.dryrun.strategies.base import Known, Pick, Session
 
 
 class RandomChoice:
-    """The chance it states is exact in the mean: it is unknown to it, so none is stated."""
+    """States no chance of a hit: how many of the recipes hit is nothing that it could know."""
 
     def begin(self, view: View, known: Known, seed: int) -> Session:
         return _Session(len(view), seed)
