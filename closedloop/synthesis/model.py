@@ -63,9 +63,15 @@ class SynthesisModel:
     ) -> Self:
         """Learn from any list of experiments, failures among them, and from nothing else.
 
-        ``weights`` says how much each experiment counts (default 1). On the CPU the same seed gives the same model.
-        ``progress`` is called with a fraction and a sentence. ``vectors``: your own of chemicals, in place of the graph
-        encoder's; they are stored with the model. Raises `TooFewExperiments`.
+        ``weights`` says how much each experiment counts (default: all alike). Unequal ones say whose experiments they
+        are, too: those that weigh most are taken for one lab's own, the others for foreign, the more so the less they
+        weigh, and by how much foreign sizes differ from the lab's (one factor for all) is estimated and taken off
+        (docs/decisions/0022). What is known of how well a size was measured belongs into its outcome
+        (``particle_count``, ``size_error_nm``), not here.
+
+        On the CPU the same seed gives the same model. ``progress`` is called with a fraction and a sentence.
+        ``vectors``: your own of chemicals, in place of the graph encoder's; they are stored with the model. Raises
+        `TooFewExperiments`.
         """
         return cls(from_nothing(usable(experiments, weights), settings, schedule, vectors, Run(seed, device, progress)))
 
@@ -81,8 +87,9 @@ class SynthesisModel:
     ) -> Self:
         """A new model that started from this one and learned from these experiments; this one stays as it is.
 
-        Give literature and a lab's own experiments together, the latter with the larger ``weights``: trees and
-        precedents are replaced by what is given here. Chemicals that are new get places of their own in the vocabulary.
+        Give literature and a lab's own experiments together, the latter with the larger ``weights`` (which say that
+        they are the lab's own, see `fit`): trees and precedents are replaced by what is given here. Chemicals that are
+        new get places of their own in the vocabulary.
         """
         run = Run(seed, device, progress)
         return type(self)(from_model(self.learned, usable(experiments, weights), schedule, run))
