@@ -74,7 +74,10 @@ def import_command(
     name: Annotated[str, typer.Argument(help="gu2025, pbs2019, or a name of your own for a table.")],
     path: Annotated[Path, typer.Argument(help="The folder or file that holds the data; it is not copied.")],
 ) -> None:
-    """Check a data set and remember where it lies, so that its name can be used instead of the path."""
+    """Check a data set and remember where it lies, so that its name can be used instead of the path.
+
+    The lab's retraining does not learn from it: that knows the lab's runs and the literature that ships.
+    """
     from closedloop.literature import import_data
 
     loaded = import_data(name, path)

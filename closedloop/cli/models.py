@@ -68,7 +68,10 @@ def retrain(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Train a challenger on the literature and this store's experiments; it takes over where it is not worse."""
+    """Train a challenger on this store's experiments and the literature; it takes over where it is not worse.
+
+    The literature is what ships with the package; data sets that were imported are not learned from (docs/tables.md).
+    """
     from closedloop.campaign import Campaign
     from closedloop.retrain import CampaignRetrainer, describe
     from closedloop.store import Store

@@ -8,7 +8,8 @@ from closedloop.retrain.retrainer import Retrainer, RetrainResult
 
 
 class CampaignRetrainer:
-    """`closedloop.campaign.Retrainer` for one campaign; the literature is what ships with the package."""
+    """`closedloop.campaign.Retrainer` for one campaign; the literature is what ships with the package, not what a user
+    imported (`Retrainer` takes any)."""
 
     def __init__(self, campaign: Campaign, *, seed: int = 0, maker: Maker | None = None) -> None:
         self.campaign = campaign
