@@ -55,8 +55,8 @@ def dryrun(
     literature_model: Annotated[
         str | None,
         typer.Option(
-            help="What closedloop knows beforehand. On a pool: extra-trees (default), transformer (minutes), ... or "
-            "none; in a simulator: shipped (default) or none."
+            help="What closedloop knows beforehand. On a pool: extra-trees (default), transformer (all parts of the "
+            "model that ships; minutes), ... or none; in a simulator: shipped (default) or none."
         ),
     ] = None,
     survey: Annotated[

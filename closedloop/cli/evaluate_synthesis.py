@@ -28,8 +28,9 @@ def synthesis(
     model: Annotated[
         str,
         typer.Option(
-            help="transformer, median, nearest, decision-tree, random-forest, extra-trees, lightgbm, plain-network, "
-            "lstm; several with commas between, or all."
+            help="transformer (the whole model that ships, trees and precedents included), median, nearest, "
+            "decision-tree, random-forest, extra-trees, lightgbm, plain-network, lstm; several with commas between, or "
+            "all."
         ),
     ] = "transformer",
     max_size_nm: Annotated[

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -296,6 +297,8 @@ def test_the_page_holds_every_model_and_needs_no_other_file(run_lab: Lab) -> Non
         "http://purl.org", ""
     ).replace("https://matplotlib.org", "")
     assert text == page(done, found, about)
+    assert "the whole model that ships" not in text
+    assert "the whole model that ships" in page(done, [replace(found[0], model="transformer")], about)
 
 
 def test_json_is_finite_and_has_the_documented_keys(run_lab: Lab) -> None:

@@ -8,6 +8,7 @@ from closedloop.synthesis.baselines.baseline import Baseline, Progress
 from closedloop.synthesis.baselines.methods import METHODS
 from closedloop.synthesis.errors import UnknownModel
 
+# The whole model that ships, of which a transformer is one part of five; stores and commands know it by this name.
 DEFAULT = "transformer"
 ALL = "all"
 
