@@ -22,7 +22,7 @@ class UnreadableWeights(ClosedloopError):
 
 
 def save_weights(path: Path, net: "ParticleNet", about: dict[str, Any]) -> None:
-    """Written whole or not at all. `about` (plain JSON values) says how they came to be."""
+    """Written whole or not at all. `about`, plain JSON values, says how they came to be (`learning.course`)."""
     import torch
     from safetensors.torch import save_file
 

@@ -14,7 +14,7 @@ from closedloop.recipes import ClosedloopError
 from closedloop.tem.learning import course
 from closedloop.tem.learning.course import WorseOnFrozenTest
 from closedloop.tem.learning.folders import UnusableTrainingFolder
-from closedloop.tem.weights import SHIPPED, about, load_weights
+from closedloop.tem.weights import SHIPPED, about, load_weights, save_weights, trainable
 
 
 @pytest.fixture
@@ -44,9 +44,10 @@ def _run(*arguments: object) -> None:
 def test_it_writes_weights_that_say_how_they_were_made(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.safetensors"
     _run("--data", folder, "--start", "shipped", "--steps", 2, "--hold-out", 0.6, "--seed", 4, "--out", out)
-    said = about(out)
+    *before, said = about(out)["rounds"]
+    assert before == course.rounds_of(SHIPPED)
     assert said["seed"] == 4
-    assert said["start"] == "shipped"
+    assert (said["start"], said["steps"]) == ("shipped", 2)
     (trained,) = said["data"]
     assert 0 < trained["images"] < 6
     (score,) = said["held_out"]
@@ -56,11 +57,35 @@ def test_it_writes_weights_that_say_how_they_were_made(folder: Path, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mine.safetensors"]
 
 
+def test_weights_say_what_those_that_they_started_from_had_learned(folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    # Weights that say so themselves, in place of training from ImageNet: from before rounds were kept.
+    save_weights(first, trainable(), {"steps": 4300, "start": "imagenet", "seed": 0})
+    assert course.rounds_of(first) == [{"steps": 4300, "start": "imagenet", "seed": 0}]
+    _run("--data", folder, "--start", first, "--steps", 2, "--rate", 1e-4, "--hold-out", 0, "--out", second)
+    # Written over what it started from, nothing is lost either.
+    _run("--data", folder, "--start", second, "--steps", 0, "--seed", 3, "--hold-out", 0.6, "--out", second)
+    rounds = about(second)["rounds"]
+    assert rounds == course.rounds_of(second)
+    assert [(one["start"], one["steps"], one["seed"]) for one in rounds] == [
+        ("imagenet", 4300, 0),
+        ("first.safetensors", 2, 0),
+        ("second.safetensors", 0, 3),
+    ]
+    assert rounds[1]["rate"] == 1e-4
+    assert [len(one["held_out"]) for one in rounds[1:]] == [0, 1]
+
+
+def test_weights_that_say_nothing_of_themselves_are_no_round(tmp_path: Path) -> None:
+    save_weights(tmp_path / "silent.safetensors", trainable(), {})
+    assert course.rounds_of(tmp_path / "silent.safetensors") == []
+
+
 def test_folders_have_the_shares_that_are_asked_for(folder: Path, tmp_path: Path) -> None:
     given = ["--data", folder, "--data", folder, "--start", "shipped", "--hold-out", 0, "--seed", 1]
     for name, shares in (("even", []), ("uneven", ["--share", 3, "--share", 1])):
         _run(*given, *shares, "--steps", 0, "--out", tmp_path / f"{name}.safetensors")
-    even, uneven = (about(tmp_path / f"{name}.safetensors")["data"] for name in ("even", "uneven"))
+    even, uneven = (about(tmp_path / f"{name}.safetensors")["rounds"][-1]["data"] for name in ("even", "uneven"))
     assert [one["share"] for one in even] == [1, 1]
     assert [one["share"] for one in uneven] == [3, 1]
 
@@ -75,7 +100,7 @@ def test_fine_tuning_that_makes_the_frozen_test_worse_writes_nothing(
         _run("--finetune", folder, "--frozen", folder, "--steps", 1, "--out", out)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
     _run("--finetune", folder, "--frozen", folder, "--steps", 1, "--out", out)
-    assert about(out)["start"] == "shipped"
+    assert about(out)["rounds"][-1]["start"] == "shipped"
 
 
 def test_weak_labels_join_the_training(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +169,8 @@ def test_a_label_image_of_another_size_is_refused(folder: Path, tmp_path: Path) 
 def test_judges_can_be_taught_alone(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "judged.safetensors"
     _run("--data", folder, "--start", "shipped", "--steps", 0, "--hold-out", 0.6, "--out", out)
-    assert (about(out)["steps"], about(out)["rate"]) == (0, 0)
+    last = about(out)["rounds"][-1]
+    assert (last["steps"], last["rate"]) == (0, 0)
     before, after = load_weights(SHIPPED).state_dict(), load_weights(out).state_dict()
     changed = {name.partition(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
     assert changed == {"credibility", "company"}

@@ -23,7 +23,7 @@ from closedloop.tem.metrics import average, compare
 from closedloop.tem.network import ParticleNet
 from closedloop.tem.neural import segment_with_network
 from closedloop.tem.segmenter import resolve_device
-from closedloop.tem.weights import SHIPPED, save_weights, trainable
+from closedloop.tem.weights import SHIPPED, about, save_weights, trainable
 
 IMAGENET, FROM_SHIPPED = "imagenet", "shipped"
 _WEAK_SHARE = 0.3  # of a folder with labels
@@ -81,6 +81,7 @@ def follow(course: Course, tell: Callable[[str], None], watch: Callable[[str], W
     groups, held = _read(course, tell)
     device = resolve_device(course.device)
     net = _begun(course.start)
+    rounds = [] if course.start == IMAGENET else rounds_of(_file_of(course.start))
     given = [len(group.samples) for group in groups]
     if course.unlabelled is not None:
         groups.append(_weakly_labelled(course, course.unlabelled, tell))
@@ -101,7 +102,7 @@ def follow(course: Course, tell: Callable[[str], None], watch: Callable[[str], W
             f"mean AP on the frozen test fell from {before['mean_AP']:.3f} to {tested[0].scores['mean_AP']:.3f}; "
             "nothing was written; correct more images, or check the corrections"
         )
-    save_weights(course.out, net, _about(course, given, tested))
+    save_weights(course.out, net, {"rounds": [*rounds, _round(course, given, tested)]})
     checkpoint.unlink(missing_ok=True)
     return tested
 
@@ -131,8 +132,17 @@ def _weakly_labelled(course: Course, folder: Path, tell: Callable[[str], None]) 
     return Group(weak, _WEAK_SHARE * sum(share for _, share in course.folders) / len(course.folders))
 
 
-def _about(course: Course, given: Sequence[int], tested: Sequence[Tested]) -> dict[str, Any]:
-    """How the weights came to be. Names of folders alone: whoever gets the file has no use for this machine's."""
+def rounds_of(weights: Path) -> list[dict[str, Any]]:
+    """The courses by which the weights of a file came to be, oldest first, each with its data, steps, rate, seed, start
+    and scores. Where the first did not start from ImageNet, it is not known what was before: files once told of their
+    last course alone. Raises `UnreadableWeights`."""
+    said = about(weights)
+    rounds: list[dict[str, Any]] = said.get("rounds", [said] if said else [])
+    return rounds
+
+
+def _round(course: Course, given: Sequence[int], tested: Sequence[Tested]) -> dict[str, Any]:
+    """What this course adds. Names of folders alone: whoever gets the file has no use for this machine's."""
     return {
         "data": [
             {"folder": folder.name, "images": count, "share": share}
@@ -151,7 +161,11 @@ def _begun(start: str) -> ParticleNet:
         net = ParticleNet()
         start_from_imagenet(net)
         return net
-    return trainable(SHIPPED if start == FROM_SHIPPED else Path(start))
+    return trainable(_file_of(start))
+
+
+def _file_of(start: str) -> Path:
+    return SHIPPED if start == FROM_SHIPPED else Path(start)
 
 
 def _score(net: ParticleNet, samples: Sequence[Sample]) -> dict[str, float]:
