@@ -1,4 +1,4 @@
-"""How new a recipe is: one of a known series, from a source nobody has seen, or for a product nobody has seen.
+"""How new a recipe is: of a known series, from a source nobody has seen, or for a product (as named) nobody has seen.
 
 Held-out errors mean something only for recipes that are as new as those held out, so every part of the model is tested
 in each regime (docs/decisions/0028). Leaves what to make of the errors to `blend`.
@@ -32,6 +32,8 @@ def _source(experiment: Experiment) -> Hashable:
 
 
 def _product(experiment: Experiment) -> Hashable:
+    # As named, phases apart. Groups are left out by a hash of this: with formulas in its place a stored model that is
+    # trained further would count as left out what its network has learned from.
     return experiment.recipe.product
 
 
