@@ -30,7 +30,7 @@ class Literature:
     @property
     def is_cold(self) -> bool:
         """Whether nothing is left to learn from."""
-        return not any(one.outcome.size_nm is not None for one in self.experiments)
+        return not any(one.outcome.learnable_size_nm is not None for one in self.experiments)
 
     def as_json(self) -> dict[str, int]:
         return {

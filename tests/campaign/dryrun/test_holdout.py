@@ -5,7 +5,7 @@ import pytest
 from closedloop.campaign.dryrun import Goal, Pool, literature_without
 from closedloop.campaign.dryrun.holdout import is_near_copy
 from closedloop.literature import load
-from closedloop.recipes import Experiment
+from closedloop.recipes import Experiment, FailureCause, Outcome
 from tests.campaign.dryrun.made import experiment, grid
 
 
@@ -28,6 +28,12 @@ def test_an_unknown_source_may_be_any() -> None:
     data = [experiment(time_min=1, source=None, size_nm=3.0), experiment(time_min=2)]
     other = experiment(product="PbS", source=None)
     assert literature_without(_pool(data), [*data, other]).is_cold
+
+
+def test_a_size_that_may_not_be_learned_is_no_literature() -> None:
+    wrong = Outcome(success=False, failure_cause=FailureCause.WRONG_PRODUCT, size_nm=5.0)
+    other = experiment(product="PbS", source="other").model_copy(update={"outcome": wrong})
+    assert literature_without(_pool(grid()), [*grid(), other]).is_cold
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from closedloop.campaign.dryrun import (
     replay,
 )
 from closedloop.campaign.dryrun.strategies import find
-from closedloop.recipes import Shape
+from closedloop.recipes import FailureCause, Outcome, Shape
 from tests.campaign.dryrun.made import experiment, grid
 
 PLAIN = ("closedloop", "random", "nearest", "gp", "extra-trees")
@@ -146,6 +146,16 @@ def test_nearest_copies_the_precedent_nearest_to_the_target(pool: Pool) -> None:
     (pick,) = find("nearest").begin(pool.view, Known(precedents), 0).pick(1)
     chosen = pool.view.recipes[pick.index]
     assert (chosen.reaction_temperature_c, chosen.reaction_time_min) == (300.0, 60.0)
+
+
+def test_nearest_copies_no_recipe_that_gave_another_product(pool: Pool) -> None:
+    wrong = Outcome(success=False, failure_cause=FailureCause.WRONG_PRODUCT, size_nm=5.0)
+    precedents = [
+        experiment(180.0, 0.5, source="other").model_copy(update={"outcome": wrong}),
+        experiment(300.0, 60.0, size_nm=9.0, source="other"),
+    ]
+    (pick,) = find("nearest").begin(pool.view, Known(precedents), 0).pick(1)
+    assert pool.view.recipes[pick.index].reaction_temperature_c == 300.0
 
 
 def test_names_are_checked() -> None:

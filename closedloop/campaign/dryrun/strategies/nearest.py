@@ -24,7 +24,7 @@ class Nearest:
 def _precedent(view: View, known: Known) -> Recipe | None:
     if view.goal.quantity != SIZE:
         return None
-    sized = [(one.recipe, one.outcome.size_nm) for one in known.experiments if one.outcome.size_nm]
+    sized = [(one.recipe, size) for one in known.experiments if (size := one.outcome.learnable_size_nm) is not None]
     product = view.recipes[0].product
     own = [(recipe, size) for recipe, size in sized if recipe.product == product] or sized
     return min(own, key=lambda pair: abs(math.log(pair[1] / view.goal.value)))[0] if own else None
