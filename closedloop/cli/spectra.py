@@ -89,6 +89,5 @@ def _recorded(store: "Store", experiment: str, outcome: "Outcome", product: str 
     from closedloop.campaign import bring_size, experiment_json
 
     record = bring_size(store, experiment, outcome, product=product)
-    assert outcome.evidence is not None  # both methods state theirs
-    say(record, outcome.evidence.method)
+    say(record, store.outcomes(experiment)[-1])
     return experiment_json(record)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from closedloop.recipes import Evidence, Experiment, Outcome, Recipe
+from closedloop.recipes import CauseKind, Evidence, Experiment, Method, Outcome, Recipe
 from closedloop.recipes.fields import Frozen
 from closedloop.store.states import State
 
@@ -154,13 +154,35 @@ class Retraining(Frozen):
 def best_outcome(outcomes: list[Outcome]) -> Outcome | None:
     """The outcome of the highest evidence rank, then the latest; ``outcomes`` in the order that they were added.
 
-    One without evidence gives way to any with; among those without, the one added last holds.
+    One without evidence gives way to any with; among those without, the one added last holds. One that its measurement
+    spoiled tells nothing of the sample, however strong the method would be, and gives way to any that does; only where
+    a person's correction is left with too little, the images before it have lost their size.
     """
-    best: Outcome | None = None
+    standing: list[Outcome] = []
     for outcome in outcomes:
+        if _is_unmeasured(outcome) and _method(outcome) is Method.TEM_CORRECTED:
+            standing = [each for each in standing if _method(each) not in (Method.TEM, Method.TEM_CORRECTED)]
+        standing.append(outcome)
+    if any(_tells(each) for each in standing):
+        standing = [each for each in standing if not _is_unmeasured(each)]
+    best: Outcome | None = None
+    for outcome in standing:
         if best is None or _supersedes(outcome.evidence, best.evidence):
             best = outcome
     return best
+
+
+def _tells(outcome: Outcome) -> bool:
+    """Whether it says anything of the sample."""
+    return not outcome.is_spoiled and (outcome.success is not None or outcome.size_nm is not None)
+
+
+def _is_unmeasured(outcome: Outcome) -> bool:
+    return outcome.failure_cause is not None and outcome.failure_cause.kind is CauseKind.MEASUREMENT
+
+
+def _method(outcome: Outcome) -> Method | None:
+    return outcome.evidence.method if outcome.evidence else None
 
 
 def _supersedes(evidence: Evidence | None, other: Evidence | None) -> bool:

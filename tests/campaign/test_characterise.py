@@ -263,6 +263,32 @@ def test_a_sample_that_was_made_and_then_given_up_may_turn_up_again(campaign: Ca
     assert brought.outcome.size_nm == 4.0
 
 
+def test_an_empty_field_takes_no_size_away(
+    campaign: Campaign, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = _waiting(campaign)
+    bring_size(campaign.store, waiting, Outcome(size_nm=4.0, evidence=Evidence(method=Method.ABSORBANCE)))
+    empty = tmp_path / "empty.tif"
+    render(Product.nothing(), 1, size_px=512).save(empty)
+    ingest([empty], experiment=waiting, store=campaign.store.url)
+    said = capsys.readouterr().err
+    assert "4.00 nm; absorbance holds, for what was brought tells nothing of the sample (too few particles)" in said
+    record = campaign.store.experiment(waiting)
+    assert record.outcome
+    assert (record.outcome.success, record.outcome.size_nm, record.teaches) == (True, 4.0, True)
+
+
+def test_a_peak_is_believed_where_the_images_could_not_be_read(campaign: Campaign) -> None:
+    waiting = _waiting(campaign)
+    unreadable = Outcome(failure_cause=FailureCause.UNREADABLE_SCALE, evidence=Evidence(method=Method.TEM))
+    assert campaign.settle(waiting, unreadable).state is State.FAILED
+    peak = Outcome(size_nm=4.0, evidence=Evidence(method=Method.ABSORBANCE))
+    record = bring_size(campaign.store, waiting, peak)
+    assert record.outcome
+    assert (record.outcome.size_nm, record.outcome.failure_cause) == (4.0, None)
+    assert [hit.id for hit in campaign.hits()] == [waiting]
+
+
 def test_pixels_of_another_scale_give_another_size(campaign: Campaign, images: list[Path]) -> None:
     """The user's own scale is believed over the bar's."""
     said = look(images[:1], campaign.definition, at=campaign.store.now())

@@ -146,6 +146,52 @@ def test_better_evidence_supersedes_whenever_it_comes(store: Store, recipe: Reci
     assert store.outcomes(record.id) == [added for added, _ in steps]
 
 
+def spoiled(cause: FailureCause, method: Method | None = None, **more: object) -> Outcome:
+    evidence = Evidence(method=method) if method else None
+    return Outcome(failure_cause=cause, evidence=evidence, **more)  # type: ignore[arg-type]
+
+
+PEAK, NOTHING = outcome(4.0, Method.ABSORBANCE), Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED)
+UNREADABLE = spoiled(FailureCause.UNREADABLE_SCALE, Method.TEM)
+FEW = spoiled(FailureCause.TOO_FEW_PARTICLES, Method.TEM, size_nm=9.0, particle_count=3)
+BLANKED = spoiled(FailureCause.TOO_FEW_PARTICLES, Method.TEM_CORRECTED)
+SEEN, SEEN_CORRECTED = outcome(4.2, Method.TEM), outcome(4.3, Method.TEM_CORRECTED)
+
+
+@pytest.mark.parametrize(
+    ("added", "holds"),
+    [
+        ([UNREADABLE, PEAK], PEAK),
+        ([PEAK, FEW], PEAK),
+        ([outcome(4.0), UNREADABLE, FEW], outcome(4.0)),
+        ([NOTHING, UNREADABLE], NOTHING),
+        ([SEEN, UNREADABLE, PEAK], SEEN),
+        ([UNREADABLE, FEW], FEW),
+        ([spoiled(FailureCause.NO_IMAGE), UNREADABLE], UNREADABLE),
+        ([spoiled(FailureCause.NO_IMAGE), outcome(4.0), spoiled(FailureCause.NO_IMAGE)], outcome(4.0)),
+        # Whoever made it knows better what became of it.
+        ([outcome(4.0), spoiled(FailureCause.INTERRUPTED)], spoiled(FailureCause.INTERRUPTED)),
+        # A person who finds no particles where the machine saw some has refuted that size, but no other.
+        ([SEEN, BLANKED], BLANKED),
+        ([SEEN, SEEN_CORRECTED, BLANKED], BLANKED),
+        ([PEAK, SEEN, BLANKED], PEAK),
+        ([SEEN, BLANKED, PEAK], PEAK),
+        ([SEEN, BLANKED, outcome(5.0, Method.TEM)], outcome(5.0, Method.TEM)),
+    ],
+)
+def test_a_measurement_that_failed_gives_way_to_one_that_did_not(
+    store: Store, recipe: Recipe, added: list[Outcome], holds: Outcome
+) -> None:
+    record = store.add_experiment("cdse", recipe)
+    store.move(record.id, State.FAILED)
+    for each in added:
+        store.add_outcome(record.id, each)
+    record = store.experiment(record.id)
+    assert record.outcome == holds
+    assert record.teaches is (not holds.is_spoiled)
+    assert store.outcomes(record.id) == added  # all of the evidence is kept
+
+
 def test_a_closed_experiment_is_superseded_and_not_reopened(store: Store, recipe: Recipe) -> None:
     record = store.add_experiment("cdse", recipe)
     for state in GOOD:
