@@ -20,7 +20,7 @@ from closedloop.campaign.errors import (
     RecipeBreaksLimits,
     ReportNotWritable,
 )
-from closedloop.campaign.labnames import canonical_lab, makeable_in
+from closedloop.campaign.labnames import canonical_lab, lab_name, makeable_in
 from closedloop.campaign.reading import read_campaign, shipped_campaigns
 from closedloop.campaign.report import check_place, write_report
 from closedloop.campaign.result import campaign_json, experiment_json, size_in_words
@@ -63,6 +63,7 @@ __all__ = [
     "describe_recipe",
     "experiment_json",
     "find_picture",
+    "lab_name",
     "load_champion",
     "makeable_in",
     "only_runner",

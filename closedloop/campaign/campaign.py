@@ -46,7 +46,8 @@ class NextBatch:
 class Campaign:
     """A definition and its experiments in a store. Everything that is remembered lies in the store.
 
-    ``makeable`` may refuse a recipe that this lab cannot make; such a recipe is never proposed.
+    ``makeable`` may refuse a recipe that this lab cannot make; such a recipe is never proposed. ``lab`` is this lab's
+    name, where it said one: what is made or recorded by it makes the store its own.
     """
 
     def __init__(
@@ -56,23 +57,30 @@ class Campaign:
         *,
         seed: int = 0,
         makeable: Callable[[Recipe], bool] | None = None,
+        lab: str | None = None,
     ) -> None:
         self.definition = definition
         self.store = store
         self.seed = seed
         self.makeable = makeable
+        self.lab = lab
         self._loaded: tuple[SynthesisModel, str] | None = None
 
     @classmethod
-    def open(cls, campaign: str | Path, store: str | Store = DEFAULT_STORE, *, seed: int = 0) -> Self:
+    def open(
+        cls, campaign: str | Path, store: str | Store = DEFAULT_STORE, *, seed: int = 0, lab: str | None = None
+    ) -> Self:
         """``campaign`` is a file or the name of a shipped campaign; the store is made where there is none.
 
-        Raises `CampaignFileError` before the store is touched, so that a faulty file leaves nothing behind.
+        Raises `CampaignFileError` before the store is touched, so that a faulty file leaves nothing behind, and
+        `OtherLab` where the store belongs to another lab than ``lab``.
         """
         definition = read_campaign(campaign)
         opened = store if isinstance(store, Store) else Store.open(store)
+        if lab is not None:
+            opened.check_lab(lab)
         opened.save_campaign(definition.name, definition.model_dump_json(), definition.digest)
-        return cls(definition, opened, seed=seed)
+        return cls(definition, opened, seed=seed, lab=lab)
 
     @classmethod
     def reopen(cls, name: str, store: Store) -> Self:
@@ -82,6 +90,11 @@ class Campaign:
     @property
     def name(self) -> str:
         return self.definition.name
+
+    def claim(self) -> None:
+        """Makes the store this lab's own, before something is made. Raises `OtherLab` where it is another's."""
+        if self.lab is not None:
+            self.store.claim(self.lab)
 
     def experiments(self) -> list[ExperimentRecord]:
         """All of this campaign's, in the order that they were proposed."""
@@ -265,6 +278,7 @@ class Campaign:
                 f"the recipe makes {recipe.product}, campaign {self.name} makes {self.definition.target.product}; "
                 "record it in a campaign of that product"
             )
+        self.claim()
         waiting = [record for record in self.open_experiments() if record.recipe == recipe]
         experiment = waiting[0] if waiting else self.store.add_experiment(self.name, recipe, reason="chosen by the lab")
         return self.settle(experiment.id, outcome)

@@ -1,6 +1,7 @@
 """Joins the lab's words to the campaign's: stocks under the registry's names, and what the lab can make of them."""
 
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 
 from closedloop.campaign.definition import canonical
 from closedloop.chemistry import UnknownChemical
@@ -20,6 +21,11 @@ def canonical_lab(config: LabConfig) -> LabConfig:
             raise LabFileError(f"{config.name}: stock {stock.name!r} names a chemical twice; add the two up")
         stocks.append(stock.model_copy(update={"contains": contains}))
     return config.model_copy(update={"stocks": tuple(stocks)})
+
+
+def lab_name(source: LabConfig | EntryPoint) -> str:
+    """What a store knows the lab by: the name in its file, or the one that it is installed under."""
+    return source.name if isinstance(source, LabConfig) else f"{source.name} (installed)"
 
 
 def makeable_in(config: LabConfig) -> Callable[[Recipe], bool]:

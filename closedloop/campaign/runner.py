@@ -173,6 +173,7 @@ class Runner:
         except ProcedureError as error:
             self.campaign.abandon(record.id, f"cannot be made here: {error}")
             return
+        self.campaign.claim()
         if record.state is State.APPROVED:
             self.store.move(record.id, State.CHECKED, note="the lab's stocks, vessel and limits allow it")
         if record.state is not State.RUNNING:

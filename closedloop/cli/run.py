@@ -30,6 +30,7 @@ def run(
         campaign_json,
         canonical_lab,
         check_place,
+        lab_name,
         makeable_in,
         only_runner,
         read_campaign,
@@ -41,10 +42,10 @@ def run(
     from closedloop.store import database_file
 
     url = store_url(store)
-    lab_source(labfile := lab or read_campaign(campaign).lab)
+    source = lab_source(labfile := lab or read_campaign(campaign).lab)
     kept = [file] if (file := database_file(url)) else []
     place = check_place(report or Path("closedloop-report.html"), [*kept, Path(campaign), Path(labfile)])
-    opened = Campaign.open(campaign, url, seed=seed)
+    opened = Campaign.open(campaign, url, seed=seed, lab=lab_name(source))
     with only_runner(opened.store):
         config = canonical_lab(find_lab(lab or opened.definition.lab, opened.store.files / "virtual-lab", seed))
         opened.makeable = makeable_in(config)

@@ -47,6 +47,10 @@ class CampaignNameError(StoreError):
     """The name cannot be part of a file name and of an experiment's id."""
 
 
+class OtherLab(StoreError):
+    """The store holds what another lab made."""
+
+
 class UnknownCampaign(StoreError):
     """No campaign of this name was saved."""
 

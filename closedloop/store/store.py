@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine
 from closedloop.store.database import check_file, make_engine, parse_url, sqlite_file
 from closedloop.store.images import ImageShelf
 from closedloop.store.model_registry import ModelShelf
+from closedloop.store.owner import LabShelf
 from closedloop.store.run_ledger import LedgerShelf
 from closedloop.store.upgrade import Upgrade, upgrade
 
@@ -18,7 +19,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Store(ImageShelf, LedgerShelf, ModelShelf):
+class Store(ImageShelf, LabShelf, LedgerShelf, ModelShelf):
     """Everything that outlives a process. Threads and processes may share an address; each call is one transaction.
 
     ``now`` is the lab's clock as an aware datetime: a simulated lab writes simulated times.

@@ -67,6 +67,15 @@ def _text() -> Any:
     return Field(default="", sa_type=Text)
 
 
+class LabRow(Row, table=True):
+    """The lab that the store belongs to: the first row; there is none before a lab that said its name made anything."""
+
+    __tablename__ = "lab"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    at: datetime = _moment()
+
+
 class CampaignRow(Row, table=True):
     """A campaign by name; what it says is in its revisions."""
 

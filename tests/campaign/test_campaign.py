@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from closedloop.campaign import Campaign, CampaignBusy, CampaignFileError, NotOfThisCampaign, only_runner
+from closedloop.campaign.reading import find_campaign
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe, Shape
-from closedloop.store import IllegalMove, State
+from closedloop.store import IllegalMove, OtherLab, State
 from tests.campaign.fakes import TrendModel, killed_before, size_of
 
 
@@ -169,6 +170,20 @@ def test_an_ending_that_is_cut_short_leaves_no_outcome_behind(campaign: Campaign
         campaign.abandon(record.id, "vetoed") if ending == "abandon" else campaign.record(recipe, _outcome(4.0))
     assert campaign.store.outcomes(record.id) == []
     assert campaign.experiments() == [record]
+
+
+def test_a_lab_that_drives_itself_may_say_its_name(campaign: Campaign, tmp_path: Path) -> None:
+    recipe = _propose(campaign, 1)[0]
+    campaign.record(recipe, _outcome(4.0))
+    assert campaign.store.lab() is None
+    named = Campaign.open("cdse", store=campaign.store, lab="bench 3")
+    named.record(recipe, _outcome(4.0))
+    assert campaign.store.lab() == "bench 3"
+    other = tmp_path / "other.yaml"
+    other.write_text(find_campaign("cdse")[1].replace("name: cdse", "name: other"))
+    with pytest.raises(OtherLab, match=r"'virtual \(installed\)'"):
+        Campaign.open(other, store=campaign.store, lab="virtual (installed)")
+    assert campaign.store.campaign_names() == ["cdse"]
 
 
 def test_what_is_over_cannot_be_given_up(campaign: Campaign) -> None:

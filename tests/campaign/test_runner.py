@@ -9,7 +9,7 @@ from closedloop.campaign import Campaign, News, Runner
 from closedloop.campaign.reading import find_campaign
 from closedloop.lab import Blocked, OverTemperature
 from closedloop.recipes import FailureCause, Outcome, Shape
-from closedloop.store import ExperimentRecord, State
+from closedloop.store import ExperimentRecord, OtherLab, State
 from tests.campaign.fakes import TrendModel, killed_before
 
 BENCH = SimpleNamespace(config=None, microscope=None)
@@ -59,6 +59,20 @@ def test_killed_as_it_writes_that_down_it_writes_nothing(campaign: Campaign) -> 
         Runner(campaign, BENCH)._carry_on(running)  # type: ignore[arg-type]
     assert campaign.store.experiment(running.id) == running
     assert campaign.store.outcomes(running.id) == []
+
+
+@pytest.mark.usefixtures("tripping")
+def test_a_store_belongs_to_the_lab_that_begins_an_experiment_in_it(campaign: Campaign) -> None:
+    simulated = Campaign.open("cdse", store=campaign.store, lab="virtual (installed)")
+    waiting, another = _at(campaign, State.APPROVED), _at(campaign, State.APPROVED)
+    real = Campaign.open("cdse", store=campaign.store, lab="bench 3")  # for nothing was made yet
+    Runner(simulated, BENCH)._carry_on(waiting)  # type: ignore[arg-type]
+    with pytest.raises(OtherLab):
+        Runner(real, BENCH)._carry_on(another)  # type: ignore[arg-type]
+    assert campaign.store.experiment(another.id) == another
+    with pytest.raises(OtherLab):
+        Campaign.open("cdse", store=campaign.store, lab="bench 3")
+    Campaign.open("cdse", store=campaign.store, lab="virtual (installed)")
 
 
 def _narrower(campaign: Campaign, folder: Path, highest_c: float) -> Campaign:

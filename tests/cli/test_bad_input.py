@@ -9,6 +9,7 @@ from rich.console import Console
 from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
 from closedloop.cli.output import STDERR, STDOUT
+from closedloop.store import Store
 
 CAMPAIGN = find_campaign("cdse")[1]
 LAB = """\
@@ -223,3 +224,15 @@ def test_the_consoles_print_brackets_as_they_are(console: Console) -> None:
     with console.capture() as captured:
         console.print("report: r[/x] [bold].html")
     assert captured.get() == "report: r[/x] [bold].html\n"
+
+
+def test_a_store_of_another_lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = _file(LAB, "lab.yaml")
+    for owner, arguments in (("virtual (installed)", ["--lab", lab]), ("bench", [])):
+        url = f"sqlite:///../{owner}.db"
+        with Store.open(url) as store:
+            store.claim(owner)
+        said = _refused(["run", "--store", url, *arguments], monkeypatch, capsys, "OtherLab")
+        assert repr(owner) in said
+        with Store.open(url) as store:
+            assert store.campaign_names() == []
