@@ -105,11 +105,11 @@ class Campaign:
 
     def made(self) -> list[ExperimentRecord]:
         """Experiments that count against the budget: all but those given up before they were begun."""
-        return [
-            record
-            for record in self.experiments()
-            if not (record.outcome and record.outcome.failure_cause is FailureCause.ABANDONED)
-        ]
+        return [record for record in self.experiments() if not self._given_up_unbegun(record)]
+
+    def _given_up_unbegun(self, record: ExperimentRecord) -> bool:
+        given_up = record.outcome is not None and record.outcome.failure_cause is FailureCause.ABANDONED
+        return given_up and not self.store.was_begun(record.id)
 
     def model(self) -> "SynthesisModel":
         """The model in service, loaded once for as long as it stays the same."""

@@ -173,7 +173,7 @@ def require_sample(store: Store, experiment_id: str) -> ExperimentRecord:
     if record.state.is_open and record.state is not State.AWAITING_CHARACTERISATION:
         raise NotWaiting(f"{record.id} is {record.state}, so it has no sample yet; let `closedloop run` make it first")
     given_up = any(outcome.failure_cause is FailureCause.ABANDONED for outcome in store.outcomes(record.id))
-    if given_up and all(change.state is not State.RUNNING for change in store.history(record.id)):
+    if given_up and not store.was_begun(record.id):
         raise NotWaiting(
             f"{record.id} was never made ({record.note}), so it has no sample; name the experiment that was"
         )

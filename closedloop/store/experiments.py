@@ -106,6 +106,10 @@ class ExperimentShelf(CampaignShelf):
             )
             return [Transition(state=State(row.state), note=row.note, at=row.at) for row in session.exec(query)]
 
+    def was_begun(self, id: str) -> bool:
+        """Whether it was ever being made, whatever became of it. Raises `UnknownExperiment`."""
+        return any(change.state is State.RUNNING for change in self.history(id))
+
     def add_outcome(
         self, id: str, outcome: Outcome, moves: Sequence[Move] = (), *, only_from: Sequence[State] = tuple(State)
     ) -> None:

@@ -160,6 +160,14 @@ def test_what_was_given_up_does_not_count_against_the_budget(campaign: Campaign)
     assert "no cadmium left" in campaign.experiments()[0].note
 
 
+def test_what_was_made_before_it_was_given_up_counts_against_the_budget(campaign: Campaign) -> None:
+    """Its chemicals are gone."""
+    record = campaign.record(_propose(campaign, 1)[0], Outcome())
+    assert record.state is State.AWAITING_CHARACTERISATION
+    campaign.veto(record.id, "the grid is lost")
+    assert [made.id for made in campaign.made()] == [record.id]
+
+
 @pytest.mark.parametrize("ending", ["abandon", "record"])
 def test_an_ending_that_is_cut_short_leaves_no_outcome_behind(campaign: Campaign, ending: str) -> None:
     """The process may die between the outcome and the state: a vetoed recipe could then still be made."""
