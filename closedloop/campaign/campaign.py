@@ -202,7 +202,8 @@ class Campaign:
     def edit(self, experiment_id: str, settings: Sequence[str]) -> ExperimentRecord:
         """A proposal as a person would rather have it (``NAME=VALUE`` each), scored again; the old one is given up.
 
-        Raises `NotProposed`, `EditNotReadable`, or `RecipeBreaksLimits` with every limit that the new recipe breaks.
+        Raises `NotProposed`, `EditNotReadable`, or `RecipeBreaksLimits` with every limit that the new recipe breaks;
+        `IllegalMove` where someone else decided meanwhile.
         """
         from closedloop.campaign.card import predictions
         from closedloop.campaign.edit import changes, edited
@@ -217,17 +218,16 @@ class Campaign:
         said = predictions(model, self.assess([recipe]), self.definition.search_space, self._tried(self.experiments()))
         if outlook := (record.prediction or {}).get("outlook"):
             said[0]["outlook"] = outlook
-        # The new one first: were this process to die between the two, a person would find both waiting.
-        new = self.store.add_experiment(
-            self.name,
+        return self.store.replace_experiment(
+            record.id,
             recipe,
+            without_chemistry(FailureCause.ABANDONED),
+            "abandoned: edited by a person",
+            only_from=[State.PROPOSED],
             model_id=model_id,
             prediction=said[0],
             reason=f"edited by a person from {record.id}: {', '.join(changes(record.recipe, recipe))}",
-            batch=record.batch,
         )
-        self.abandon(record.id, f"edited by a person, goes on as {new.id}", UNBEGUN)
-        return new
 
     def approve(self, experiment_id: str, note: str) -> ExperimentRecord:
         """Lets a proposal be made, by the campaign's limits as they are now.

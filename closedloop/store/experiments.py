@@ -38,29 +38,65 @@ class ExperimentShelf(CampaignShelf):
     ) -> ExperimentRecord:
         """A new experiment in the state ``proposed``, with the campaign's next number. Raises `UnknownCampaign`."""
         with self._writing(ExperimentRow) as session:
-            if session.get(CampaignRow, campaign) is None:
-                raise unknown_campaign(session, campaign)
-            last = session.exec(
-                select(func.max(ExperimentRow.number)).where(col(ExperimentRow.campaign) == campaign)
-            ).one()
-            number = (last or 0) + 1
-            row = ExperimentRow(
-                id=f"{campaign}-{number:04d}",
-                campaign=campaign,
-                number=number,
-                product=recipe.product,
-                recipe=recipe.model_dump(mode="json"),
-                prediction=None if prediction is None else dict(prediction),
-                model_id=model_id,
-                reason=reason,
-                batch=batch,
-                created_at=self._now(),
-            )
-            session.add(row)
-            session.flush()
-            first = TransitionRow(experiment=row.id, position=1, state=State.PROPOSED.value, at=row.created_at)
-            session.add(first)
-            return _record(row, first, [])
+            return self._add(session, campaign, recipe, model_id, prediction, reason, batch)
+
+    def _add(
+        self,
+        session: Session,
+        campaign: str,
+        recipe: Recipe,
+        model_id: str | None,
+        prediction: Mapping[str, Any] | None,
+        reason: str,
+        batch: int | None,
+    ) -> ExperimentRecord:
+        if session.get(CampaignRow, campaign) is None:
+            raise unknown_campaign(session, campaign)
+        last = session.exec(select(func.max(ExperimentRow.number)).where(col(ExperimentRow.campaign) == campaign)).one()
+        number = (last or 0) + 1
+        row = ExperimentRow(
+            id=f"{campaign}-{number:04d}",
+            campaign=campaign,
+            number=number,
+            product=recipe.product,
+            recipe=recipe.model_dump(mode="json"),
+            prediction=None if prediction is None else dict(prediction),
+            model_id=model_id,
+            reason=reason,
+            batch=batch,
+            created_at=self._now(),
+        )
+        session.add(row)
+        session.flush()
+        first = TransitionRow(experiment=row.id, position=1, state=State.PROPOSED.value, at=row.created_at)
+        session.add(first)
+        return _record(row, first, [])
+
+    def replace_experiment(
+        self,
+        id: str,
+        recipe: Recipe,
+        outcome: Outcome,
+        why: str,
+        *,
+        only_from: Sequence[State],
+        model_id: str | None = None,
+        prediction: Mapping[str, Any] | None = None,
+        reason: str = "",
+    ) -> ExperimentRecord:
+        """The new experiment that goes on in the place of one that fails with this outcome, in the same batch; the old
+        one's last note says ``why`` and what it goes on as. All of it is written, or nothing is.
+
+        Raises `UnknownExperiment`, and `IllegalMove` where the old one is in no state of ``only_from``.
+        """
+        with self._writing(ExperimentRow, OutcomeRow, TransitionRow) as session:
+            old = session.exec(select(ExperimentRow).where(col(ExperimentRow.id) == id)).first()
+            if old is None:
+                raise _unknown_experiment(session, id)
+            _require_state(session, id, only_from)
+            new = self._add(session, old.campaign, recipe, model_id, prediction, reason, old.batch)
+            self._conclude(session, id, outcome, [Move(state=State.FAILED, note=f"{why}, goes on as {new.id}")])
+            return new
 
     def experiment(self, id: str) -> ExperimentRecord:
         """As it stands. Raises `UnknownExperiment`."""
@@ -120,9 +156,7 @@ class ExperimentShelf(CampaignShelf):
         """
         with self._writing(OutcomeRow, TransitionRow) as session:
             require_experiment(session, id)
-            present = State(_last_transition(session, id).state)
-            if present.is_open and present not in only_from:
-                raise IllegalMove(f"{id} is {present} by now, no longer {' or '.join(only_from)}; nothing was changed")
+            _require_state(session, id, only_from)
             self._conclude(session, id, outcome, moves)
 
     def _conclude(self, session: Session, id: str, outcome: Outcome, moves: Sequence[Move]) -> None:
@@ -135,6 +169,13 @@ class ExperimentShelf(CampaignShelf):
             require_experiment(session, id)
             query = select(OutcomeRow).where(col(OutcomeRow.experiment) == id).order_by(col(OutcomeRow.id))
             return [Outcome.model_validate(row.outcome) for row in session.exec(query)]
+
+
+def _require_state(session: Session, id: str, only_from: Sequence[State]) -> None:
+    """Raises `IllegalMove` where an open experiment is in none of these states; one that is over is told so later."""
+    present = State(_last_transition(session, id).state)
+    if present.is_open and present not in only_from:
+        raise IllegalMove(f"{id} is {present} by now, no longer {' or '.join(only_from)}; nothing was changed")
 
 
 def _last_transition(session: Session, id: str) -> TransitionRow:

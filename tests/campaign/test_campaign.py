@@ -213,6 +213,33 @@ def test_a_veto_that_comes_as_the_lab_begins_is_no_veto(campaign: Campaign, monk
     assert campaign.experiments()[0].state is State.RUNNING
 
 
+def test_an_edit_that_comes_as_the_lab_begins_leaves_one_experiment(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _propose(campaign, 1)
+    waiting = campaign.experiments()[0]
+    for state in (State.APPROVED, State.CHECKED, State.RUNNING):
+        campaign.store.move(waiting.id, state)
+    monkeypatch.setattr(campaign.store, "experiment", lambda _: waiting)  # as it was a moment ago
+    with pytest.raises(IllegalMove, match="is running by now, no longer proposed; nothing was changed"):
+        campaign.edit(waiting.id, ["reaction_time_min=12"])
+    assert [record.state for record in campaign.experiments()] == [State.RUNNING]
+    assert campaign.store.outcomes(waiting.id) == []
+
+
+def test_an_edit_that_is_cut_short_changes_nothing(campaign: Campaign) -> None:
+    _propose(campaign, 1)
+    waiting = campaign.experiments()
+    with killed_before(campaign.store, "INSERT INTO outcome"), pytest.raises(KeyboardInterrupt):
+        campaign.edit(waiting[0].id, ["reaction_time_min=12"])
+    assert campaign.experiments() == waiting
+    new = campaign.edit(waiting[0].id, ["reaction_time_min=12"])
+    old, *others = campaign.experiments()
+    assert others == [new]
+    assert (old.state, old.note) == (State.FAILED, f"abandoned: edited by a person, goes on as {new.id}")
+    assert (new.state, new.batch, new.recipe.reaction_time_min) == (State.PROPOSED, old.batch, 12)
+
+
 def test_a_sample_is_given_up_unless_a_run_may_be_looking_at_it(campaign: Campaign) -> None:
     record = campaign.record(_propose(campaign, 1)[0], Outcome())
     with only_runner(campaign.store), pytest.raises(CampaignBusy):
