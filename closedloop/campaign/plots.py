@@ -1,4 +1,7 @@
-"""The pictures of a campaign's report, as SVG or PNG text that an HTML page can carry inside itself."""
+"""The pictures of a campaign's report, as SVG or PNG text that an HTML page can carry inside itself.
+
+Experiments stand at the numbers that their ids have, whichever of them a picture shows.
+"""
 
 import base64
 import io
@@ -18,7 +21,8 @@ def size_plot(records: Sequence[ExperimentRecord], target: Target) -> str:
     figure, axes = plain_axes(7.2, 3.4)
     low, high = target.band_nm
     axes.axhspan(low, high, color=BAND, label=f"target {target.size_nm:g} ± {target.half_width_nm:g} nm", zorder=0)
-    for number, record in enumerate(records, start=1):
+    for record in records:
+        number = record.number
         predicted = (record.prediction or {}).get("size_nm")
         outcome = record.outcome
         if predicted:
@@ -31,29 +35,29 @@ def size_plot(records: Sequence[ExperimentRecord], target: Target) -> str:
     axes.plot([], [], "o", color=MISS, label="measured (bar: spread of sizes)")
     axes.plot([], [], "_", color=PREDICTED, markersize=11, label="predicted")
     axes.plot([], [], "x", color="#b3372f", label="failed")
-    axes.set(xlabel="experiment", ylabel="mean diameter, nm", ylim=(0, None), xlim=(0.3, max(len(records), 4) + 0.7))
+    axes.set(xlabel="experiment", ylabel="mean diameter, nm", ylim=(0, None), xlim=_limits(records))
     axes.legend(fontsize=8, frameon=False, ncols=2)
     return svg(figure)
 
 
 def learning_curve(records: Sequence[ExperimentRecord]) -> str | None:
     """Error of the model's own prediction, made before the experiment, and its running median."""
-    errors = [
-        abs(predicted - record.outcome.size_nm) / record.outcome.size_nm * 100
+    known = [
+        (record.number, abs(predicted - record.outcome.size_nm) / record.outcome.size_nm * 100)
         for record in records
         if record.outcome
         and record.outcome.success
         and record.outcome.size_nm
         and (predicted := (record.prediction or {}).get("size_nm"))
     ]
-    if len(errors) < 2:
+    if len(known) < 2:
         return None
     figure, axes = plain_axes(7.2, 2.6)
-    numbers = np.arange(1, len(errors) + 1)
+    numbers, errors = [number for number, _ in known], [error for _, error in known]
     running = [float(np.median(errors[max(0, i - 4) : i + 1])) for i in range(len(errors))]
     axes.plot(numbers, errors, "o", color=MISS, label="each experiment")
     axes.plot(numbers, running, "-", color=INK, label="median of the last five")
-    axes.set(xlabel="measured experiment", ylabel="error of the prediction, %", ylim=(0, None))
+    axes.set(xlabel="experiment", ylabel="error of the prediction, %", ylim=(0, None), xlim=_limits(records))
     axes.legend(fontsize=8, frameon=False)
     return svg(figure)
 
@@ -61,8 +65,8 @@ def learning_curve(records: Sequence[ExperimentRecord]) -> str | None:
 def promise_plot(records: Sequence[ExperimentRecord]) -> str | None:
     """The chance of a hit over the next experiments, as it stood when each batch was chosen, and each recipe's own."""
     stood = [
-        (number, chances[-1], len(chances))
-        for number, record in enumerate(records, start=1)
+        (record.number, chances[-1], len(chances))
+        for record in records
         if (chances := ((record.prediction or {}).get("outlook") or {}).get("chances"))
     ]
     if not stood:
@@ -77,14 +81,19 @@ def promise_plot(records: Sequence[ExperimentRecord]) -> str | None:
         label=f"one of the next {stood[-1][2]} hits",
     )
     own = [
-        (number, 100 * chance)
-        for number, record in enumerate(records, start=1)
+        (record.number, 100 * chance)
+        for record in records
         if (chance := (record.prediction or {}).get("chance_of_hit")) is not None
     ]
     axes.plot([number for number, _ in own], [chance for _, chance in own], "o", color=MISS, label="this one hits")
-    axes.set(xlabel="experiment", ylabel="chance, %", ylim=(0, 100), xlim=(0.3, max(len(records), 4) + 0.7))
+    axes.set(xlabel="experiment", ylabel="chance, %", ylim=(0, 100), xlim=_limits(records))
     axes.legend(fontsize=8, frameon=False)
     return svg(figure)
+
+
+def _limits(records: Sequence[ExperimentRecord]) -> tuple[float, float]:
+    """Of the axis of experiments, which has room for four at least."""
+    return 0.3, max([4, *(record.number for record in records)]) + 0.7
 
 
 def png_uri(image: np.ndarray) -> str:
