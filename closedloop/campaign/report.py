@@ -19,6 +19,7 @@ from closedloop.campaign.sheet import sheet_lines, sheet_steps
 from closedloop.lab import LabConfig, ProcedureError, stock_volumes_ml
 from closedloop.recipes import Method
 from closedloop.store import ExperimentRecord, best_outcome
+from closedloop.whole_files import write_whole
 
 SUFFIXES = (".html", ".htm")
 
@@ -45,7 +46,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str, path: Path) -> Path:
-    """Writes the page beside its place and moves it there, so that a reader never sees half of one."""
+    """Writes the page, whole: a reader never sees half of one."""
     from closedloop import __version__
 
     records = campaign.experiments()
@@ -77,9 +78,7 @@ def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str
         store=campaign.store.url,
     )
     path = check_place(path)
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, page)
     return path
 
 

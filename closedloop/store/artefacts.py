@@ -52,6 +52,7 @@ def is_whole(path: Path, sha256: str) -> bool:
 
 
 def _copy(stream: BinaryIO, root: Path, folder: str, suffix: str) -> Artefact:
+    """Not by `closedloop.whole_files`, which must know the place beforehand: this one follows from what was read."""
     (root / folder).mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".partial-", dir=root / folder)
     partial = Path(name)

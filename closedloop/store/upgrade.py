@@ -4,7 +4,6 @@ Which revisions exist is read from the names of the migration files, so that ope
 one query and does not load Alembic.
 """
 
-import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sqlalchemy import URL, Connection, inspect, text
 
 from closedloop.store.database import make_engine, named_errors, sqlite_file, use_wal
 from closedloop.store.errors import NewerSchema, NotADatabase
+from closedloop.whole_files import whole
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -98,14 +98,9 @@ def _one_upgrade_at_a_time(connection: Connection) -> None:
 def _backup(file: Path, revision: str) -> Path:
     """A copy of the database as it was before the revision, whole or not at all."""
     copy = file.with_name(f"{file.name}.before-{revision}")
-    partial = copy.with_name(f"{copy.name}.{os.getpid()}.partial")
-    try:
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(partial)) as target:
-            source.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")
-        os.replace(partial, copy)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(copy) as draft, closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(draft)) as target:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")
     return copy
 
 

@@ -92,6 +92,15 @@ def test_a_campaign_without_a_success_says_so(tmp_path: Path) -> None:
     assert "No experiment gave a product that could be measured" in text
 
 
+def test_a_report_takes_the_place_of_no_other_file(campaign: Campaign, tmp_path: Path) -> None:
+    other = tmp_path / "report.html.part"
+    other.write_text("mine")
+    before = sorted(tmp_path.iterdir())
+    page = write_report(campaign, None, "stopped", tmp_path / "report.html")
+    assert other.read_text() == "mine"
+    assert sorted(tmp_path.iterdir()) == sorted([*before, page])
+
+
 def test_a_place_that_cannot_be_written_is_named(campaign: Campaign, tmp_path: Path) -> None:
     with pytest.raises(ReportNotWritable, match="choose another place"):
         write_report(campaign, None, "x", tmp_path / "no" / "report.html")
