@@ -210,4 +210,4 @@ class Runner:
         try:
             self.notify(News(self.retrainer.retrain(self.campaign.name)))
         except ClosedloopError as error:
-            self.notify(News(f"retraining failed, the old model stays: {error}"))
+            self.notify(News(f"retraining failed: {error}"))

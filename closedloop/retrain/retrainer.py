@@ -112,7 +112,7 @@ class Retrainer:
                 return self._challenge(lab, mark)
             except Exception as error:
                 said = " ".join(str(error).split()) or type(error).__name__
-                self.store.add_retraining(None, promoted=False, reason=f"failed: {said}", last_outcome=mark)
+                self.store.add_retraining(None, promote=False, reason=f"failed: {said}", last_outcome=mark)
                 if isinstance(error, ClosedloopError):
                     raise
                 raise RetrainError(
@@ -138,9 +138,7 @@ class Retrainer:
         promoted = bool(checks) and all(check.passed for check in checks)
         reason = "; ".join(map(str, checks)) or "nothing is known of the experiments to judge by"
         model = self._keep(challenger, twin_after, every, [record.id for record in before], champion, checks, reason)
-        if promoted:
-            self.store.promote(model.id, reason)
-        self.store.add_retraining(model.id, promoted=promoted, reason=reason, last_outcome=mark)
+        self.store.add_retraining(model.id, promote=promoted, reason=reason, last_outcome=mark)
         return RetrainResult(
             model.id, promoted, reason, tuple(checks), len(lab), len(self.literature), time.monotonic() - started
         )

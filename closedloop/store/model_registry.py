@@ -81,12 +81,15 @@ class ModelShelf(Shelf):
         """Raises `UnknownModel`, `AlreadyChampion`, `ArtefactMissing`."""
         _check(self.model(id))
         with self._writing(PromotionRow) as session:
-            number = _number(session, id)
-            if _champion(_promotions(session)) == number:
-                raise AlreadyChampion(f"{id} is in service already; nothing to do")
-            session.add(PromotionRow(model=number, rollback=False, reason=reason, at=self._now()))
-            session.flush()
-            return self._model(session.get_one(ModelRow, number), _promotions(session))
+            self._promote(session, id, reason)
+            return self._model(session.get_one(ModelRow, _number(session, id)), _promotions(session))
+
+    def _promote(self, session: Session, id: str, reason: str) -> None:
+        number = _number(session, id)
+        if _champion(_promotions(session)) == number:
+            raise AlreadyChampion(f"{id} is in service already; nothing to do")
+        session.add(PromotionRow(model=number, rollback=False, reason=reason, at=self._now()))
+        session.flush()
 
     def rollback(self, reason: str) -> ModelRecord | None:
         """Takes the last promotion back that still stands; gives the champion before it (``None``: shipped weights).
@@ -115,12 +118,20 @@ class ModelShelf(Shelf):
         with self._reading() as session:
             return session.exec(select(func.max(OutcomeRow.id))).one() or 0
 
-    def add_retraining(self, model_id: str | None, *, promoted: bool, reason: str, last_outcome: int) -> None:
-        """``last_outcome`` is the mark at the time that the training data were read."""
-        with self._writing(RetrainingRow) as session:
+    def add_retraining(self, model_id: str | None, *, promote: bool, reason: str, last_outcome: int) -> None:
+        """Writes an attempt down and, with ``promote``, puts its model in service: both, or neither.
+
+        ``last_outcome`` is the mark at the time that the training data were read. Raises as `promote`.
+        """
+        if promote:
+            assert model_id is not None  # or nothing could have passed the gate
+            _check(self.model(model_id))
+        with self._writing(PromotionRow, RetrainingRow) as session:
+            if promote and model_id is not None:
+                self._promote(session, model_id, reason)
             number = None if model_id is None else _number(session, model_id)
             session.add(
-                RetrainingRow(model=number, promoted=promoted, reason=reason, last_outcome=last_outcome, at=self._now())
+                RetrainingRow(model=number, promoted=promote, reason=reason, last_outcome=last_outcome, at=self._now())
             )
 
     def retrainings(self) -> list[Retraining]:

@@ -1,13 +1,15 @@
 """When a challenger is trained, on what, and when it takes over."""
 
 import fcntl
+import sqlite3
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome
 from closedloop.retrain import RetrainBusy, Retrainer, RetrainError, is_held_out
-from closedloop.store import ModelStatus, State, Store
+from closedloop.store import ModelStatus, State, Store, StoreLocked
 from tests.retrain.line_model import Line, LineMaker, fail_lab, paper, recipe, run_lab
 
 KEPT = next(f"10.1/{n}" for n in range(99) if is_held_out(f"10.1/{n}"))
@@ -173,6 +175,23 @@ def test_a_crash_leaves_the_champion_and_is_on_record(store: Store, maker: LineM
     assert not trainer.due()  # not again and again: after the next outcomes
     maker.wrap = lambda line: line
     assert trainer.run(now=True).promoted
+
+
+def test_a_store_that_fails_as_the_challenger_takes_over_leaves_the_champion(store: Store, maker: LineMaker) -> None:
+    """What is said then, that the model in service stays, would be untrue of a promotion that was written already."""
+    run_lab(store, TEMPERATURES)
+    locked = [sqlite3.OperationalError("database is locked")]
+
+    def fails_once(*call: object) -> None:
+        if str(call[2]).startswith("INSERT INTO retraining") and locked:
+            raise locked.pop()
+
+    event.listen(store._engine, "before_cursor_execute", fails_once)
+    with pytest.raises(StoreLocked):
+        retrainer(store, maker).run()
+    assert store.champion() is None
+    assert store.promotions() == []
+    assert [(one.promoted, one.reason.partition(":")[0]) for one in store.retrainings()] == [(False, "failed")]
 
 
 def test_after_a_rollback_the_next_challenger_starts_from_the_model_in_service(store: Store, maker: LineMaker) -> None:
