@@ -142,15 +142,17 @@ class Runner:
         record = self.store.experiment(record.id)
         if not record.state.is_open:
             return
-        if record.state is State.PROPOSED:
-            if self.campaign.definition.approval is Approval.ASK:
-                return
-            self.campaign.approve(record.id, "approved by the campaign's own rule")
-        elif record.state in UNBEGUN and (broken := limits_broken(record.recipe, self.campaign.definition)):
-            why = f"not made: it was approved, but the campaign's limits as they are now forbid it: {'; '.join(broken)}"
+        proposed = record.state is State.PROPOSED
+        if proposed and self.campaign.definition.approval is Approval.ASK:
+            return
+        if record.state in UNBEGUN and (broken := limits_broken(record.recipe, self.campaign.definition)):
+            before = "proposed" if proposed else "approved"
+            why = f"not made: it was {before} before the campaign's limits came to forbid it: {'; '.join(broken)}"
             self.campaign.abandon(record.id, why)
             self.notify(News("done", self.store.experiment(record.id)))
             return
+        if proposed:
+            self.campaign.approve(record.id, "approved by the campaign's own rule")
         record = self.store.experiment(record.id)
         if record.state in (State.APPROVED, State.CHECKED, State.RUNNING):
             self._make(record)

@@ -85,10 +85,10 @@ def _narrower(campaign: Campaign, folder: Path, highest_c: float) -> Campaign:
 
 
 @pytest.mark.usefixtures("tripping")
-def test_what_was_approved_is_not_made_outside_limits_that_were_narrowed_since(
+def test_what_was_decided_before_is_not_made_outside_limits_that_were_narrowed_since(
     campaign: Campaign, tmp_path: Path
 ) -> None:
-    waiting = [_at(campaign, State.APPROVED), _at(campaign, State.APPROVED, State.CHECKED)]
+    waiting = [_at(campaign), _at(campaign, State.APPROVED), _at(campaign, State.APPROVED, State.CHECKED)]
     hottest = waiting[0].recipe.injection_temperature_c
     assert hottest
     told: list[News] = []
@@ -100,8 +100,15 @@ def test_what_was_approved_is_not_made_outside_limits_that_were_narrowed_since(
         assert record.state is State.FAILED
         assert record.outcome == Outcome(failure_cause=FailureCause.ABANDONED)
         assert f"above the limit of {int(hottest - 1)} °C" in record.note
+        assert f"it was {'proposed' if each.state is State.PROPOSED else 'approved'} before" in record.note
         assert told[-1] == News("done", record)
     assert runner._spoiled == []  # the lab is well
+    # Where a person decides, a proposal waits for that decision.
+    file = tmp_path / "asking.yaml"
+    file.write_text((tmp_path / "narrower.yaml").read_text() + "approval: ask\n")
+    proposed = _at(campaign)
+    Runner(Campaign.open(file, store=campaign.store), BENCH)._carry_on(proposed)  # type: ignore[arg-type]
+    assert campaign.store.experiment(proposed.id) == proposed
     # One that was begun is ended by the lab alone.
     running = _at(campaign, State.APPROVED, State.CHECKED, State.RUNNING)
     runner._carry_on(running)
