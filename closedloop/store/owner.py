@@ -32,7 +32,7 @@ class LabShelf(Shelf):
             where = self._url.render_as_string(hide_password=True)
             raise OtherLab(
                 f"{where} holds what the lab {owner!r} made, and this is the lab {name!r}, where the same recipe may "
-                "give another size; give this lab a store of its own (--store), or its old name, where it is the same"
+                "give another size; give this lab a store of its own (--store), or its old name back, if it is that lab"
             )
 
 
