@@ -13,6 +13,7 @@ class Person:
         self.name = name
         self._ask = ask
         self._vessel_id: str | None = None
+        self._looked = False
         self._samples: set[str] = set()
 
     def connect(self) -> None:
@@ -35,9 +36,16 @@ class Person:
             return
         self._confirm(f"Put a clean vessel in place, label it {vessel_id}, and type the label: ", vessel_id)
         self._vessel_id = vessel_id
+        self._looked = True
 
     def vessel_id(self) -> str | None:
-        """What this process was told; after a restart, nothing until a vessel is asked for again."""
+        """What this process was told; after a restart it asks once, since others may have used the plate meanwhile."""
+        if not self._looked:
+            typed = self._answer(
+                "Which vessel stands on the plate now? Type the label that it has, or press Enter where there is none: "
+            )
+            self._vessel_id = typed or None
+            self._looked = True
         return self._vessel_id
 
     def collect(self, sample_id: str) -> None:
@@ -51,11 +59,11 @@ class Person:
 
     def _confirm(self, question: str, expected: str) -> None:
         """Asks until the label is right; the end of the input is no answer."""
-        while True:
-            try:
-                typed = self._ask(question)
-            except EOFError as error:
-                raise NoAnswer(f"{self.name} gave no answer to: {question.strip()}") from error
-            if typed.strip() == expected:
-                return
-            question = f"That was {typed.strip()!r}, not {expected}; type the label on the vessel: "
+        while (typed := self._answer(question)) != expected:
+            question = f"That was {typed!r}, not {expected}; type the label on the vessel: "
+
+    def _answer(self, question: str) -> str:
+        try:
+            return self._ask(question).strip()
+        except EOFError as error:
+            raise NoAnswer(f"{self.name} gave no answer to: {question.strip()}") from error

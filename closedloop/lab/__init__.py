@@ -12,6 +12,7 @@ from closedloop.lab.errors import (
     OverTemperature,
     ProcedureError,
     Refused,
+    WrongVessel,
 )
 from closedloop.lab.executor import Executor, Progress
 from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
@@ -50,6 +51,7 @@ __all__ = [
     "Refused",
     "SampleHandler",
     "Stock",
+    "WrongVessel",
     "check_lab",
     "compile_recipe",
     "find_lab",

@@ -33,6 +33,10 @@ class Refused(InstrumentError):
     """The instrument answered, with an error or with something its manual does not define."""
 
 
+class WrongVessel(InstrumentError):
+    """What stands on the plate, or lies with the samples, is not this run's."""
+
+
 class Blocked(InstrumentError):
     """A pump stalled before its volume was out."""
 

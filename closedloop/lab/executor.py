@@ -1,17 +1,18 @@
 """Carries a procedure out step by step, writes the ledger around each step, and takes up where a crash left off.
 
 After a crash the instruments, not this computer's memory, say what is true: a pump that went on by itself is not
-started again, and a reaction that ran on unattended is made safe and given up instead of being passed off as done.
+started again, and a reaction that ran on unattended is made safe and given up instead of being passed off as done; so
+is a run whose vessel has been taken away meanwhile.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from closedloop.lab.bench import Bench
 from closedloop.lab.config import LEAST_DOSE_ML
-from closedloop.lab.errors import Blocked, InstrumentError, NoAnswer, Refused
+from closedloop.lab.errors import Blocked, InstrumentError, NoAnswer, Refused, WrongVessel
 from closedloop.lab.instruments import Pump
 from closedloop.lab.interlocks import Interlock, prove
 from closedloop.lab.ledger import Ledger, LedgerEntry
@@ -66,19 +67,72 @@ class Executor:
         self._procedure = procedure
         known = {entry.position: entry for entry in self.ledger.entries(procedure.run_id)}
         try:
-            for position, step in enumerate(procedure.steps):
+            self._refuse_other_steps(known)
+            left = [place for place in range(len(procedure.steps)) if place not in known or known[place].after is None]
+            if left:
+                self._position = left[0]
+                self._look_at_the_lab(left, begun=bool(known))
+            for position in left:
                 self._position = position
-                entry = known.get(position)
-                if entry is not None and STEP.validate_json(entry.step) != step:
-                    raise InstrumentError(
-                        f"{procedure.run_id}: step {position + 1} in the ledger is not the one of this procedure; "
-                        "the lab file has changed since the run began"
-                    )
-                if entry is None or entry.after is None:
-                    self._do(step, entry)
+                self._do(procedure.steps[position], known.get(position))
         except BaseException as error:
             self.bench.make_safe_after(error)
             raise
+
+    def _refuse_other_steps(self, known: Mapping[int, LedgerEntry]) -> None:
+        steps = dict(enumerate(self._procedure.steps))
+        for position, entry in known.items():
+            if STEP.validate_json(entry.step) != steps.get(position):
+                raise InstrumentError(
+                    f"{self._procedure.run_id}: step {position + 1} in the ledger is not the one of this procedure; "
+                    "the lab file has changed since the run began"
+                )
+
+    def _look_at_the_lab(self, left: Sequence[int], *, begun: bool) -> None:
+        """Before any step: the ledger does not know what others did in this lab since its last line was written."""
+        steps = self._procedure.steps
+        own = [place for place, step in enumerate(steps) if isinstance(step, NewVessel)]
+        if not begun or any(place in left for place in own):
+            self._clear_the_bench()
+            if not begun:
+                self._refuse_used_names()
+        elif own and not self._only_confirmation_is_missing(left):
+            vessel = steps[own[-1]]
+            assert isinstance(vessel, NewVessel)
+            self._require(vessel.vessel_id)
+
+    def _refuse_used_names(self) -> None:
+        """A handler that is asked twice for one name does nothing, since it cannot know that two runs have it."""
+        for step in self._procedure.steps:
+            if isinstance(step, NewVessel) and self.bench.handler.vessel_id() == step.vessel_id:
+                what, name = "vessel", step.vessel_id
+            elif isinstance(step, Collect) and self.bench.handler.has_sample(step.sample_id):
+                what, name = "sample", step.sample_id
+            else:
+                continue
+            raise WrongVessel(
+                f"a {what} called {name} is there already, of an earlier run of that name; give the campaign another "
+                "name, or clear away what the lab keeps of the earlier one"
+            )
+
+    def _clear_the_bench(self) -> None:
+        """Nobody handles, or pours into, what the run before this one left hot, and no pump of that goes on."""
+        below_c = self.bench.config.cool_below_c
+        self.bench.make_safe()
+        # Armed by the run before, it would stop this one's stirrer.
+        self.bench.hotplate.arm_watchdog(0)
+        self._cool_down(below_c, f"cooling below {below_c:.0f} °C before the run begins")
+
+    def _only_confirmation_is_missing(self, left: Sequence[int]) -> bool:
+        """The sample was taken, and the line that says so was not written any more."""
+        last = self._procedure.steps[left[0]]
+        return len(left) == 1 and isinstance(last, Collect) and self.bench.handler.has_sample(last.sample_id)
+
+    def _require(self, vessel_id: str) -> None:
+        found = self.bench.handler.vessel_id()
+        if found != vessel_id:
+            there = "nobody knows which vessel is in place" if found is None else f"the vessel in place is {found}"
+            raise WrongVessel(f"{there}, and {vessel_id} was to be; it was stopped, propose the recipe again")
 
     def _do(self, step: Step, entry: LedgerEntry | None) -> None:
         resumed = entry is not None
@@ -123,7 +177,8 @@ class Executor:
             case NewVessel():
                 self._tell(f"putting vessel {step.vessel_id} in place")
                 self.bench.handler.new_vessel(step.vessel_id)
-                return {"vessel_id": self.bench.handler.vessel_id()}
+                self._require(step.vessel_id)
+                return {"vessel_id": step.vessel_id}
             case Stir():
                 self._tell(f"stirring at {step.speed_rpm:g} rpm")
                 self.bench.hotplate.start_stirring(step.speed_rpm)
@@ -288,18 +343,19 @@ class Executor:
             raise InstrumentError(
                 f"the vessel stayed hot for {late_s / 60:.1f} min after its reaction time; propose the recipe again"
             )
+        return {"temperature_c": self._cool_down(step.below_c, f"cooling below {step.below_c:.0f} °C")}
+
+    def _cool_down(self, below_c: float, doing: str) -> float:
+        """Waits until the vessel, whose heater is off, is no hotter; its temperature in °C."""
+        plate = self.bench.hotplate
         give_up = self.clock.now() + 4 * 3600.0
         start_c = plate.temperature_c()
-        while (temperature := plate.temperature_c()) > step.below_c:
-            self._tell(
-                f"cooling below {step.below_c:.0f} °C",
-                (start_c - temperature) / max(start_c - step.below_c, 1e-9),
-                temperature,
-            )
+        while (temperature := plate.temperature_c()) > below_c:
+            self._tell(doing, (start_c - temperature) / max(start_c - below_c, 1e-9), temperature)
             if self.clock.now() > give_up:
                 raise InstrumentError(f"the vessel is still at {temperature:.0f} °C after 4 h; is the heater off?")
             self._wait(3 * POLL_S)
-        return {"temperature_c": temperature}
+        return temperature
 
     def _prove_interlocks(self) -> None:
         """Once per executor, before its first heater goes on. The proof stops everything, running pumps too."""

@@ -76,12 +76,13 @@ class SampleHandler(Instrument, Protocol):
         """Put a clean vessel in place; nothing happens where this very vessel is in place already."""
 
     def vessel_id(self) -> str | None:
-        """The vessel in place now."""
+        """The vessel in place now; ``None`` where there is none or nobody knows. A run goes on in its own alone."""
 
     def collect(self, sample_id: str) -> None:
         """Take a sample of the vessel's contents; nothing happens where this sample has been taken already."""
 
-    def has_sample(self, sample_id: str) -> bool: ...
+    def has_sample(self, sample_id: str) -> bool:
+        """Whether a sample of this name was taken, as far as is known."""
 
 
 @runtime_checkable

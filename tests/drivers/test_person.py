@@ -44,6 +44,20 @@ def test_the_same_thing_is_not_asked_twice() -> None:
     assert person.has_sample("s")
 
 
+@pytest.mark.parametrize(("typed", "there"), [(" cdse-0001 ", "cdse-0001"), ("", None), ("  ", None)])
+def test_after_a_restart_the_vessel_is_asked_for_once(typed: str, there: str | None) -> None:
+    terminal = Terminal(typed)
+    person = Person("hand", ask=terminal)
+    assert person.vessel_id() == there
+    assert person.vessel_id() == there
+    assert len(terminal.questions) == 1
+
+
+def test_a_vessel_of_which_nobody_tells_is_an_error() -> None:
+    with pytest.raises(NoAnswer, match="Which vessel stands on the plate"):
+        Person("hand", ask=Terminal()).vessel_id()
+
+
 def test_no_answer_is_an_error_and_nothing_is_believed() -> None:
     person = Person("hand", ask=Terminal())
     with pytest.raises(NoAnswer, match="gave no answer"):

@@ -12,10 +12,11 @@ from closedloop.lab import (
     NoAnswer,
     OverTemperature,
     Progress,
+    WrongVessel,
     compile_recipe,
 )
 from closedloop.recipes import FailureCause
-from tests.lab.world import CONFIG, RECIPE, Computer, Killed, Plate, SyringePump, World
+from tests.lab.world import CONFIG, RECIPE, Arm, Computer, Killed, Plate, SyringePump, World
 
 PROCEDURE = compile_recipe(RECIPE, CONFIG, "run-1")
 VOLUMES = {"cd": 5.0, "se": 0.5}
@@ -88,6 +89,87 @@ def test_killed_at_every_call_nothing_is_poured_twice_and_nothing_stays_hot(paus
         assert finished > 0.95 * calls
     else:
         assert 0 < finished < calls
+
+
+OTHER = compile_recipe(RECIPE, CONFIG, "run-2")
+
+
+@pytest.mark.parametrize("pause_s", [2.0, 3000.0])
+def test_killed_at_every_call_a_run_never_goes_on_in_the_vessel_of_another(pause_s: float) -> None:
+    """Kill A, run B to its end, take up A: A is given up, unless its own sample had been taken already."""
+    _, _, calls = _undisturbed()
+    finished = 0
+    for dies_at in range(1, calls + 1):
+        world, ledger = World(), MemoryLedger()
+        first = Computer(world, ledger, dies_at)
+        with pytest.raises(Killed):
+            Executor(first.bench(), first).run(PROCEDURE)
+        world.clock.sleep(pause_s)
+        other = Computer(world, MemoryLedger())
+        Executor(other.bench(), other).run(OTHER)
+        for pump, volume in VOLUMES.items():
+            assert world.contents_ml["run-2", pump] == pytest.approx(volume, rel=0.011), f"killed at call {dies_at}"
+        # Nothing is poured into a flask that the run before it left hot.
+        assert world.hottest_c["run-2", "cd"] <= CONFIG.cool_below_c, f"killed at call {dies_at}"
+        again = Computer(world, ledger)
+        begun = ledger.entries("run-1")
+        stopped = None
+        try:
+            Executor(again.bench(), again).run(PROCEDURE)
+        except WrongVessel as error:
+            stopped = error
+        if stopped:
+            assert stopped.cause is FailureCause.INTERRUPTED
+            assert "run-2" in str(stopped)
+            assert world.taken_from == {"run-2": "run-2"}
+        else:
+            finished += 1
+            assert world.taken_from["run-1"] == "run-1", f"killed at call {dies_at}"
+            assert not begun or begun[0].after is None or len(begun) == len(PROCEDURE.steps)
+        assert not world.heating
+        assert world.contents_ml["run-2", "cd"] == pytest.approx(VOLUMES["cd"], rel=0.011)
+    assert finished < calls / 2
+
+
+def test_where_nobody_knows_which_vessel_is_there_a_run_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ledger = _killed_while_injecting(1.0)
+    monkeypatch.setattr(Arm, "vessel_id", lambda self: None)
+    second = Computer(world, ledger)
+    with pytest.raises(WrongVessel, match=r"nobody knows which vessel is in place.*run-1"):
+        Executor(second.bench(SLOW), second).run(SLOW_PROCEDURE)
+    assert not world.heating
+    assert not world.running_until
+
+
+def test_a_handler_that_brings_another_vessel_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Arm, "new_vessel", lambda self, vessel_id: self.touch().vessels.append("a dirty one"))
+    world = World()
+    computer = Computer(world, MemoryLedger())
+    with pytest.raises(WrongVessel, match="a dirty one"):
+        Executor(computer.bench(), computer).run(PROCEDURE)
+    assert world.poured_ml == {}
+
+
+def test_a_vessel_or_a_sample_of_the_same_name_is_not_taken_for_this_runs() -> None:
+    """Two stores with a campaign of one name both have a first experiment, and the lab may be the same."""
+    for held in (World(vessels=["run-1"]), World(samples=["run-1"])):
+        computer = Computer(held, MemoryLedger())
+        with pytest.raises(WrongVessel, match=r"called run-1.* of an earlier run"):
+            Executor(computer.bench(), computer).run(PROCEDURE)
+        assert held.poured_ml == {}
+
+
+def test_a_new_run_makes_the_lab_safe_and_waits_until_it_is_cool() -> None:
+    world = World(temperature_c=259.0, set_point_c=260.0, heating=True, watchdog_s=120.0)
+    world.rate["se"], world.running_until["se"] = 1.0, 30.0
+    told: list[Progress] = []
+    computer = Computer(world, MemoryLedger())
+    Executor(computer.bench(), computer, told.append).run(PROCEDURE)
+    assert "se" not in {pump for vessel, pump in world.contents_ml if vessel == "the plate"}
+    assert world.hottest_c["run-1", "cd"] <= CONFIG.cool_below_c
+    assert told[0].doing == "cooling below 60 °C before the run begins"
+    # The watchdog that the run before had armed does not stop the stirrer of this one.
+    assert world.watchdog_log == []
 
 
 def test_a_reaction_that_ran_on_unattended_is_not_passed_off_as_done() -> None:
@@ -335,6 +417,15 @@ def test_an_interrupt_stays_one_where_the_lab_cannot_be_made_safe(
     ]
 
 
+def test_a_lab_that_does_not_obey_at_once_gets_no_vessel(deaf: list[bool]) -> None:
+    deaf[0] = True
+    world = World()
+    computer = Computer(world, MemoryLedger())
+    with pytest.raises(NoAnswer, match="could not be made safe"):
+        Executor(computer.bench(), computer).run(PROCEDURE)
+    assert world.vessels == []
+
+
 def test_a_runaway_that_cannot_be_stopped_is_still_called_one(deaf: list[bool]) -> None:
     world = World()
     computer = Computer(world, MemoryLedger())
@@ -348,11 +439,14 @@ def test_a_runaway_that_cannot_be_stopped_is_still_called_one(deaf: list[bool]) 
 
 
 def test_an_interlock_whose_trip_does_not_reach_the_heater_is_not_proved(deaf: list[bool]) -> None:
-    deaf[0] = True
     world = World()
     computer = Computer(world, MemoryLedger())
+
+    def grow_deaf(progress: Progress) -> None:
+        deaf[0] |= progress.doing.startswith("adding")
+
     with pytest.raises(InstrumentError, match=r"tried and not every instrument obeyed; .*nothing came back"):
-        Executor(computer.bench(), computer).run(PROCEDURE)
+        Executor(computer.bench(), computer, grow_deaf).run(PROCEDURE)
     assert not world.heating
 
 

@@ -55,6 +55,10 @@ class World:
     rate: dict[str, float] = field(default_factory=dict)
     vessels: list[str] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)
+    # What each vessel got of each pump, how hot the hottest was at the time, and the vessel of each sample.
+    contents_ml: dict[tuple[str, str], float] = field(default_factory=dict)
+    hottest_c: dict[tuple[str, str], float] = field(default_factory=dict)
+    taken_from: dict[str, str] = field(default_factory=dict)
     temperature_c: float = 25.0
     set_point_c: float = 25.0
     heating: bool = False
@@ -75,6 +79,9 @@ class World:
                 volume = self.rate[pump] * seconds / 60
                 self.poured_ml[pump] = self.poured_ml.get(pump, 0.0) + volume
                 self.counter_ml[pump] = self.counter_ml.get(pump, 0.0) + volume
+                into = (self.vessels[-1] if self.vessels else "the plate", pump)
+                self.contents_ml[into] = self.contents_ml.get(into, 0.0) + volume
+                self.hottest_c[into] = max(self.temperature_c, self.hottest_c.get(into, 0.0))
             if now >= until:
                 del self.running_until[pump]
         trips_at = self.fed_at + self.watchdog_s
@@ -233,6 +240,7 @@ class Arm(_Device):
         world = self.touch()
         if sample_id not in world.samples:
             world.samples.append(sample_id)
+            world.taken_from[sample_id] = world.vessels[-1]
 
     def has_sample(self, sample_id: str) -> bool:
         return sample_id in self.touch().samples
