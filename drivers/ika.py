@@ -122,9 +122,6 @@ class IkaHotplate:
             raise Refused(f"{self.name}: holds {held:g} rpm instead of {speed:.0f} rpm; ask for a speed in its range")
         self._set("START_4")
 
-    def stop_stirring(self) -> None:
-        self._set("STOP_4")
-
     def arm_watchdog(self, seconds: float) -> None:
         """Watchdog mode 1, heater and motor off. Only the command itself feeds it, so from here on every reading of
         the temperature sends it again; 0 disarms."""

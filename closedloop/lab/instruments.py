@@ -62,8 +62,6 @@ class Hotplate(Instrument, Protocol):
 
     def start_stirring(self, speed_rpm: float) -> None: ...
 
-    def stop_stirring(self) -> None: ...
-
     def arm_watchdog(self, seconds: float) -> None:
         """Have the device switch off by itself when it hears nothing for so long; 0 disarms."""
 

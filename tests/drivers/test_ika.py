@@ -45,7 +45,6 @@ TRANSCRIPTS = {
             (b"START_4 \r \nIN_SP_1 \r \n", b"25.0 1\r\n"),
         ],
     ),
-    "stop_stirring": (lambda p: p.stop_stirring(), None, [(b"STOP_4 \r \nIN_SP_1 \r \n", b"25.0 1\r\n")]),
     "make_safe": (
         lambda p: p.make_safe(),
         None,

@@ -201,7 +201,7 @@ class Plate(_Device):
 
     def make_safe(self) -> None:
         self.stop_heating()
-        self.stop_stirring()
+        self.touch().stirring_rpm = 0.0
 
     def temperature_c(self) -> float:
         if self.watchdog_s:
@@ -217,9 +217,6 @@ class Plate(_Device):
 
     def start_stirring(self, speed_rpm: float) -> None:
         self.touch().stirring_rpm = speed_rpm
-
-    def stop_stirring(self) -> None:
-        self.touch().stirring_rpm = 0.0
 
     def arm_watchdog(self, seconds: float) -> None:
         self.watchdog_s = seconds
