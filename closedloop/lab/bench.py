@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from types import TracebackType
@@ -12,6 +12,7 @@ from closedloop.lab.clock import Clock, RealClock
 from closedloop.lab.config import LabConfig
 from closedloop.lab.errors import InstrumentError, LabFileError
 from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
+from closedloop.recipes import ClosedloopError
 
 INSTRUMENTS_GROUP = "closedloop.instruments"
 # What a method that measures is annotated with, be it evaluated or not; a lab's own driver may leave it out.
@@ -36,6 +37,49 @@ def build(name: str, driver: str, options: Mapping[str, Any]) -> Instrument:
         return cast(Instrument, points[driver].load()(name, **options))
     except (TypeError, ValueError) as error:
         raise LabFileError(f"{name}: the driver {driver!r} does not take these options: {error}") from error
+
+
+def named(name: str, error: Exception) -> ClosedloopError:
+    """The error itself, or where it has no name of ours (a driver of another make) one that says whose it is."""
+    if isinstance(error, ClosedloopError):
+        return error
+    return InstrumentError(f"{name}: its driver failed ({in_a_line(error)}); look at both")
+
+
+def in_a_line(error: BaseException) -> str:
+    """What an error says, with its kind where that is not one of ours."""
+    said = " ".join(str(error).split())
+    if isinstance(error, ClosedloopError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def tell_all(instruments: Iterable[Instrument], tell: Callable[[Instrument], None]) -> BaseException | None:
+    """Tells every one of them, whatever another raises; what comes back is an interrupt, or else the first failure."""
+    failures: list[BaseException] = []
+    for instrument in instruments:
+        try:
+            tell(instrument)
+        except Exception as error:
+            failure = named(instrument.name, error)
+            failure.__cause__ = error if failure is not error else error.__cause__
+            failures.append(failure)
+        except BaseException as error:
+            failures.insert(0, error)
+    return failures[0] if failures else None
+
+
+def note_after(error: BaseException, what: str, failure: BaseException, advice: str = "") -> None:
+    """Notes a second failure with the first, and in the log, since an interrupt shows no notes.
+
+    Where the second is an interrupt and the first is none, it is raised: whoever catches the first must not go on.
+    """
+    text = f"{what}: {in_a_line(failure)}{advice}"
+    if text not in getattr(error, "__notes__", ()):
+        error.add_note(text)
+        log.error(text)
+    if isinstance(error, Exception) and not isinstance(failure, Exception):
+        raise failure from error
 
 
 @cache
@@ -72,14 +116,20 @@ class Bench:
     def open(cls, config: LabConfig) -> Self:
         """Builds every instrument before any is connected, so that a faulty lab file touches no hardware."""
         bench = cls(config, {name: build(name, each.driver, each.options) for name, each in config.instruments.items()})
-        connected: list[Instrument] = []
+        begun: list[Instrument] = []
         try:
             for instrument in bench.instruments.values():
-                instrument.connect()
-                connected.append(instrument)
-        except InstrumentError:
-            for instrument in connected:
-                instrument.close()
+                begun.append(instrument)
+                try:
+                    instrument.connect()
+                except Exception as error:
+                    raise named(instrument.name, error) from error
+        except BaseException as error:
+            # No run goes on without all of them, so none of them does; what was not reached may be another run's.
+            try:
+                bench._make_safe_after(error, begun[:-1])
+            finally:
+                bench._close_after(error, begun)
             raise
         return bench
 
@@ -89,39 +139,48 @@ class Bench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        everything = list(self.instruments.values())
         try:
             if error is None:
                 self.make_safe()
             else:
                 self.make_safe_after(error)
-        finally:
+        except BaseException as failure:
+            self._close_after(failure, everything)
+            raise
+        if error is None:
             self.close()
+        else:
+            self._close_after(error, everything)
 
     def close(self) -> None:
-        for instrument in self.instruments.values():
-            instrument.close()
+        """Closes every instrument, even where one of them fails; raises the first failure."""
+        if failure := tell_all(self.instruments.values(), lambda each: each.close()):
+            raise failure
 
     def make_safe(self) -> None:
         """Tells every instrument, the heater first, even where one of them fails; raises the first failure."""
-        failure: InstrumentError | None = None
-        ordered = sorted(self.instruments.values(), key=lambda instrument: instrument is not self.hotplate)
-        for instrument in ordered:
-            try:
-                instrument.make_safe()
-            except InstrumentError as error:
-                failure = failure or error
-        if failure:
+        if failure := self._make_safe(self.instruments.values()):
             raise failure
 
     def make_safe_after(self, error: BaseException) -> None:
-        """As `make_safe`, on the way out of an error, which a second one must not replace: that is noted and logged."""
-        try:
-            self.make_safe()
-        except InstrumentError as failure:
-            note = f"the lab could not be made safe: {failure}; switch the heater off by hand"
-            if note not in getattr(error, "__notes__", ()):
-                error.add_note(note)
-                log.error(note)
+        """As `make_safe`, on the way out of an error, which a second one must not replace: that is noted and logged.
+
+        An interrupt is raised all the same, once every instrument was told.
+        """
+        self._make_safe_after(error, self.instruments.values())
+
+    def _make_safe(self, instruments: Iterable[Instrument]) -> BaseException | None:
+        ordered = sorted(instruments, key=lambda instrument: instrument is not self.hotplate)
+        return tell_all(ordered, lambda each: each.make_safe())
+
+    def _make_safe_after(self, error: BaseException, instruments: Iterable[Instrument]) -> None:
+        if failure := self._make_safe(instruments):
+            note_after(error, "the lab could not be made safe", failure, "; switch the heater off by hand")
+
+    def _close_after(self, error: BaseException, instruments: Iterable[Instrument]) -> None:
+        if failure := tell_all(instruments, lambda each: each.close()):
+            note_after(error, "not every instrument could be closed", failure)
 
     def read(self, signal: str) -> float:
         """A signal named ``instrument.quantity``; the quantity is a method of the instrument that takes nothing."""

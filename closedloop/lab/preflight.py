@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from closedloop.lab.bench import Bench, build
+from closedloop.lab.bench import Bench, build, named
 from closedloop.lab.config import LabConfig
-from closedloop.lab.errors import InstrumentError
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,6 @@ def check_lab(config: LabConfig) -> list[Check]:
                 checks.append(Check(name, True, instrument.identify()))
             finally:
                 instrument.close()
-        except InstrumentError as error:
-            checks.append(Check(name, False, str(error)))
+        except Exception as error:
+            checks.append(Check(name, False, str(named(name, error))))
     return checks
