@@ -26,6 +26,8 @@ WATCHDOG_ECHO = re.compile(r"(\d+(?:\.\d*)?)(?: \d+)?", re.ASCII)
 class IkaHotplate:
     """Heats by the probe in the vessel. ``max_temperature_c`` is the highest set point that this driver will send."""
 
+    watchdog_range_s = (float(SHORTEST_WATCHDOG_S), float(LONGEST_WATCHDOG_S))
+
     def __init__(
         self,
         name: str,

@@ -15,7 +15,7 @@ from closedloop.lab.errors import (
     WrongVessel,
 )
 from closedloop.lab.executor import Executor, Progress
-from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
+from closedloop.lab.instruments import Hotplate, Instrument, LimitedWatchdog, Microscope, Pump, SampleHandler
 from closedloop.lab.labs import find_lab, lab_source
 from closedloop.lab.ledger import Ledger, LedgerEntry, MemoryLedger
 from closedloop.lab.preflight import Check, check_lab
@@ -37,6 +37,7 @@ __all__ = [
     "LabFileError",
     "Ledger",
     "LedgerEntry",
+    "LimitedWatchdog",
     "ManualClock",
     "MemoryLedger",
     "Microscope",

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, cast
 from closedloop.lab.clock import Clock, RealClock
 from closedloop.lab.config import LabConfig
 from closedloop.lab.errors import InstrumentError, LabFileError
-from closedloop.lab.instruments import Hotplate, Instrument, Microscope, Pump, SampleHandler
+from closedloop.lab.instruments import Hotplate, Instrument, LimitedWatchdog, Microscope, Pump, SampleHandler
 from closedloop.recipes import ClosedloopError
 
 INSTRUMENTS_GROUP = "closedloop.instruments"
@@ -97,8 +97,8 @@ def quantities(kind: type[Instrument]) -> list[str]:
 class Bench:
     """The instruments of a lab, as a context manager; leaving it makes the lab safe and closes the ports.
 
-    Raises `LabFileError` where an instrument is not of the kind that it is used as, or does not measure what an
-    interlock watches; no instrument is asked for that.
+    Raises `LabFileError` where an instrument is not of the kind that it is used as, does not measure what an interlock
+    watches, or has no watchdog of the time that is asked for; no instrument is asked for that.
     """
 
     def __init__(self, config: LabConfig, instruments: Mapping[str, Instrument]) -> None:
@@ -111,6 +111,7 @@ class Bench:
         self.clock: Clock = self._of_kind(config.clock, Clock) if config.clock else RealClock()
         for lock in config.interlocks:
             self._quantity(lock.signal)
+        self._refuse_watchdog()
 
     @classmethod
     def open(cls, config: LabConfig) -> Self:
@@ -197,6 +198,16 @@ class Bench:
             known = ", ".join(measured) or "nothing"
             raise LabFileError(f"interlock {signal!r}: {name} measures no {quantity!r} (it measures {known})")
         return cast(Callable[[], Any], getattr(self.instruments[name], quantity))
+
+    def _refuse_watchdog(self) -> None:
+        seconds = self.config.watchdog_s
+        if seconds == 0 or not isinstance(self.hotplate, LimitedWatchdog):
+            return
+        shortest, longest = self.hotplate.watchdog_range_s
+        if not shortest <= seconds <= longest:
+            raise LabFileError(
+                f"watchdog_s: {self.config.hotplate} takes 0 (off) or {shortest:g} to {longest:g} s, not {seconds:g}"
+            )
 
     def _of_kind(self, name: str, kind: type[T]) -> T:
         instrument = self.instruments[name]

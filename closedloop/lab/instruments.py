@@ -67,6 +67,14 @@ class Hotplate(Instrument, Protocol):
 
 
 @runtime_checkable
+class LimitedWatchdog(Protocol):
+    """A hotplate may say so which times its watchdog takes; a lab file with another one is refused at once."""
+
+    watchdog_range_s: tuple[float, float]
+    """Shortest and longest in s; 0, which disarms, is always taken."""
+
+
+@runtime_checkable
 class SampleHandler(Instrument, Protocol):
     """Brings a clean vessel, and takes the finished sample to a grid. Both may be asked again with no effect."""
 

@@ -52,3 +52,18 @@ def test_an_interlock_on_what_is_no_quantity_is_a_fault_of_the_lab_file(quantity
     for refuses in (check_lab, Bench.open):
         with pytest.raises(LabFileError, match=r"plate measures no '.*' \(it measures .*, temperature_c\)"):
             refuses(config)
+
+
+@pytest.mark.parametrize("seconds", [5, 19.9, 1501])
+def test_a_watchdog_that_the_hotplate_does_not_take_is_a_fault_of_the_lab_file(seconds: float) -> None:
+    config = LabConfig.model_validate(WRITTEN | {"watchdog_s": seconds})
+    for refuses in (check_lab, Bench.open):
+        with pytest.raises(LabFileError, match=rf"watchdog_s: plate takes 0 \(off\) or 20 to 1500 s, not {seconds:g}"):
+            refuses(config)
+
+
+@pytest.mark.parametrize("seconds", [0, 20, 1500])
+def test_a_watchdog_that_it_takes_is_none(seconds: float) -> None:
+    assert not {each.name: each for each in check_lab(LabConfig.model_validate(WRITTEN | {"watchdog_s": seconds}))}[
+        "plate"
+    ].ok
