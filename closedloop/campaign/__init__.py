@@ -14,6 +14,7 @@ from closedloop.campaign.errors import (
     CampaignBusy,
     CampaignFileError,
     EditNotReadable,
+    LabInUse,
     NotOfThisCampaign,
     NotProposed,
     NotWaiting,
@@ -24,7 +25,7 @@ from closedloop.campaign.labnames import canonical_lab, lab_name, makeable_in
 from closedloop.campaign.reading import read_campaign, shipped_campaigns
 from closedloop.campaign.report import check_place, write_report
 from closedloop.campaign.result import campaign_json, experiment_json, size_in_words
-from closedloop.campaign.runner import News, Retrainer, Runner, only_runner
+from closedloop.campaign.runner import News, Retrainer, Runner, check_free, only_runner
 from closedloop.campaign.sheet import describe_recipe, sheet_lines, sheet_steps
 from closedloop.campaign.stopping import Action, Advice, NoHope, StoppingRules
 
@@ -39,6 +40,7 @@ __all__ = [
     "CampaignFileError",
     "Correction",
     "EditNotReadable",
+    "LabInUse",
     "News",
     "NextBatch",
     "NoHope",
@@ -58,6 +60,7 @@ __all__ = [
     "canonical_recipe",
     "card_json",
     "card_lines",
+    "check_free",
     "check_place",
     "correct_image",
     "describe_recipe",

@@ -17,6 +17,10 @@ class CampaignBusy(ClosedloopError):
     """Another process is running this store's lab."""
 
 
+class LabInUse(ClosedloopError):
+    """Something of another campaign is being made in this lab."""
+
+
 class NotOfThisCampaign(ClosedloopError):
     """A recipe or outcome that does not belong to what the campaign makes."""
 

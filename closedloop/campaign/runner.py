@@ -14,10 +14,10 @@ from closedloop.campaign.campaign import UNBEGUN, Campaign, moves_after
 from closedloop.campaign.characterise import look
 from closedloop.campaign.definition import Approval
 from closedloop.campaign.edit import limits_broken
-from closedloop.campaign.errors import CampaignBusy
+from closedloop.campaign.errors import CampaignBusy, LabInUse
 from closedloop.campaign.judge import without_chemistry
 from closedloop.campaign.stopping import Action, hopeless
-from closedloop.lab import Bench, Executor, InstrumentError, ProcedureError, Progress, compile_recipe
+from closedloop.lab import Bench, Executor, InstrumentError, LabConfig, ProcedureError, Progress, compile_recipe
 from closedloop.propose import Outlook
 from closedloop.recipes import ClosedloopError, Outcome
 from closedloop.store import ExperimentRecord, State, Store, one_at_a_time
@@ -53,6 +53,25 @@ def only_runner(store: Store) -> Iterator[None]:
         yield
 
 
+def check_free(campaign: Campaign, lab: LabConfig) -> None:
+    """Raises `LabInUse` where something of another campaign of the store is being made in this lab.
+
+    Asked before the bench is opened: leaving it would stop what goes on there.
+    """
+    here = ("", _place(lab))  # older versions did not write the place down
+    running = campaign.store.experiments(states=[State.RUNNING])
+    if others := [each for each in running if each.campaign != campaign.name and each.note in here]:
+        first = others[0]
+        raise LabInUse(
+            f"{first.id} of the campaign {first.campaign} is still being made in {lab.name}; run "
+            f"{first.campaign} again, which goes on with it or makes the lab safe, then this one"
+        )
+
+
+def _place(lab: LabConfig) -> str:
+    return f"in {lab.name}"
+
+
 class Runner:
     """Drives one campaign on one bench."""
 
@@ -76,10 +95,14 @@ class Runner:
     def run(self) -> str:
         """Runs until there is a reason to stop, and returns it as a sentence.
 
-        Raises `InstrumentError` at once where the lab could not be made safe: then what is open stays open.
+        Raises `InstrumentError` at once where the lab could not be made safe: then what is open stays open. Raises
+        `LabInUse` as `check_free`.
         """
+        check_free(self.campaign, self.bench.config)
         while True:
-            for record in self.campaign.open_experiments():
+            # What stands on the plate comes first: a proposal that was approved meanwhile may be older.
+            ordered = sorted(self.campaign.open_experiments(), key=lambda each: each.state is not State.RUNNING)
+            for record in ordered:
                 self._carry_on(record)
                 if (reason := self._reason_to_stop()) is not None:
                     self._drop_unstarted()
@@ -173,24 +196,35 @@ class Runner:
         try:
             procedure = compile_recipe(record.recipe, self.bench.config, record.id)
         except ProcedureError as error:
-            self.campaign.abandon(record.id, f"cannot be made here: {error}")
+            if record.state is State.RUNNING:
+                changed = InstrumentError(
+                    f"the lab file has changed since it was begun, it cannot be made now: {error}"
+                )
+                self.bench.make_safe_after(changed)
+                self._spoil(record, changed)
+            else:
+                self.campaign.abandon(record.id, f"cannot be made here: {error}")
             return
         self.campaign.claim()
         if record.state is State.APPROVED:
             self.store.move(record.id, State.CHECKED, note="the lab's stocks, vessel and limits allow it")
         if record.state is not State.RUNNING:
-            self.store.move(record.id, State.RUNNING)
+            self.store.move(record.id, State.RUNNING, note=_place(self.bench.config))
         running = self.store.experiment(record.id)
         executor = Executor(self.bench, self.store, lambda step: self.notify(News("making", running, step)))
         try:
             executor.run(procedure)
         except InstrumentError as error:
-            self.campaign.fail(record.id, error.cause, f"{error.cause}: {error}")
-            if error.aftermath:
-                error.add_note(f"{record.id} has failed and nothing else is begun: a person must look at the lab first")
-                raise
+            self._spoil(record, error)
         else:
             self.store.move(record.id, State.AWAITING_CHARACTERISATION)
+
+    def _spoil(self, record: ExperimentRecord, error: InstrumentError) -> None:
+        """Ends what the lab spoiled; raises the error again where the lab could not be made safe after it."""
+        self.campaign.fail(record.id, error.cause, f"{error.cause}: {error}")
+        if error.aftermath:
+            error.add_note(f"{record.id} has failed and nothing else is begun: a person must look at the lab first")
+            raise error
 
     def _look(self, record: ExperimentRecord) -> None:
         assert self.bench.microscope is not None

@@ -29,6 +29,7 @@ def run(
         Runner,
         campaign_json,
         canonical_lab,
+        check_free,
         check_place,
         lab_name,
         makeable_in,
@@ -48,6 +49,7 @@ def run(
     opened = Campaign.open(campaign, url, seed=seed, lab=lab_name(source))
     with only_runner(opened.store):
         config = canonical_lab(find_lab(lab or opened.definition.lab, opened.store.files / "virtual-lab", seed))
+        check_free(opened, config)
         opened.makeable = makeable_in(config)
         with (
             LiveDisplay(opened.definition.target, opened.experiments()) as display,
