@@ -1,25 +1,56 @@
 """A request-and-reply line over pyserial, for a serial port and for a ``socket://`` address alike.
 
-Knows bytes, time limits and lost connections; what the bytes mean is left to the driver of each device family.
+Knows bytes, time limits, lost connections, and who may use a port; what the bytes mean is left to the driver of each
+device family.
 """
 
 import math
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import serial
 
 from closedloop.lab import NoAnswer, Refused
+from drivers.port_claims import claim, place_of, release
 
 LONGEST_REPLY = 256
 MOST_OLD_REPLIES = 8
 
 T = TypeVar("T")
 
-# Pumps in a daisy chain share one port: whoever talks on it must wait for the reply before another may talk.
-_locks: dict[str, threading.RLock] = {}
-_locks_guard = threading.Lock()
+
+class _Port:
+    """What all lines to one place share: pumps in a daisy chain have one connection, and whoever talks on it must wait
+    for the reply before another may talk."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.lock = threading.RLock()
+        self.users: WeakSet[SerialLine] = WeakSet()
+        self.settings: dict[str, Any] = {}
+        self.serial: serial.Serial | None = None
+        # A reply may be on its way that nobody waits for any more.
+        self.stale = False
+
+    def shut(self) -> None:
+        port, self.serial = self.serial, None
+        if port is None:
+            return
+        # pyserial forgets, without closing it, the socket of a peer that has hung up.
+        connection = getattr(port, "_socket", None)
+        try:
+            port.close()
+        except (serial.SerialException, OSError):
+            pass
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+_ports: dict[str, _Port] = {}
+_ports_guard = threading.Lock()
 
 
 class SerialLine:
@@ -45,41 +76,59 @@ class SerialLine:
             "bytesize": bytesize,
             "parity": parity,
             "stopbits": serial.STOPBITS_ONE,
-            "timeout": self.timeout_s,
-            "write_timeout": self.timeout_s,
         }
-        self._port: serial.Serial | None = None
-        self._stale = False
-        with _locks_guard:
-            self._lock = _locks.setdefault(url, threading.RLock())
+        place = place_of(url)
+        with _ports_guard:
+            self._port = _ports.setdefault(place, _Port(place))
 
     def open(self) -> None:
-        """Does nothing where the port is open already."""
-        with self._lock:
-            if self._port is not None:
-                return
-            try:
-                self._port = serial.serial_for_url(self.url, **self._settings)
-            except (serial.SerialException, OSError, ValueError) as error:
+        """Does nothing where the port is open already, for this line or for another one to the same place."""
+        port = self._port
+        with port.lock:
+            if not port.users:
+                port.shut()  # left open by a line that nobody has any more
+            if port.serial is not None and port.settings != self._settings:
+                raise Refused(
+                    f"{self.name}: the port {self.url} is open with other settings for "
+                    f"{' and '.join(sorted(user.name for user in port.users))}; give all instruments on it the same "
+                    "baudrate"
+                )
+            if port.serial is None:
+                self._open_first()
+            port.users.add(self)
+
+    def _open_first(self) -> None:
+        port = self._port
+        try:
+            if not claim(port.place):
                 raise NoAnswer(
-                    f"{self.name}: the port {self.url} cannot be opened ({error}); is the device plugged in and on?"
-                ) from error
-            self._stale = False
+                    f"{self.name}: the port {self.url} is in use by another closedloop process; wait for it or stop it"
+                )
+        except OSError as error:
+            raise NoAnswer(
+                f"{self.name}: the port {self.url} cannot be kept for this process ({error}); make that file writable"
+            ) from error
+        try:
+            port.serial = serial.serial_for_url(
+                self.url, **self._settings, timeout=self.timeout_s, write_timeout=self.timeout_s, exclusive=True
+            )
+        except (serial.SerialException, OSError, ValueError) as error:
+            if not port.users:
+                release(port.place)
+            raise NoAnswer(
+                f"{self.name}: the port {self.url} cannot be opened ({error}); is the device plugged in and on, and "
+                "used by no other program?"
+            ) from error
+        port.settings, port.stale = self._settings, False
 
     def close(self) -> None:
-        with self._lock:
-            port, self._port = self._port, None
-            if port is None:
-                return
-            # pyserial forgets, without closing it, the socket of a peer that has hung up.
-            connection = getattr(port, "_socket", None)
-            try:
-                port.close()
-            except (serial.SerialException, OSError):
-                pass
-            finally:
-                if connection is not None:
-                    connection.close()
+        """Closes the port where no other line uses it."""
+        port = self._port
+        with port.lock:
+            port.users.discard(self)
+            if not port.users:
+                port.shut()
+                release(port.place)
 
     def ask(
         self,
@@ -100,6 +149,8 @@ class SerialLine:
         """
 
         def exchange(port: serial.Serial) -> bytes:
+            if port.timeout != self.timeout_s:
+                port.timeout = port.write_timeout = self.timeout_s
             self._drop_old_replies(port)
             # In one piece: TCP would hold a second small piece back until the first is acknowledged.
             port.write(first + command)
@@ -107,17 +158,17 @@ class SerialLine:
                 pass
             return reply
 
-        with self._lock:
+        with self._port.lock:
             return self._with_a_second_try(exchange, command, repeatable=repeatable)
 
     def _with_a_second_try(self, talk: Callable[[serial.Serial], T], command: bytes, *, repeatable: bool) -> T:
         for attempt in (1, 2):
             self.open()
-            assert self._port is not None
+            assert self._port.serial is not None
             try:
-                return talk(self._port)
+                return talk(self._port.serial)
             except (serial.SerialException, OSError) as error:
-                self.close()
+                self._port.shut()
                 if attempt == 2 or not repeatable:
                     raise NoAnswer(
                         f"{self.name}: the connection to {self.url} was lost at {command!r} ({error}); "
@@ -129,7 +180,7 @@ class SerialLine:
         reply: bytes = port.read_until(until, LONGEST_REPLY)
         if reply.endswith(until):
             return reply
-        self._stale = True
+        self._port.stale = True
         if len(reply) >= LONGEST_REPLY:
             raise Refused(f"{self.name}: {LONGEST_REPLY} bytes without an end came back; check baud rate and device")
         came = f"only {reply!r} came" if reply else "nothing came"
@@ -138,11 +189,11 @@ class SerialLine:
     def _drop_old_replies(self, port: serial.Serial) -> None:
         """A reply that comes after its time limit must not be taken for the answer to the next command."""
         port.reset_input_buffer()
-        if self._stale:
+        if self._port.stale:
             # Quiet for one time limit means that nothing more is on its way.
             for _ in range(MOST_OLD_REPLIES):
                 if not port.read(LONGEST_REPLY):
-                    self._stale = False
+                    self._port.stale = False
                     break
 
 

@@ -14,7 +14,7 @@ class CampaignFileError(ClosedloopError):
 
 
 class CampaignBusy(ClosedloopError):
-    """Another process is running this store's lab."""
+    """Another process is running a campaign of this store."""
 
 
 class LabInUse(ClosedloopError):

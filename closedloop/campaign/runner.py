@@ -47,7 +47,10 @@ class News:
 
 @contextmanager
 def only_runner(store: Store) -> Iterator[None]:
-    """Keeps a second process from driving the same lab. Raises `CampaignBusy`."""
+    """Keeps a second run away from what a store decides; its lab's ports are kept by their drivers, whatever the store.
+
+    Raises `CampaignBusy`. For a store on a server it knows of the runs of this computer alone.
+    """
     busy = CampaignBusy(f"another closedloop run is using {store.url}; wait for it or stop it")
     with one_at_a_time(store.files / "run.lock", busy):
         yield

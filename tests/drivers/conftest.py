@@ -16,6 +16,8 @@ Exchange = tuple[bytes, bytes | Exception]
 class ScriptedPort:
     """Plays exchanges in their order; anything else than the next expected bytes fails the test."""
 
+    timeout = write_timeout = 1.0
+
     def __init__(self, exchanges: list[Exchange]) -> None:
         self.left = list(exchanges)
         self.waiting = b""
@@ -42,6 +44,12 @@ class ScriptedPort:
 
     def close(self) -> None:
         pass
+
+
+@pytest.fixture(autouse=True)
+def no_port_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test leaves open, as a process would that ends, is not there for the next one."""
+    monkeypatch.setattr("drivers.serial_line._ports", {})
 
 
 @pytest.fixture

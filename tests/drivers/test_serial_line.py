@@ -1,7 +1,12 @@
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+import serial
 
 from closedloop.lab import NoAnswer, Refused
 from drivers.serial_line import SerialLine
@@ -141,3 +146,98 @@ def test_pumps_that_share_a_port_wait_for_each_other(tcp_device):
     for line in lines:
         line.close()
     assert order == [b"x\r", b"reply", b"x\r", b"reply"]
+
+
+def answers_all(connection, number):
+    while data := connection.recv(100):
+        connection.sendall(data.replace(b"?", b"!") + b"\n")
+
+
+def test_all_that_share_a_port_share_its_one_connection_until_the_last_is_closed(tcp_device):
+    """A serial-to-Ethernet box serves one caller, and what is locked for others is locked for a second opening."""
+    device = tcp_device(answers_all)
+    one, other = line_to(device.url), line_to(device.url.replace("socket", "SOCKET"), timeout_s=0.5)
+    assert one.ask(b"1?", b"\n") == b"1!\n"
+    assert other.ask(b"2?", b"\n") == b"2!\n"
+    one.close()
+    assert other.ask(b"3?", b"\n") == b"3!\n"
+    assert device.connections == 1
+    other.close()
+    assert one.ask(b"4?", b"\n") == b"4!\n"
+    assert device.connections == 2
+    one.close()
+
+
+def test_a_port_that_is_open_with_other_settings_is_refused(tcp_device):
+    device = tcp_device(answers_all)
+    one = line_to(device.url)
+    one.open()
+    with pytest.raises(Refused, match=r"other: the port .* is open with other settings.*same baudrate"):
+        SerialLine("other", device.url, baudrate=19200, timeout_s=0.3).open()
+    one.close()
+
+
+IN_ANOTHER_PROCESS = """
+import sys
+from drivers.serial_line import SerialLine
+
+line = SerialLine("pump", sys.argv[1], baudrate=9600, timeout_s=0.3)
+try:
+    line.open()
+except Exception as error:
+    print(type(error).__name__, error)
+else:
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def elsewhere(url):
+    return subprocess.Popen(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS, url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+@pytest.fixture(params=["socket", "device"])
+def port(request, tcp_device, tmp_path):
+    """The names by which a port is known here and in another process."""
+    if request.param == "socket":
+        url = tcp_device(answers_all).url
+        yield url, url.replace("socket://127", "SOCKET://127")
+        return
+    controller, device = os.openpty()
+    by_id = tmp_path / "usb-pump-1"
+    by_id.symlink_to(os.ttyname(device))
+    yield os.ttyname(device), str(by_id)
+    os.close(controller)
+    os.close(device)
+
+
+def test_a_port_that_another_process_has_is_not_opened_and_free_when_that_is_killed(port):
+    here, there = port
+    with elsewhere(there) as other:
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(NoAnswer, match=f"device: the port {here} is in use by another closedloop"):
+            line_to(here).open()
+        other.kill()
+    line = line_to(here)
+    line.open()
+    with elsewhere(there) as other:
+        said, _ = other.communicate(timeout=60)
+        assert said.startswith("NoAnswer pump: the port")
+        assert "in use by another closedloop" in said
+    line.close()
+    with elsewhere(there) as other:
+        assert other.stdout.readline() == "open\n"
+        other.communicate("", timeout=60)
+
+
+def test_a_device_is_locked_for_other_programs_too(monkeypatch):
+    opened = {}
+    monkeypatch.setattr(serial, "serial_for_url", lambda url, **settings: opened.update(settings))
+    line_to("/dev/ttyUSB0").open()
+    assert opened["exclusive"] is True
