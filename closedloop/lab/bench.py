@@ -62,7 +62,8 @@ def tell_all(instruments: Iterable[Instrument], tell: Callable[[Instrument], Non
             tell(instrument)
         except Exception as error:
             failure = named(instrument.name, error)
-            failure.__cause__ = error if failure is not error else error.__cause__
+            if failure is not error:
+                failure.__cause__ = error
             failures.append(failure)
         except BaseException as error:
             failures.insert(0, error)
@@ -123,6 +124,8 @@ class Bench:
                 begun.append(instrument)
                 try:
                     instrument.connect()
+                except ClosedloopError:
+                    raise
                 except Exception as error:
                     raise named(instrument.name, error) from error
         except BaseException as error:
