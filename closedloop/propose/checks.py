@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from closedloop.chemistry import usual_role
+from closedloop.chemistry import canonical_limits, canonical_name, usual_role
 from closedloop.propose.constraints import parse_comparison
 from closedloop.propose.couplings import Coupling
 from closedloop.propose.errors import EmptySpaceError, Place, RecipeOutsideSpace, SearchSpaceError
@@ -237,6 +237,7 @@ def narrowed(space: "SearchSpace", limits: Limits) -> tuple["SearchSpace", list[
     The space means something only where there are no faults.
     """
     faults: list[Fault] = []
+    limits = canonical_limits(limits)
 
     def kept(place: Place, label: str, value: Cuttable, low: float | None, high: float | None, what: str) -> Cuttable:
         try:
@@ -249,8 +250,9 @@ def narrowed(space: "SearchSpace", limits: Limits) -> tuple["SearchSpace", list[
     constraints = list(space.constraints)
     names = [reagent.name for reagent in space.reagents]
     for reagent in space.reagents:
-        allowed = limits.allowed_chemicals is None or reagent.name in limits.allowed_chemicals
-        most = limits.max_amounts_mmol.get(reagent.name)
+        known = canonical_name(reagent.name)
+        allowed = limits.allowed_chemicals is None or known in limits.allowed_chemicals
+        most = limits.max_amounts_mmol.get(known)
         least = low_of(reagent.amount_mmol) if reagent.amount_mmol is not None else 0.0
         if not allowed or (reagent.optional and most is not None and most < least):
             if (least > 0 or reagent.fill_to_ml is not None) and not reagent.optional:

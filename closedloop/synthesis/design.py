@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from closedloop.recipes import Recipe, Target
+from closedloop.chemistry import canonical_limits, canonical_name
+from closedloop.recipes import Limits, Recipe, Target
 from closedloop.synthesis.amounts import usual_amounts
 from closedloop.synthesis.errors import DesignError
 from closedloop.synthesis.network import SHAPES
@@ -47,9 +48,10 @@ class Design:
 
 def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int, *, seed: int) -> list[Design]:
     """See `SynthesisModel.designs`."""
-    _check(recipe, target)
+    limits = canonical_limits(target.limits)
+    _check(recipe, target, limits)
     wanted = _wanted(recipe)
-    ceiling = _ceilings(recipe, target, wanted)
+    ceiling = _ceilings(recipe, limits, wanted)
     highest = np.log(np.maximum(ceiling, LEAST_AMOUNT_MMOL))
     usual, sd, least, most = _usual(model, recipe, target, wanted)
     # Far beyond what a chemical was ever used in, the model knows nothing, and a search would find its mistakes.
@@ -107,7 +109,7 @@ def _stands(model: "SynthesisModel", target: Target, made: Recipe) -> bool:
     return bool(missed <= _ROOM and said.success_probability >= _LIKELY and shaped and narrow)
 
 
-def _check(recipe: Recipe, target: Target) -> None:
+def _check(recipe: Recipe, target: Target, limits: Limits) -> None:
     if not recipe.reagents:
         raise DesignError("the recipe lists no reagents; name the chemicals whose amounts are to be designed")
     if recipe.product != target.product:
@@ -115,7 +117,10 @@ def _check(recipe: Recipe, target: Target) -> None:
             f"the recipe makes {recipe.product} but the target is {target.product}; give a recipe for the target"
         )
     open_amounts = {(recipe.reagents[i].name, recipe.reagents[i].vessel): 0.0 for i in _wanted(recipe)}
-    broken = target.limits.violations(recipe.with_amounts(open_amounts))
+    # Under the registry's names, so that a limit holds whatever the recipe calls the chemical; not validated, for one
+    # substance under two names may then be listed twice.
+    named = [r.model_copy(update={"name": canonical_name(r.name)}) for r in recipe.with_amounts(open_amounts).reagents]
+    broken = limits.violations(recipe.model_copy(update={"reagents": tuple(named)}))
     if broken:
         raise DesignError(f"no amounts can help: {'; '.join(broken)}; change the recipe or the limits")
 
@@ -126,14 +131,16 @@ def _wanted(recipe: Recipe) -> np.ndarray:
     return np.array(unknown or range(len(recipe.reagents)), dtype=np.int64)
 
 
-def _ceilings(recipe: Recipe, target: Target, wanted: np.ndarray) -> np.ndarray:
-    """Most mmol of the wanted reagents, (w,): of a limit on a chemical, what given amounts leave is shared out."""
+def _ceilings(recipe: Recipe, limits: Limits, wanted: np.ndarray) -> np.ndarray:
+    """Most mmol of the wanted reagents, (w,): of a limit on a chemical, what given amounts leave is shared out.
+
+    ``limits`` are under the registry's names."""
     most = []
+    names = [canonical_name(reagent.name) for reagent in recipe.reagents]
     for i in wanted.tolist():
-        name = recipe.reagents[i].name
-        same = [j for j, other in enumerate(recipe.reagents) if other.name == name]
+        same = [j for j, other in enumerate(names) if other == names[i]]
         given = sum(recipe.reagents[j].amount_mmol or 0.0 for j in same if j not in wanted)
-        limit = target.limits.max_amounts_mmol.get(name, np.inf)
+        limit = limits.max_amounts_mmol.get(names[i], np.inf)
         most.append(max(limit - given, 0.0) / sum(j in wanted for j in same))
     return np.array(most)
 

@@ -178,6 +178,12 @@ def test_limits_narrow_the_space() -> None:
     assert narrowed.geometry.axes[2].high == 0.5, "the arrays must be those of the narrowed space"
 
 
+def test_limits_hold_for_a_substance_whatever_its_name() -> None:
+    names = ("CdO", "OA", "ODE", "Se")
+    narrowed = written().within(Limits(allowed_chemicals=names, max_amounts_mmol={"OA": 3.0}))
+    assert narrowed.reagents[1].amount_mmol == Range(low=1.6, high=3.0)
+
+
 def test_a_limit_that_leaves_one_value_fixes_it() -> None:
     narrowed = written().within(Limits(max_temperature_c=220))
     assert narrowed.injection_temperature_c == 220

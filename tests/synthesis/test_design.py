@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from closedloop.recipes import Experiment, Limits, Recipe, Target, TargetMissed, Vessel
+from closedloop.recipes import Experiment, Limits, Reagent, Recipe, Role, Target, TargetMissed, Vessel
 from closedloop.synthesis import DesignError, SynthesisModel
 
 # Where the sizes do not matter, the small model that was fitted here need not reach them.
@@ -39,6 +39,43 @@ def test_limits_are_kept(model: SynthesisModel, literature: list[Experiment]) ->
     made = model.design_amounts(literature[5].recipe, target)
     assert limits.violations(made) == []
     assert made.amount_mmol("selenium") == 0.0
+
+
+@may_miss
+@pytest.mark.parametrize("written", ["OA", "oleic acid", "cis-9-octadecenoic acid"])
+@pytest.mark.parametrize("limited", ["OA", "oleic acid"])
+def test_a_limit_holds_for_a_substance_whatever_its_name(
+    model: SynthesisModel, literature: list[Experiment], written: str, limited: str
+) -> None:
+    recipe = literature[5].recipe
+    named = tuple(
+        r.model_copy(update={"name": written}) if r.name == "oleic acid" else r for r in recipe.reagents
+    )  # fmt: skip
+    recipe = recipe.model_copy(update={"reagents": named})
+    free = model.design_amounts(recipe, Target(product="CdSe", size_nm=3.0)).amount_mmol(written)
+    assert free is not None
+    names = ("CdO", limited, "ODE", "Se")
+    limits = Limits(allowed_chemicals=names, max_amounts_mmol={limited: free / 2})
+    made = model.design_amounts(recipe, Target(product="CdSe", size_nm=3.0, limits=limits)).amount_mmol(written)
+    assert made is not None, "the caller's own name is not kept"
+    assert made <= free / 2
+
+
+@may_miss
+def test_a_limit_counts_one_substance_under_two_names_together(
+    model: SynthesisModel, literature: list[Experiment]
+) -> None:
+    recipe = literature[5].recipe
+    given = Reagent(name="OA", amount_mmol=0.4, role=Role.LIGAND, vessel=Vessel.SYRINGE)
+    others = tuple(r.model_copy(update={"amount_mmol": None}) for r in recipe.reagents)
+    recipe = recipe.model_copy(update={"reagents": (*others, given)})
+    limits = Limits(max_amounts_mmol={"oleic acid": 0.9, "OA": 0.5})
+    made = model.design_amounts(recipe, Target(product="CdSe", size_nm=3.0, limits=limits))
+    assert made.amount_mmol("OA") == 0.4
+    assert (made.amount_mmol("oleic acid") or 0.0) <= 0.5 - 0.4 + 1e-9
+    limits = Limits(max_amounts_mmol={"oleic acid": 0.3})
+    with pytest.raises(DesignError, match=r"0.4 mmol of oleic acid is above the limit of 0.3 mmol"):
+        model.design_amounts(recipe, Target(product="CdSe", size_nm=3.0, limits=limits))
 
 
 def test_contradictions_are_named(model: SynthesisModel, run_lab: Callable[..., list[Experiment]]) -> None:
