@@ -2,6 +2,7 @@
 
 from closedloop.campaign.definition import CampaignDefinition
 from closedloop.recipes import CauseKind, Evidence, FailureCause, Outcome, Target
+from closedloop.recipes.fields import exceeds
 
 # Larger than this no colloid keeps afloat: what the image shows has precipitated.
 BULK_NM = 200.0
@@ -31,7 +32,7 @@ def _cause(measured: Outcome, definition: CampaignDefinition) -> FailureCause | 
         return FailureCause.BULK_PRECIPITATE
     if count is not None and count < definition.smallest_particle_count:
         return FailureCause.TOO_FEW_PARTICLES
-    if spread is not None and spread > definition.largest_relative_spread:
+    if spread is not None and exceeds(spread, definition.largest_relative_spread):
         return FailureCause.TOO_POLYDISPERSE
     return None
 

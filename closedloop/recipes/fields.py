@@ -1,5 +1,6 @@
-"""Number types with units and limits, shared by the models of this room."""
+"""Number types with units and limits, shared by the models of this room, and how numbers are held to a limit."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -12,6 +13,15 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 TemperatureC = Annotated[float, Field(ge=ABSOLUTE_ZERO_C, allow_inf_nan=False)]
+
+
+# So much of a number is rounding: 4.0 - 0.2 is a little less than 3.8.
+_ROUNDING = 1e-9
+
+
+def exceeds(value: float, limit: float) -> bool:
+    """Whether the value lies above the limit by more than rounding; a value at the limit does not."""
+    return value > limit and not math.isclose(value, limit, rel_tol=_ROUNDING)
 
 
 class ReadOnly(Mapping[Any, Any]):

@@ -13,6 +13,7 @@ from closedloop.recipes.fields import (
     NonNegative,
     Positive,
     TemperatureC,
+    exceeds,
 )
 from closedloop.recipes.outcome import Outcome, Shape
 from closedloop.recipes.recipe import Name, Recipe
@@ -49,21 +50,21 @@ class Limits(Frozen):
         ):
             if value is None:
                 continue
-            if value < self.min_temperature_c:
+            if exceeds(self.min_temperature_c, value):
                 broken.append(f"{label} {value:g} °C is below the limit of {self.min_temperature_c:g} °C")
-            if self.max_temperature_c is not None and value > self.max_temperature_c:
+            if self.max_temperature_c is not None and exceeds(value, self.max_temperature_c):
                 broken.append(f"{label} {value:g} °C is above the limit of {self.max_temperature_c:g} °C")
         time = recipe.reaction_time_min
-        if time is not None and self.max_reaction_time_min is not None and time > self.max_reaction_time_min:
+        if time is not None and self.max_reaction_time_min is not None and exceeds(time, self.max_reaction_time_min):
             broken.append(f"reaction time {time:g} min is above the limit of {self.max_reaction_time_min:g} min")
         rate, fastest = recipe.heating_rate_c_per_min, self.max_heating_rate_c_per_min
-        if rate is not None and fastest is not None and rate > fastest:
+        if rate is not None and fastest is not None and exceeds(rate, fastest):
             broken.append(f"heating rate {rate:g} °C/min is above the limit of {fastest:g} °C/min")
         for name in dict.fromkeys(reagent.name for reagent in recipe.reagents):
             if self.allowed_chemicals is not None and name not in self.allowed_chemicals:
                 broken.append(f"{name} is not among the allowed chemicals")
             amount, largest = recipe.amount_mmol(name), self.max_amounts_mmol.get(name)
-            if amount is not None and largest is not None and amount > largest:
+            if amount is not None and largest is not None and exceeds(amount, largest):
                 broken.append(f"{amount:g} mmol of {name} is above the limit of {largest:g} mmol")
         return broken
 
@@ -92,19 +93,24 @@ class Target(Frozen):
     def band_nm(self) -> tuple[float, float]:
         return self.size_nm - self.half_width_nm, self.size_nm + self.half_width_nm
 
+    def holds_size(self, size_nm: float) -> bool:
+        """Whether the size lies in the band; one on its edge does."""
+        low, high = self.band_nm
+        return not exceeds(low, size_nm) and not exceeds(size_nm, high)
+
     def is_met_by(self, outcome: Outcome) -> bool:
         """Whether the outcome is known to satisfy every stated wish; an unknown value satisfies none."""
         if not outcome.success or outcome.size_nm is None:
             return False
-        if abs(outcome.size_nm - self.size_nm) > self.half_width_nm:
+        if not self.holds_size(outcome.size_nm):
             return False
         if self.max_relative_spread is not None:
             spread = outcome.relative_spread
-            if spread is None or spread > self.max_relative_spread:
+            if spread is None or exceeds(spread, self.max_relative_spread):
                 return False
         if self.shape is not None:
             if outcome.shape is not self.shape:
                 return False
-            if self.min_shape_fraction and outcome.shape_fractions.get(self.shape, 0.0) < self.min_shape_fraction:
+            if exceeds(self.min_shape_fraction, outcome.shape_fractions.get(self.shape, 0.0)):
                 return False
         return True

@@ -80,8 +80,9 @@ def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int,
             centre, step = kept.mean(0), kept.std(0) + 0.05 * sd
         chosen = _distinct(np.concatenate(tried), np.concatenate(costs), sd, count, [first] if stands else [])
     made = [_with(recipe, row, wanted, ceiling) for row in chosen]
-    low, high = target.band_nm
-    return [Design(one, said, low <= said.size_nm <= high) for one, said in zip(made, model.predict(made), strict=True)]
+    return [
+        Design(one, said, target.holds_size(said.size_nm)) for one, said in zip(made, model.predict(made), strict=True)
+    ]
 
 
 def _distinct(

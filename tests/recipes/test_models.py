@@ -1,6 +1,7 @@
 """Round trips on generated values, and the limits that each model keeps."""
 
 import copy
+import itertools
 import math
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -165,6 +166,32 @@ def test_a_target_is_met_only_by_what_is_known_to_satisfy_every_wish() -> None:
     demanding = target.model_copy(update={"min_shape_fraction": 0.9})
     assert not demanding.is_met_by(_hit(shape_fractions={Shape.SPHERE: 0.8}))
     assert demanding.is_met_by(_hit(shape_fractions={Shape.SPHERE: 0.95}))
+
+
+def test_a_size_on_the_edge_of_the_band_is_a_hit_and_one_beyond_is_not() -> None:
+    for tenths, width in itertools.product(range(10, 200), (1, 2, 3, 5)):
+        target = Target(product="CdSe", size_nm=tenths / 10, tolerance_nm=width / 10)
+        for side in (-1, 1):
+            edge = (tenths + side * width) / 10
+            assert target.is_met_by(Outcome(success=True, size_nm=edge)), (target.band_nm, edge)
+            assert not target.is_met_by(Outcome(success=True, size_nm=edge + side * 1e-6)), (target.band_nm, edge)
+
+
+def test_a_spread_and_a_fraction_at_their_limits_are_hits() -> None:
+    for hundredths in range(2, 40):
+        target = Target(product="CdSe", size_nm=3.0, max_relative_spread=hundredths / 100)
+        assert target.is_met_by(Outcome(success=True, size_nm=3.0, size_std_nm=3 * hundredths / 100)), hundredths
+        assert not target.is_met_by(Outcome(success=True, size_nm=3.0, size_std_nm=3 * hundredths / 100 + 1e-6))
+    target = Target(product="CdSe", size_nm=3.0, shape=Shape.SPHERE, min_shape_fraction=0.3)
+    fractions = {Shape.SPHERE: 1 - 0.7, Shape.ROD: 0.7}
+    assert target.is_met_by(Outcome(success=True, size_nm=3.0, shape=Shape.SPHERE, shape_fractions=fractions))
+
+
+def test_a_sum_of_amounts_at_its_limit_keeps_it() -> None:
+    halves = [Reagent(name="TOP", amount_mmol=a, vessel=v) for a, v in ((0.1, Vessel.FLASK), (0.2, Vessel.SYRINGE))]
+    recipe = Recipe(product="CdSe", reagents=tuple(halves))
+    assert Limits(max_amounts_mmol={"TOP": 0.3}).violations(recipe) == []
+    assert Limits(max_amounts_mmol={"TOP": 0.2999}).violations(recipe) != []
 
 
 def test_the_default_tolerance_is_five_percent() -> None:

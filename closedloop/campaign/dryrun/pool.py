@@ -18,6 +18,7 @@ from closedloop.campaign.dryrun.blind import Counted
 from closedloop.campaign.dryrun.errors import DryRunError, NoHitInPool, NoSuchPool, PoolTooSmall
 from closedloop.chemistry import UnknownChemical, resolve
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Shape
+from closedloop.recipes.fields import exceeds
 from closedloop.recipes.target import DEFAULT_RELATIVE_TOLERANCE
 
 SIZE = "size_nm"
@@ -66,7 +67,7 @@ class Goal:
 
     @property
     def band(self) -> tuple[float, float]:
-        """Lowest and highest value that hits."""
+        """Lowest and highest value that hits, both included."""
         if self.aim is Aim.AT_MOST:
             return 0.0, self.value
         if self.aim is Aim.AT_LEAST:
@@ -75,7 +76,7 @@ class Goal:
 
     def is_met_by(self, result: "Result") -> bool:
         low, high = self.band
-        if not result.success or result.value is None or not low <= result.value <= high:
+        if not result.success or result.value is None or exceeds(low, result.value) or exceeds(result.value, high):
             return False
         return self.shape is None or result.shape is self.shape
 

@@ -15,6 +15,15 @@ def test_hits_are_within_the_tolerance_and_its_ends() -> None:
     assert Pool.of(data, "CdSe", Goal(4.0, 0.01)).hits == {2}
 
 
+def test_a_value_on_the_edge_is_a_hit_however_it_is_rounded() -> None:
+    assert Goal(3.8, 0.05).is_met_by(Result(True, 3.99)), "3.8 * 1.05 is a little less than 3.99"
+    for tenths in range(10, 300, 2):
+        for side in (-1, 1):
+            edge = round(tenths / 10 * (1 + side * 0.05), 3)
+            assert Goal(tenths / 10, 0.05).is_met_by(Result(True, edge)), edge
+            assert not Goal(tenths / 10, 0.05).is_met_by(Result(True, edge + side * 1e-4)), edge
+
+
 def test_a_shape_that_is_asked_for_must_be_there() -> None:
     data = [
         experiment(time_min=1, size_nm=4, shape=Shape.ROD),
