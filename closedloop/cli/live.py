@@ -98,5 +98,7 @@ def describe(record: ExperimentRecord, target: Target) -> str:
     if target.is_met_by(outcome):
         return f"hit: {outcome.size_nm:.2f} nm"
     if outcome.success and outcome.size_nm:
-        return f"{outcome.size_nm:.2f} nm, {outcome.size_nm - target.size_nm:+.2f} nm off"
+        unmet = target.unmet(outcome)
+        first = ["in the band"] if target.holds_size(outcome.size_nm) else []
+        return f"{outcome.size_nm:.2f} nm, {'; '.join([*first, *unmet])}"
     return record.note or str(outcome.failure_cause or record.state)

@@ -77,8 +77,10 @@ class Judge:
         self.target, self.unit = target, unit
         self.judged = np.array([o.success is not None for o in outcomes], dtype=bool)
         self.succeeded = np.array([bool(o.success) for o in outcomes], dtype=bool)
-        self.shaped = np.array([o.learnable_shape is not None for o in outcomes], dtype=bool)
-        self.right = np.array([has_shape(target, o) for o in outcomes], dtype=bool)
+        # What does not tell whether enough particles have the shape teaches nothing of shapes.
+        enough = [None if o.learnable_shape is None else target.has_shape(o) for o in outcomes]
+        self.shaped = np.array([each is not None for each in enough], dtype=bool)
+        self.right = np.array([bool(each) for each in enough], dtype=bool)
         spreads = np.array(
             [np.nan if o.learnable_size_nm is None else o.relative_spread or np.nan for o in outcomes],
             dtype=np.float64,
@@ -140,16 +142,6 @@ class Judge:
             mean = mean + solved.T @ (self.log_spreads - prior_mean)
             sd = np.sqrt(np.maximum(sd**2 - np.sum(across * solved.T, axis=1), 1e-6))
         return mean, np.sqrt(sd**2 + _REPEAT_SD**2)
-
-
-def has_shape(target: Target, outcome: Outcome) -> bool:
-    """Whether a measured sample has enough particles of the wanted shape; true where none is wanted."""
-    if target.shape is None:
-        return True
-    if outcome.shape is not target.shape:
-        return False
-    least = target.min_shape_fraction
-    return not least or outcome.shape_fractions.get(target.shape, 0.0) >= least
 
 
 def _spread_prior(arrays: Arrays, n: int) -> tuple[Array, Array]:

@@ -160,6 +160,13 @@ class Outcome(Frozen):
         return self.size_std_nm / self.size_nm
 
     @property
+    def main_shape(self) -> Shape | None:
+        """The shape as stated, or else that of more than half of the particles."""
+        if self.shape is not None:
+            return self.shape
+        return next((shape for shape, share in self.shape_fractions.items() if share > 0.5), None)
+
+    @property
     def is_spoiled(self) -> bool:
         """Whether equipment, a measurement or a person ended it, so that it says nothing about the recipe."""
         return self.failure_cause is not None and self.failure_cause.kind is not CauseKind.CHEMISTRY
@@ -172,7 +179,7 @@ class Outcome(Frozen):
     @property
     def learnable_shape(self) -> Shape | None:
         """The shape to learn from, as `learnable_size_nm`."""
-        return self.shape if self._is_of_the_recipe else None
+        return self.main_shape if self._is_of_the_recipe else None
 
     @property
     def _is_of_the_recipe(self) -> bool:

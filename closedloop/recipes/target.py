@@ -73,7 +73,7 @@ class Target(Frozen):
     """A product of a size (equivalent circle diameter, nm), and what else it must satisfy.
 
     ``tolerance_nm`` left out means 5% of the size. ``max_relative_spread`` is standard deviation over mean;
-    ``min_shape_fraction`` is the least fraction of particles of the shape, where fractions were measured.
+    ``min_shape_fraction`` is the least fraction of particles of the shape, and 0 asks for no fraction.
     """
 
     product: Name
@@ -98,19 +98,43 @@ class Target(Frozen):
         low, high = self.band_nm
         return not exceeds(low, size_nm) and not exceeds(size_nm, high)
 
-    def is_met_by(self, outcome: Outcome) -> bool:
-        """Whether the outcome is known to satisfy every stated wish; an unknown value satisfies none."""
-        if not outcome.success or outcome.size_nm is None:
-            return False
-        if not self.holds_size(outcome.size_nm):
-            return False
+    def has_shape(self, outcome: Outcome) -> bool | None:
+        """Whether enough of the particles have the wished shape, ``None`` where that is not known; true where none is
+        wished. Fractions without a shape stand for that of their majority."""
+        if self.shape is None:
+            return True
+        if outcome.main_shape is not self.shape:
+            return None if outcome.main_shape is None else False
+        measured = outcome.shape_fractions.get(self.shape)
+        if measured is not None or not self.min_shape_fraction:
+            return not exceeds(self.min_shape_fraction, measured or 0.0)
+        # Not even all particles whose shape is not told would be enough.
+        too_few = exceeds(self.min_shape_fraction, 1 - sum(outcome.shape_fractions.values()))
+        return False if too_few else None
+
+    def unmet(self, outcome: Outcome) -> list[str]:
+        """A few words for each stated wish that the outcome is not known to satisfy, the size first."""
+        said = []
+        if outcome.size_nm is None:
+            said.append("size unknown")
+        elif not self.holds_size(outcome.size_nm):
+            said.append(f"{outcome.size_nm - self.size_nm:+.2f} nm off")
         if self.max_relative_spread is not None:
             spread = outcome.relative_spread
-            if spread is None or exceeds(spread, self.max_relative_spread):
-                return False
-        if self.shape is not None:
-            if outcome.shape is not self.shape:
-                return False
-            if exceeds(self.min_shape_fraction, outcome.shape_fractions.get(self.shape, 0.0)):
-                return False
-        return True
+            if spread is None:
+                said.append("spread unknown")
+            elif exceeds(spread, self.max_relative_spread):
+                said.append(f"spread {spread:.3g} where {self.max_relative_spread:g} is wanted")
+        shaped = self.has_shape(outcome)
+        if shaped is None:
+            said.append("shape unknown" if outcome.main_shape is None else f"fraction of {self.shape} unknown")
+        elif not shaped and outcome.main_shape is not self.shape:
+            said.append(f"{outcome.main_shape} where {self.shape} is wanted")
+        elif not shaped:
+            share = outcome.shape_fractions.get(self.shape, 0.0) if self.shape else 0.0
+            said.append(f"{share:.3g} {self.shape} where {self.min_shape_fraction:g} is wanted")
+        return said
+
+    def is_met_by(self, outcome: Outcome) -> bool:
+        """Whether the outcome is known to satisfy every stated wish; an unknown value satisfies none."""
+        return bool(outcome.success) and not self.unmet(outcome)

@@ -58,6 +58,17 @@ def test_a_model_that_never_saw_a_shape_leaves_even_odds_and_results_decide() ->
         assert abs(seen.of(HERE, said(None, 0.1)).shape[0] - 0.5) > abs(seen.of(FAR, said(None, 0.1)).shape[0] - 0.5)
 
 
+def test_a_shape_without_its_fraction_teaches_nothing_where_a_fraction_is_asked_for() -> None:
+    bare, unseen = Outcome(success=True, shape=Shape.CUBE), judge().of(HERE, said(0.6, 0.1)).shape[0]
+    assert judge(bare).of(HERE, said(0.6, 0.1)).shape[0] == unseen
+    lenient = ASKING.model_copy(update={"min_shape_fraction": 0.0})
+    assert judge(bare, target=lenient).of(HERE, said(0.6, 0.1)).shape[0] > unseen
+    by_fractions = Outcome(success=True, shape_fractions={Shape.CUBE: 0.9})
+    stated = by_fractions.model_copy(update={"shape": Shape.CUBE})
+    told = [judge(each).of(HERE, said(0.6, 0.1)).shape[0] for each in (by_fractions, stated)]
+    assert told[0] == told[1] > unseen
+
+
 def test_the_spread_is_the_models_or_the_usual_one_and_then_this_labs() -> None:
     assert judge().of(HERE, said(0.6, 0.06)).spread[0] > 0.9
     assert judge().of(HERE, said(0.6, 0.25)).spread[0] < 0.1

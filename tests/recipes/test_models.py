@@ -168,6 +168,51 @@ def test_a_target_is_met_only_by_what_is_known_to_satisfy_every_wish() -> None:
     assert demanding.is_met_by(_hit(shape_fractions={Shape.SPHERE: 0.95}))
 
 
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ({"shape": "sphere", "shape_fractions": {"sphere": 0.9}}, True),
+        ({"shape_fractions": {"sphere": 0.9}}, True),
+        ({"shape": "sphere", "shape_fractions": {"sphere": 0.7}}, False),
+        ({"shape_fractions": {"sphere": 0.7}}, False),
+        ({"shape": "sphere"}, None),
+        ({}, None),
+        ({"shape_fractions": {"sphere": 0.5, "cube": 0.5}}, None),
+        ({"shape": "sphere", "shape_fractions": {"cube": 0.1}}, None),
+        ({"shape": "sphere", "shape_fractions": {"cube": 0.3}}, False),
+        ({"shape": "cube"}, False),
+        ({"shape_fractions": {"cube": 0.9}}, False),
+    ],
+)
+def test_a_fraction_that_is_not_known_meets_no_wish_and_denies_none(
+    told: dict[str, object], known: bool | None
+) -> None:
+    target = Target(product="CdSe", size_nm=4.0, shape=Shape.SPHERE, min_shape_fraction=0.8)
+    outcome = Outcome.model_validate({"success": True, "size_nm": 4.0} | told)
+    assert target.has_shape(outcome) is known
+    assert target.is_met_by(outcome) is (known is True)
+    assert outcome.shape == told.get("shape"), "what was recorded stays as it was"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        ({"shape": None}, ["shape unknown"]),
+        ({"shape": "cube"}, ["cube where sphere is wanted"]),
+        ({"shape_fractions": {}}, ["fraction of sphere unknown"]),
+        ({"shape_fractions": {"sphere": 0.7}}, ["0.7 sphere where 0.8 is wanted"]),
+        ({"size_std_nm": None}, ["spread unknown"]),
+        ({"size_nm": 4.3, "size_std_nm": 0.86}, ["+0.30 nm off", "spread 0.2 where 0.1 is wanted"]),
+        ({"size_nm": None}, ["size unknown", "spread unknown"]),
+    ],
+)
+def test_each_wish_that_is_not_known_to_be_met_is_named(changes: dict[str, object], words: list[str]) -> None:
+    target = Target(product="CdSe", size_nm=4.0, shape=Shape.SPHERE, min_shape_fraction=0.8, max_relative_spread=0.1)
+    told = {"shape_fractions": {} if changes.get("shape", "") is None else {"sphere": 0.9}}
+    assert target.unmet(_hit(**(told | changes))) == words
+
+
 def test_a_size_on_the_edge_of_the_band_is_a_hit_and_one_beyond_is_not() -> None:
     for tenths, width in itertools.product(range(10, 200), (1, 2, 3, 5)):
         target = Target(product="CdSe", size_nm=tenths / 10, tolerance_nm=width / 10)

@@ -277,7 +277,7 @@ def _together(outcomes: Sequence[Outcome], goal: Goal) -> tuple[Result, bool]:
     if 2 * len(worked) < len(outcomes):
         return Result(False, None), bool(worked)
     values = [value for one in worked if (value := value_of(one, goal.quantity)) is not None]
-    shapes = Counter(one.shape for one in worked if one.shape is not None)
+    shapes = Counter(shape for one in worked if (shape := one.main_shape) is not None)
     shape = shapes.most_common(1)[0][0] if shapes else None
     contradicts = len(worked) < len(outcomes) or max(values) > _CONTRADICTION * min(values)
     return Result(True, float(np.mean(values)), shape), contradicts
