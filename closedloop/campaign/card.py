@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from closedloop.campaign.precedents import differences, embedded_literature, recipe_of
+from closedloop.campaign.precedents import differences, embedded_literature, recipes_of, shortened
 from closedloop.campaign.sheet import describe_recipe, sheet_lines
 from closedloop.chemistry import UnknownChemical, resolve
 from closedloop.propose import Assessment, Outlook, Proposal, SearchSpace, near_limits
@@ -74,12 +74,14 @@ def outlook_json(outlook: Outlook, action: str, why: str) -> dict[str, Any]:
 
 
 def precedents(model: "SynthesisModel", recipe: Recipe, known: Sequence[Experiment]) -> list[dict[str, Any]]:
-    """The recipes that this one is most like among those the model learned from, and how it differs from each;
-    ``differences`` is ``None`` where the precedent's recipe is not at hand."""
+    """The recipes that this one is most like among those the model learned from, and how it differs from each.
+
+    A model knows a precedent by source, product and size alone. ``recipes`` is how many recipes at hand that may be,
+    ``differences`` are from the nearest of them; ``None`` where there is none."""
     found = []
     every = [*known, *(e for e in embedded_literature() if e.recipe.product == recipe.product)]
     for nearest in model.nearest_precedents(recipe, PRECEDENTS):
-        recipes = recipe_of(nearest.source, nearest.product, nearest.size_nm, every)
+        recipes = recipes_of(nearest.source, nearest.product, nearest.size_nm, every)
         said = min((differences(recipe, each) for each in recipes), key=len, default=None)
         found.append(
             {
@@ -87,7 +89,8 @@ def precedents(model: "SynthesisModel", recipe: Recipe, known: Sequence[Experime
                 "product": nearest.product,
                 "size_nm": nearest.size_nm,
                 "likeness": nearest.likeness,
-                "differences": said,
+                "recipes": len(recipes),
+                "differences": None if said is None else shortened(said),
             }
         )
     return found
@@ -227,4 +230,10 @@ def _precedent(each: dict[str, Any]) -> str:
     said += f" (likeness {each['likeness']:.2f})"
     if each["differences"] is None:
         return f"{said}; its recipe is not at hand"
-    return f"{said}; this one: {', '.join(each['differences']) or 'the same'}"
+    if each.get("recipes", 1) > 1:
+        said += (
+            f"; one of {each['recipes']} recipes of that source with that size; beside the nearest of them this one: "
+        )
+    else:
+        said += "; this one: "
+    return said + (", ".join(each["differences"]) or "the same within 15%")

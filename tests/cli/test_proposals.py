@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from closedloop.campaign import Campaign
-from closedloop.campaign.card import boiling
+from closedloop.campaign.card import _precedent, boiling, precedents
 from closedloop.campaign.precedents import differences
 from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
-from closedloop.recipes import Reagent, Recipe
+from closedloop.recipes import Experiment, Outcome, Reagent, Recipe
 from closedloop.store import State, Store
+from closedloop.synthesis.prediction import Precedent
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +187,42 @@ def test_differences_are_told_at_one_scale() -> None:
     )
     assert said == ["3 times the scale", "2 times the oleic acid", "kept 20 °C cooler"]
     assert differences(made(1, 1), made(1, 1)) == []
+    assert differences(made(1, 1, heating_rate_c_per_min=10), made(1, 1, heating_rate_c_per_min=5)) == [
+        "10 °C/min instead of 5"
+    ]
+    assert differences(made(1, 1, reaction_time_min=5), made(1, 1, reaction_time_min=0)) == ["5 min instead of 0"]
+
+
+def test_what_is_not_known_of_a_precedent_is_no_agreement() -> None:
+    def made(acid: float | None, **conditions: float) -> Recipe:
+        reagents = (Reagent(name="selenium", amount_mmol=1), Reagent(name="oleic acid", amount_mmol=acid))
+        return Recipe.model_validate({"product": "CdSe", "reagents": reagents} | conditions)
+
+    assert differences(made(2), made(None)) == ["its amount of oleic acid is unknown"]
+    assert differences(made(None), made(2)) == ["the amount of oleic acid is unknown here"]
+    assert differences(made(2), made(0)) == ["with oleic acid"]
+    assert differences(made(0), made(2)) == ["without oleic acid"]
+    assert differences(made(2, reaction_time_min=5), made(2)) == ["its reaction time is unknown"]
+    assert differences(made(2), made(2, reaction_temperature_c=200)) == ["no reaction temperature is given here"]
+
+
+def test_a_precedent_that_may_be_any_of_several_recipes_is_said_to_be() -> None:
+    def made(acid: float, size_nm: float = 2.5) -> Experiment:
+        others = (Reagent(name="selenium", amount_mmol=1), Reagent(name="cadmium oxide", amount_mmol=1))
+        reagents = (*others, Reagent(name="oleic acid", amount_mmol=acid))
+        recipe = Recipe(product="CdSe", reagents=reagents, reaction_temperature_c=200)
+        return Experiment(recipe=recipe, outcome=Outcome(success=True, size_nm=size_nm), source="a paper")
+
+    class Model:
+        def nearest_precedents(self, recipe: Recipe, count: int) -> list[Precedent]:
+            return [Precedent("a paper", "CdSe", 2.5, 0.9), Precedent("another", "CdSe", 2.5, 0.8)]
+
+    known = [made(2), made(2), made(4), made(8), made(2.1, size_nm=3.0)]
+    first, second = precedents(Model(), made(4.1).recipe, known)  # type: ignore[arg-type]
+    assert (first["recipes"], first["differences"]) == (3, [])
+    assert (second["recipes"], second["differences"]) == (0, None)
+    assert _precedent(first).endswith(
+        "one of 3 recipes of that source with that size; beside the nearest of them this one: the same within 15%"
+    )
+    (alone, _) = precedents(Model(), made(4).recipe, [made(2)])  # type: ignore[arg-type]
+    assert _precedent(alone).endswith("(likeness 0.90); this one: 2 times the oleic acid")
