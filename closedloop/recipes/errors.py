@@ -9,4 +9,4 @@ class ClosedloopError(Exception):
 
 
 class TargetMissed(UserWarning):
-    """A recipe was made for a target that, by the model, it will not meet; nothing better was found."""
+    """A recipe was made for a target that, by the model, it will not meet; the message says what may."""

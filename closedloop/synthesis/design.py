@@ -85,6 +85,22 @@ def designs(model: "SynthesisModel", recipe: Recipe, target: Target, count: int,
     ]
 
 
+def remedy(model: "SynthesisModel", recipe: Recipe, target: Target, missed: Design) -> str:
+    """What to do where the best design misses the size. A design does not depend on the amounts that it replaces
+    (docs/decisions/0029); where these come nearer, whoever gave them is told."""
+    all_given = all(reagent.amount_mmol is not None for reagent in recipe.reagents)
+    if all_given and not _broken(recipe, canonical_limits(target.limits)):
+        given = model.predict([recipe])[0].size_nm
+        if target.holds_size(given):
+            return f"the amounts that were given should give {given:.2f} nm, so keep those"
+        if abs(np.log(given / target.size_nm)) < abs(np.log(missed.prediction.size_nm / target.size_nm)):
+            return (
+                f"the amounts that were given come nearer with {given:.2f} nm, so start from those, or change the "
+                "chemicals, the conditions or the limits"
+            )
+    return "no better ones were found, so change the chemicals, the conditions or the limits"
+
+
 def _distinct(
     tried: np.ndarray, costs: np.ndarray, sd: np.ndarray, count: int, chosen: list[np.ndarray]
 ) -> list[np.ndarray]:
@@ -118,12 +134,16 @@ def _check(recipe: Recipe, target: Target, limits: Limits) -> None:
             f"the recipe makes {recipe.product} but the target is {target.product}; give a recipe for the target"
         )
     open_amounts = {(recipe.reagents[i].name, recipe.reagents[i].vessel): 0.0 for i in _wanted(recipe)}
-    # Under the registry's names, so that a limit holds whatever the recipe calls the chemical; not validated, for one
-    # substance under two names may then be listed twice.
-    named = [r.model_copy(update={"name": canonical_name(r.name)}) for r in recipe.with_amounts(open_amounts).reagents]
-    broken = limits.violations(recipe.model_copy(update={"reagents": tuple(named)}))
+    broken = _broken(recipe.with_amounts(open_amounts), limits)
     if broken:
         raise DesignError(f"no amounts can help: {'; '.join(broken)}; change the recipe or the limits")
+
+
+def _broken(recipe: Recipe, limits: Limits) -> list[str]:
+    """What the recipe breaks of limits under the registry's names, whatever it calls its chemicals."""
+    # Not validated: one substance under two names is then listed twice.
+    named = tuple(r.model_copy(update={"name": canonical_name(r.name)}) for r in recipe.reagents)
+    return limits.violations(recipe.model_copy(update={"reagents": named}))
 
 
 def _wanted(recipe: Recipe) -> np.ndarray:

@@ -99,6 +99,30 @@ def test_a_target_out_of_reach_does_not_drive_amounts_beyond_what_was_used(
         assert min(used) / 1.5 <= (reagent.amount_mmol or 0.0) <= 1.5 * max(used), reagent.name
 
 
+def test_given_amounts_that_come_nearer_than_the_designed_ones_are_named(
+    model: SynthesisModel, literature: list[Experiment]
+) -> None:
+    # Far beyond what was used: amounts that no design reaches, and a size that they alone give.
+    recipe = literature[5].recipe
+    outside = recipe.with_amounts({("oleic acid", Vessel.FLASK): 300.0, ("1-octadecene", Vessel.FLASK): 0.5})
+    given = model.predict([outside])[0].size_nm
+    designed = model.predict(
+        [model.design_amounts(outside, Target(product="CdSe", size_nm=given, tolerance_nm=given / 2))]
+    )
+    apart = abs(designed[0].size_nm - given)
+    assert apart > 0.01 * given, "the given amounts are no better here, so that nothing is tested"
+    target = Target(product="CdSe", size_nm=given, tolerance_nm=0.003 * given)
+    with pytest.warns(TargetMissed, match=rf"were given should give {given:.2f} nm, so keep those"):
+        made = model.design_amounts(outside, target)
+    assert made != outside, "a design does not depend on what it replaces"
+    nearer = Target(product="CdSe", size_nm=given * 1.01, tolerance_nm=0.003 * given)
+    with pytest.warns(TargetMissed, match=rf"come nearer with {given:.2f} nm, so start from those"):
+        model.design_amounts(outside, nearer)
+    limited = target.model_copy(update={"limits": Limits(max_amounts_mmol={"OA": 200.0})})
+    with pytest.warns(TargetMissed, match="no better ones were found"):
+        model.design_amounts(outside, limited)
+
+
 @may_miss
 def test_a_given_amount_stays_and_those_left_open_are_designed(
     model: SynthesisModel, literature: list[Experiment]
