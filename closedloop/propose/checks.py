@@ -26,6 +26,8 @@ _ROLES = {str(role) for role in Role}
 # A vessel counts as filled within this share, for what fills it is measured to four digits.
 _FILLED = 2e-3
 _NEAR = 1e-9
+# Choices of chemicals that are tried before one of these chemicals is called shut out.
+_TRIED = 256
 
 
 def space_faults(space: "SearchSpace") -> list[Fault]:
@@ -52,6 +54,35 @@ def space_faults(space: "SearchSpace") -> list[Fault]:
         space.check_open()
     except SearchSpaceError as error:
         faults.append((error.place or _place_of(str(error), space), str(error)))
+        return faults
+    return _shut_out(space)
+
+
+def _shut_out(space: "SearchSpace") -> list[Fault]:
+    """Chemicals that may be left out and always are, for no choice of chemicals with them leaves a recipe: the space
+    would be searched without them, and nobody told. One that a coupling allows none of was meant to be left out."""
+    meant = {i for each in space.couplings if each.ratio is None and each.most == 0 for i in space.members(each)}
+    # The fullest choice may open at once all that there is; of few chemicals fewer stand in each other's way.
+    choices = space.patterns.known[np.argsort(space.patterns.known.sum(axis=1), kind="stable")]
+    fullest = choices[-1]
+    reached = fullest & space.subspace(fullest).is_open
+    faults: list[Fault] = []
+    for i, position in space.optional.items():
+        if reached[position] or i in meant:
+            continue
+        with_it = choices[choices[:, position]][:_TRIED]
+        opened = next((mask for mask in with_it if space.subspace(mask).is_open), None)
+        if opened is not None:
+            reached = reached | opened
+            continue
+        why = "the couplings leave it out of every choice of chemicals; change them, or take it out of the space"
+        if len(with_it):
+            try:
+                _ = space.subspace(with_it[0]).geometry
+            except EmptySpaceError as error:
+                why = str(error)
+        message = f"{space.label_of(i)} can be in no recipe: {why}"
+        faults.append((_place_of(message, space) or ("reagents", i), message))
     return faults
 
 

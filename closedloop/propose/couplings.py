@@ -40,6 +40,8 @@ class Coupling(Frozen):
             raise ValueError("a ratio needs 'between: [low, high]', and only a ratio has it")
         if self.between is not None and not self.between[0] <= self.between[1]:
             raise ValueError(f"between [{self.between[0]:g}, {self.between[1]:g}] must rise")
+        if self.ratio is not None and self.ratio[0].casefold() == self.ratio[1].casefold():
+            raise ValueError(f"a ratio of {self.ratio[0]} to itself is always 1; name two chemicals or roles")
         if self.ratio is not None and self.of is not None:
             raise ValueError("a ratio names its two chemicals itself; leave 'of' out")
         if self.exactly is not None and len(counts) > 1:

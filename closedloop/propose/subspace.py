@@ -119,8 +119,10 @@ class Subspace:
             if not above or not below:
                 continue
             low, high = coupling.between
-            found.append((coupling.text, {**dict.fromkeys(below, low), **dict.fromkeys(above, -1.0)}, 0.0))
-            found.append((coupling.text, {**dict.fromkeys(above, 1.0), **dict.fromkeys(below, -high)}, 0.0))
+            # A chemical may be on both sides: oleic acid in a ratio of all ligands to oleic acid.
+            both = [(key, key in above, key in below) for key in dict.fromkeys([*above, *below])]
+            found.append((coupling.text, {key: low * under - over for key, over, under in both}, 0.0))
+            found.append((coupling.text, {key: over - high * under for key, over, under in both}, 0.0))
         for i, reagent in enumerate(space.reagents):
             if reagent.fill_to_ml is None:
                 continue

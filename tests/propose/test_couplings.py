@@ -153,6 +153,7 @@ def _names() -> list[str]:
         ({"couplings": [{"at_least": 1}, {"at_least": 1, "at_most": 0}]}, "exclude each other"),
         ({"couplings": [{"of": "ligand"}]}, "either a count"),
         ({"couplings": [{"ratio": ["selenium", "oleic acid"]}]}, "between"),
+        ({"couplings": [{"ratio": ["selenium", "Selenium"], "between": [1, 2]}]}, "selenium to itself is always 1"),
         ({"couplings": [{"at_least": 1, "of": "unobtainium"}]}, "'unobtainium' is not in this space"),
         ({"couplings": [{"at_least": 3, "of": "cation precursor"}]}, "there are only 2"),
         (
@@ -167,6 +168,47 @@ def _names() -> list[str]:
 def test_couplings_that_cannot_hold_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         stock(**changes)
+
+
+@pytest.mark.parametrize(
+    ("couplings", "shut_out", "message"),
+    [
+        ([{"ratio": ["oleic acid", "selenium"], "between": [200, 300]}], ["oleic acid"], "between 200 and 300' cannot"),
+        (
+            [{"ratio": [name, "selenium"], "between": [200, 300]} for name in ("oleic acid", "oleylamine")],
+            ["oleic acid", "oleylamine"],
+            "oleylamine to selenium between 200 and 300",
+        ),
+        (
+            [{"exactly": 1, "of": ["oleic acid", "oleylamine"]}, {"at_least": 1, "of": "oleic acid"}],
+            ["oleylamine"],
+            "the couplings leave it out",
+        ),
+    ],
+)
+def test_a_chemical_that_can_be_in_no_recipe_is_not_left_out_in_silence(
+    couplings: list[dict[str, Any]], shut_out: list[str], message: str
+) -> None:
+    base = [{"exactly": 1, "of": "cation precursor"}]
+    with pytest.raises(ValidationError) as refused:
+        stock(couplings=base + couplings)
+    said = str(refused.value)
+    assert message in said
+    named = [n for n in _names() if f"{n} (flask) can be in no recipe" in said]
+    assert named == shut_out
+
+
+def test_what_a_coupling_allows_none_of_was_meant_to_be_left_out() -> None:
+    recipes = stock(couplings=[{"exactly": 0, "of": ["oleic acid"]}]).sample(16, seed=0)
+    assert all("oleic acid" not in amounts(recipe) for recipe in recipes)
+
+
+def test_a_chemical_may_be_on_both_sides_of_a_ratio() -> None:
+    ratio = {"ratio": ["ligand", "oleic acid"], "between": [1.5, 2]}
+    for recipe in stock(couplings=[{"at_least": 1, "of": "oleic acid"}, ratio]).sample(32, seed=0):
+        a = amounts(recipe)
+        ligands = a["oleic acid"] + a.get("oleylamine", 0.0) + a["trioctylphosphine"]
+        assert 1.5 - 1e-9 <= ligands / a["oleic acid"] <= 2 + 1e-9
 
 
 @pytest.mark.parametrize(
