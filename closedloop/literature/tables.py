@@ -22,6 +22,7 @@ from closedloop.literature.grid import Formula, Grid, read_grid
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.numbers import NotANumber, has_decimal_comma, has_decimal_point, parse_number
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome, Reagent, Recipe, Role, Shape, Vessel
+from closedloop.recipes.bounds import MOST_MMOL, MOST_OF_CONDITIONS
 from closedloop.recipes.fields import ABSOLUTE_ZERO_C
 
 CONDITIONS = (
@@ -50,17 +51,14 @@ COLUMNS = (
 REQUIRED = ("product", "reagents")
 _NUMBERS = (*CONDITIONS, "size_nm", "size_std_nm", "size_error_nm", "particle_count", *OBSERVABLES)
 _LEAST = dict.fromkeys(_NUMBERS, 0.0) | dict.fromkeys(CONDITIONS[:2], ABSOLUTE_ZERO_C)
-# Beyond anything that a flask, a furnace or a microscope can do: such a number has a wrong unit or a slip in it.
+# Beyond anything that a microscope can see, as the bounds of amounts and conditions are beyond any flask.
 _SMALLEST_SIZE_NM = 0.1
 _MOST = {
-    **dict.fromkeys(CONDITIONS[:2], 1500.0),
-    "heating_rate_c_per_min": 1e4,
-    "reaction_time_min": 5.256e5,  # a year
+    **MOST_OF_CONDITIONS,
     **dict.fromkeys(("size_nm", "size_std_nm", "size_error_nm"), 1e4),
     "particle_count": 1e9,
     **dict.fromkeys(OBSERVABLES, 1e5),
 }
-_MOST_MMOL = 1e6
 _UNITS = {"c": "°C", "min": "min", "nm": "nm", "count": "particles"}
 _POSITIVE = ("size_nm", *OBSERVABLES)
 _LONGEST_NAME = 200
@@ -128,8 +126,8 @@ def recipe_faults(recipe: Recipe) -> list[str]:
         first = seen.setdefault((canonical_name(reagent.name), reagent.vessel), reagent.name)
         if first != reagent.name:
             faults.append(f"{first!r} is the same chemical as {reagent.name!r}: add the amounts up into one entry")
-        if reagent.amount_mmol is not None and reagent.amount_mmol > _MOST_MMOL:
-            faults.append(f"{reagent.name}: {reagent.amount_mmol:g} mmol is more than {_MOST_MMOL:g} mmol")
+        if reagent.amount_mmol is not None and reagent.amount_mmol > MOST_MMOL:
+            faults.append(f"{reagent.name}: {reagent.amount_mmol:g} mmol is more than {MOST_MMOL:g} mmol")
     return faults
 
 
@@ -334,8 +332,8 @@ class _Reader:
         if amount is not None and amount < 0:
             self._fault("reagents", entry, "is a negative amount", "correct it, or write NAME= if it is unknown")
             return None
-        if amount is not None and amount > _MOST_MMOL:
-            self._beyond("reagents", entry, f"is more than {_MOST_MMOL:g} mmol")
+        if amount is not None and amount > MOST_MMOL:
+            self._beyond("reagents", entry, f"is more than {MOST_MMOL:g} mmol")
             return None
         return Reagent(name=name, amount_mmol=amount, role=role, vessel=vessel)
 

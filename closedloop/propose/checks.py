@@ -14,6 +14,7 @@ from closedloop.propose.quantity import Range, cut, high_of, low_of
 from closedloop.propose.reagent import CONDITIONS, UNITS, SpaceReagent
 from closedloop.propose.volumes import has_density, ml_per_mmol
 from closedloop.recipes import Limits, Reagent, Recipe, Role
+from closedloop.recipes.bounds import MOST_ML, MOST_MMOL, MOST_OF_CONDITIONS
 from closedloop.recipes.fields import ABSOLUTE_ZERO_C
 
 if TYPE_CHECKING:
@@ -128,8 +129,12 @@ def _reagent_faults(reagents: Sequence[SpaceReagent]) -> list[Fault]:
         if key in seen:
             faults.append((("reagents", i), f"{reagent.name!r} is listed twice for the same vessel; make it one entry"))
         seen.add(key)
+        if reagent.amount_mmol is not None and high_of(reagent.amount_mmol) > MOST_MMOL:
+            faults.append((("reagents", i), _beyond(reagent.name, high_of(reagent.amount_mmol), MOST_MMOL, "mmol")))
         if reagent.fill_to_ml is None:
             continue
+        if reagent.fill_to_ml > MOST_ML:
+            faults.append((("reagents", i), _beyond(reagent.name, reagent.fill_to_ml, MOST_ML, "mL")))
         if not has_density(reagent.name):
             message = f"{reagent.name} cannot fill a vessel: its density is not known; give amount_mmol instead"
             faults.append((("reagents", i), message))
@@ -147,7 +152,13 @@ def _condition_faults(space: "SearchSpace") -> list[Fault]:
         if value is not None and low_of(value) < least:
             message = f"{label} {low_of(value):g} {UNITS[field]} is below {least:g} {UNITS[field]}"
             faults.append(((field,), message))
+        if value is not None and high_of(value) > MOST_OF_CONDITIONS[field]:
+            faults.append(((field,), _beyond(label, high_of(value), MOST_OF_CONDITIONS[field], UNITS[field])))
     return faults
+
+
+def _beyond(label: str, value: float, most: float, unit: str) -> str:
+    return f"{label} {value:g} {unit} is more than {most:g} {unit}, which no flask can do; look at its unit"
 
 
 def _place_of(message: str, space: "SearchSpace") -> Place:

@@ -99,6 +99,9 @@ def test_the_digest_follows_the_content_not_the_spelling() -> None:
         (("budget", "stop: 3\n"), 13, "write a value behind each name"),
         (("reaction_time_min: 10", "reaction_time_min: 1:30"), 11, "1:30 would be read as 90"),
         (("amount_mmol: 4,", "amount_mmol: 010,"), 8, "010 would be read as 8"),
+        (("[180, 290]", "[180, 5230]"), 10, "reaction temperature 5230 °C is more than 1500 °C"),
+        (("reaction_time_min: 10", "reaction_time_min: 1e12"), 11, "1e+12 min is more than 525600 min"),
+        (("amount_mmol: 4,", "amount_mmol: 1e12,"), 8, "1e+12 mmol is more than 1e+06 mmol"),
     ],
 )
 def test_each_fault_is_named_with_its_line(change: tuple[str, str], line: int, words: str) -> None:
@@ -188,6 +191,8 @@ def test_a_source_with_an_amount_of_nothing_does_not_stand_for_the_others() -> N
         ("between: [2, 12]", "between: [12, 2]", 14, "must rise"),
         ("max_mmol: 8", "max_mmol: none", 7, "not a largest amount"),
         ("fill_to_ml: 10", "fill_to_ml: 10, optional: true", 8, "always there"),
+        ("fill_to_ml: 10", "fill_to_ml: 1e9", 8, "1e+09 mL is more than 1e+06 mL"),
+        ("max_mmol: 8", "max_mmol: 1.0e+12", 7, "1e+12 mmol is more than"),
         ("max_heating_rate_c_per_min: 20", "max_heating_rate_c_per_min: 2", 2, "heating rate"),
         ("size_nm: 4.0,", "size_nm: 4.0, tolerance_nm: 0.001,", 2, "no measurement"),
     ],
