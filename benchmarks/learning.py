@@ -51,7 +51,8 @@ def one(seed: int, experiments: int, recipes: list[Recipe], sizes: np.ndarray) -
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         content = yaml.safe_load(find_campaign("cdse")[1])
-        (folder / "campaign.yaml").write_text(yaml.safe_dump(content | {"hits_wanted": experiments + 1}))
+        unending = {"hits_wanted": experiments + 1, "budget": experiments + 1}
+        (folder / "campaign.yaml").write_text(yaml.safe_dump(content | unending))
         subprocess.run(
             [
                 str(Path(sys.executable).with_name("closedloop")), "run", str(folder / "campaign.yaml"),

@@ -18,6 +18,7 @@ from closedloop.campaign.errors import (
     NotOfThisCampaign,
     NotProposed,
     NotWaiting,
+    OneChemicalTwice,
     RecipeBreaksLimits,
     ReportNotWritable,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "NotOfThisCampaign",
     "NotProposed",
     "NotWaiting",
+    "OneChemicalTwice",
     "RecipeBreaksLimits",
     "ReportNotWritable",
     "Retrainer",

@@ -11,10 +11,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from closedloop.campaign.errors import OneChemicalTwice
 from closedloop.campaign.stopping import StoppingRules
 from closedloop.chemistry import canonical_name, composition, resolve
 from closedloop.propose import Coupling, Faults, Range, SearchSpace, SpaceReagent, narrowed
-from closedloop.recipes import ClosedloopError, Recipe, Target
+from closedloop.recipes import ClosedloopError, Recipe, Target, Vessel
 from closedloop.recipes.fields import Frozen, Positive
 
 # Below a few unit cells nothing is a crystal; above a micrometre nothing is a colloid.
@@ -74,6 +75,7 @@ class CampaignDefinition(Frozen):
         else:
             missing = supply_faults(self.target.product, _used(self.space))
             faults += [(("space", "reagents"), message) for message in missing]
+        faults += self._budget_faults()
         within, outside = narrowed(self.space, self.target.limits)
         faults += [(("target", *place), message) for place, message in outside]
         if not faults:
@@ -87,6 +89,18 @@ class CampaignDefinition(Frozen):
         if faults:
             raise Faults(faults)
         return self
+
+    def _budget_faults(self) -> list[tuple[tuple[int | str, ...], str]]:
+        repeats = self.stop.confirmed_by
+        needed = self.hits_wanted * (1 + repeats)
+        if needed <= self.budget:
+            return []
+        hits = f"{self.hits_wanted} hit{'s' if self.hits_wanted > 1 else ''}"
+        if repeats:
+            hits += f" with {repeats} repeat{'s' if repeats > 1 else ''}{' each' if self.hits_wanted > 1 else ''}"
+        place = ("stop", "confirmed_by") if repeats else ("hits_wanted",)
+        need = "need" if self.hits_wanted > 1 else "needs"
+        return [(place, f"{hits} {need} {needed} experiments; the budget is {self.budget}, so change one of them")]
 
     @cached_property
     def search_space(self) -> SearchSpace:
@@ -180,7 +194,19 @@ def canonical(name: str) -> str:
 
 
 def canonical_recipe(recipe: Recipe) -> Recipe:
-    """The recipe with every chemical under the registry's name; a name that is not known there stays as it is."""
+    """The recipe with every chemical under the registry's name; a name that is not known there stays as it is.
+
+    Raises `OneChemicalTwice` where two names in one vessel are one chemical.
+    """
+    seen: dict[tuple[str, Vessel | None], str] = {}
+    for reagent in recipe.reagents:
+        known = canonical_name(reagent.name)
+        first = seen.setdefault((known, reagent.vessel), reagent.name)
+        if first != reagent.name:
+            where = f" in the {reagent.vessel}" if reagent.vessel else ""
+            raise OneChemicalTwice(
+                f"{first!r} and {reagent.name!r}{where} are one chemical ({known}); add the amounts up into one entry"
+            )
     reagents = tuple(reagent.model_copy(update={"name": canonical_name(reagent.name)}) for reagent in recipe.reagents)
     return Recipe.model_validate(recipe.model_dump() | {"reagents": [r.model_dump() for r in reagents]})
 

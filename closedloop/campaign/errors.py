@@ -25,6 +25,10 @@ class NotOfThisCampaign(ClosedloopError):
     """A recipe or outcome that does not belong to what the campaign makes."""
 
 
+class OneChemicalTwice(ClosedloopError):
+    """A recipe lists one chemical under two names."""
+
+
 class ReportNotWritable(ClosedloopError):
     """The report cannot be written where it was asked for."""
 

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.campaign import Campaign, CampaignBusy, CampaignFileError, NotOfThisCampaign, only_runner
+from closedloop.campaign import (
+    Campaign,
+    CampaignBusy,
+    CampaignFileError,
+    NotOfThisCampaign,
+    OneChemicalTwice,
+    only_runner,
+)
 from closedloop.campaign.reading import find_campaign
-from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe, Shape
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe, Shape, Vessel
 from closedloop.store import IllegalMove, OtherLab, State
 from tests.campaign.fakes import TrendModel, killed_before, size_of
 
@@ -66,6 +73,22 @@ def test_telling_moves_the_next_proposals_towards_the_target(campaign: Campaign)
             campaign.record(recipe, _outcome(made))
     assert sum(errors[-4:]) < 0.5 * sum(errors[:4])
     assert campaign.hits()
+
+
+def test_one_chemical_under_two_names_is_refused_with_both(campaign: Campaign) -> None:
+    def made(vessel: Vessel | None) -> Recipe:
+        cadmium = Reagent(name="CdO", amount_mmol=0.2), Reagent(name="cadmium oxide", amount_mmol=0.1, vessel=vessel)
+        return Recipe(product="CdSe", reagents=(*cadmium, Reagent(name="Se", amount_mmol=0.5)))
+
+    message = r"'CdO' and 'cadmium oxide' are one chemical \(cadmium oxide\); add the amounts up"
+    with pytest.raises(OneChemicalTwice, match=message):
+        campaign.record(made(None), Outcome(size_nm=3.0))
+    with pytest.raises(OneChemicalTwice, match=message):
+        campaign.assess([made(None)])
+    assert campaign.experiments() == []
+    assert campaign.record(made(Vessel.SYRINGE), Outcome(size_nm=3.0)).recipe.amount_mmol("cadmium oxide") == (
+        pytest.approx(0.3)
+    )
 
 
 def test_a_recipe_of_the_labs_own_is_recorded_too(campaign: Campaign) -> None:

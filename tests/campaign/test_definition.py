@@ -102,6 +102,13 @@ def test_the_digest_follows_the_content_not_the_spelling() -> None:
         (("[180, 290]", "[180, 5230]"), 10, "reaction temperature 5230 °C is more than 1500 °C"),
         (("reaction_time_min: 10", "reaction_time_min: 1e12"), 11, "1e+12 min is more than 525600 min"),
         (("amount_mmol: 4,", "amount_mmol: 1e12,"), 8, "1e+12 mmol is more than 1e+06 mmol"),
+        (("budget", "budget: 5\nhits_wanted: 6\n"), 14, "hits_wanted: 6 hits need 6 experiments; the budget is 5"),
+        (
+            ("budget", "budget: 5\nhits_wanted: 2\nstop: {confirmed_by: 2}\n"),
+            15,
+            "2 hits with 2 repeats each need 6 experiments; the budget is 5",
+        ),
+        (("budget", "hits_wanted: 25\n"), 13, "the budget is 24"),
     ],
 )
 def test_each_fault_is_named_with_its_line(change: tuple[str, str], line: int, words: str) -> None:
