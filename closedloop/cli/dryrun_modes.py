@@ -63,7 +63,7 @@ def on_pool(
         run_all,
     )
     from closedloop.campaign.dryrun.executors import executor_of
-    from closedloop.campaign.dryrun.pool import SETTINGS, aim_of, quantity_of
+    from closedloop.campaign.dryrun.pool import SETTINGS, Aim, aim_of, quantity_of
     from closedloop.campaign.dryrun.prior import NO_MODEL, check_model
 
     if asked.product is None or asked.target_size is None:
@@ -74,8 +74,14 @@ def on_pool(
     shelf = asked.shelf()
     name = data.partition("=")[0]
     quantity = observable or quantity_of(name)
+    aimed = aim_of(aim, quantity)
+    if asked.tolerance is not None and aimed is not Aim.MATCH:
+        raise DryRunError(
+            f"--tolerance does nothing with the aim {aimed}, for a bound is kept or not; leave it out, or write "
+            "--aim match"
+        )
     tolerance = _TOLERANCE if asked.tolerance is None else asked.tolerance
-    goal = Goal(asked.target_size, tolerance, asked.shape, quantity, aim_of(aim, quantity))
+    goal = Goal(asked.target_size, tolerance, asked.shape, quantity, aimed)
     experiments = _experiments(data)
     pool = Pool.of(experiments, asked.product, goal, SETTINGS.get(name, ()))
     more = [one for named in literature for one in _experiments(named)]

@@ -295,5 +295,5 @@ def _no_hit(product: str, goal: Goal, results: Sequence[Result]) -> str:
     nearest = min(values, key=lambda value: abs(math.log(max(value, 1e-12) / goal.value)))
     return (
         f"no recipe of {product!r} hits {wish}; the pool reaches from {values[0]:.4g} to {values[-1]:.4g}, and the "
-        f"nearest is {nearest:.4g}: choose another target or a wider --tolerance"
+        f"nearest is {nearest:.4g}: choose another target{' or a wider --tolerance' * (goal.aim is Aim.MATCH)}"
     )

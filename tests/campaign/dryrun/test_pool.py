@@ -79,6 +79,8 @@ def test_nothing_to_find_is_said() -> None:
         Pool.of([experiment(failed=True), experiment(time_min=1, failed=True)], "CdSe", Goal(3.0))
     with pytest.raises(NoHitInPool, match=r"the pool reaches from 1\.8.* to 9.*nearest is 9"):
         Pool.of(grid(), "CdSe", Goal(40.0))
+    with pytest.raises(NoHitInPool, match=r"choose another target$"):
+        Pool.of(grid(), "CdSe", Goal(0.5, aim=Aim.AT_MOST))
 
 
 @pytest.mark.parametrize(("value", "tolerance"), [(0, 0.05), (-1, 0.05), (float("nan"), 0.05), (3, 0), (3, 1.5)])
