@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from closedloop.campaign.errors import OneChemicalTwice
 from closedloop.campaign.stopping import StoppingRules
 from closedloop.chemistry import canonical_name, composition, resolve
-from closedloop.propose import Coupling, Faults, Range, SearchSpace, SpaceReagent, narrowed
+from closedloop.propose import Coupling, Faults, Range, SearchSpace, SpaceReagent, narrowed, shut_out
 from closedloop.recipes import ClosedloopError, Recipe, Target, Vessel
 from closedloop.recipes.fields import Frozen, Positive
 
@@ -83,7 +83,9 @@ class CampaignDefinition(Frozen):
             faults += [(("target", "limits"), f"within the limits {message}") for message in missing]
         if not faults:
             try:
-                _ = self.search_space
+                # What the limits and the product's needs shut out is as silent as what the space itself does.
+                where = f"within the limits, and with all that {self.target.product} needs, "
+                faults += [(("space", *place), where + message) for place, message in shut_out(self.search_space)]
             except ClosedloopError as error:
                 faults.append((("space",), str(error)))
         if faults:

@@ -1,6 +1,6 @@
 """Target, model and what was tried in; the next recipes out. Knows neither the store nor the lab."""
 
-from closedloop.propose.checks import name_faults, narrowed, near_limits, refilled
+from closedloop.propose.checks import name_faults, narrowed, near_limits, refilled, shut_out
 from closedloop.propose.couplings import Coupling
 from closedloop.propose.errors import (
     EmptySpaceError,
@@ -41,4 +41,5 @@ __all__ = [
     "plan",
     "propose",
     "refilled",
+    "shut_out",
 ]

@@ -56,10 +56,10 @@ def space_faults(space: "SearchSpace") -> list[Fault]:
     except SearchSpaceError as error:
         faults.append((error.place or _place_of(str(error), space), str(error)))
         return faults
-    return _shut_out(space)
+    return shut_out(space)
 
 
-def _shut_out(space: "SearchSpace") -> list[Fault]:
+def shut_out(space: "SearchSpace") -> list[Fault]:
     """Chemicals that may be left out and always are, for no choice of chemicals with them leaves a recipe: the space
     would be searched without them, and nobody told. One that a coupling allows none of was meant to be left out."""
     meant = {i for each in space.couplings if each.ratio is None and each.most == 0 for i in space.members(each)}

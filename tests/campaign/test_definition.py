@@ -209,6 +209,18 @@ def test_faults_of_a_stock_list_are_named(old: str, new: str, line: int, words: 
     assert any(f"line {line}:" in fault and words in fault for fault in faults), faults
 
 
+def test_a_chemical_that_limits_or_the_product_shut_out_is_named() -> None:
+    ratio = SHELF.replace("[OA, CdO], between: [2, 12]", "[OA, Se], between: [20, 30]")
+    assert parse_campaign(ratio, "shelf.yaml").search_space.optional
+    limited = ratio.replace("limits: {", "limits: {max_amounts_mmol: {OA: 1}, ")
+    (fault,) = _faults(limited)
+    assert fault.startswith("line 14: ")
+    assert "within the limits, and with all that CdSe needs, oleic acid (flask) can be in no recipe" in fault
+    (fault,) = _faults(SHELF.replace("[CdO, cadmium stearate]", "[CdO, cadmium stearate, OA]"))
+    assert fault.startswith("line 7: ")
+    assert "oleic acid (flask) can be in no recipe: the couplings leave it out" in fault
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "name: [unclosed", "\x00"])
 def test_what_is_no_campaign_is_refused_by_name(text: str) -> None:
     assert len(_faults(text)) == 1
