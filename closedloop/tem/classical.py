@@ -21,10 +21,12 @@ _LEAST_GROUND = 0.1  # share of a picture that must be ground to cut by contrast
 _LEAST_PARTICLES = 20
 _MOST_PIXELS = 2**25
 _LEAST_KEPT = 0.9  # share of the particles that a cut must keep
-_MOST_CHANGE = 0.12  # of the logarithm of the diameters, in the median
+# Of the diameters' logarithm, in the median; for small particles as much as a pixel or so is of theirs.
+_MOST_CHANGE, _MOST_CHANGE_PX = 0.12, 1.5
 # Of the changes' logarithms: one reason would change all alike, so a cut that scatters so much is as much in doubt as
 # the outlines before it.
 _EQUAL_SPREAD = 0.07
+_MOST_RIM = 0.05  # of a bright particle
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ def outlines_by_material(
     numbers: the further, the more alike the cut changes them (decision 0103).
 
     `None` where the picture does not say where that is: there are too few particles for a mean profile across their
-    edges, the picture is too large to be held a dozen times, they are not dark, that profile is not that of something
-    seen in transmission, or cutting there would lose particles or change them beyond what a doubtful outline explains.
+    edges, the picture is too large to be held a dozen times, that profile is not that of something seen in transmission
+    (bright particles must not have bright rims, which a scanning microscope's secondary electrons draw), or cutting
+    there would lose particles or change them beyond what a doubtful outline explains.
     """
     ignore = np.zeros(image.shape, bool) if ignore is None else ignore
     inside, outside = labels > 0, (labels == 0) & ~ignore
@@ -93,18 +96,19 @@ def outlines_by_material(
         return None
     level = find_ground(image, ignore).level
     step = float(level[inside].mean() - image[inside].mean())
-    if step <= 0:
-        return None
-    contrast = level - image
+    contrast = level - image if step > 0 else image - level
     contrast[ignore] = 0
     settings = ClassicalSettings()
-    sigma = _smoothing(noise_level(image), step / 2)
+    sigma = _smoothing(noise_level(image), abs(step) / 2)
     smooth = filters.blurred(contrast, sigma)
-    cut = labels
+    cut, rim = labels, 0.0
     for _ in range(2):
         cut, edge = _cut_at_edges(cut, contrast, smooth, sigma, settings, ignore)
         if not edge.fitted or not cut.any():
             return None
+        rim = edge.rim
+    if step <= 0 and rim > _MOST_RIM:
+        return None
     return _moved(labels, cut)
 
 
@@ -118,7 +122,10 @@ def _moved(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.int3
     after = np.bincount(named.ravel(), minlength=len(before) + 1)[1:]
     kept = (before > 0) & (after > 0)
     change = np.log(after[kept] / before[kept]) / 2
-    if kept.sum() < _LEAST_KEPT * (before > 0).sum() or not abs(np.median(change)) < _MOST_CHANGE:
+    if kept.sum() < _LEAST_KEPT * (before > 0).sum() or not kept.any():
+        return None
+    most = max(_MOST_CHANGE, _MOST_CHANGE_PX / float(np.median(2 * np.sqrt(before[kept] / np.pi))))
+    if abs(np.median(change)) > most:
         return None
     # What the cut lost, to the ground or to a neighbour, keeps the outline that it had.
     lost = np.flatnonzero((before > 0) & (after == 0)) + 1

@@ -39,7 +39,9 @@ def _whole_diameters(labels: np.ndarray) -> np.ndarray:
         ({"blur": 3.0}, 0.02),
         ({"tilt": 0.3}, 0.02),
         ({"contrast": 0.1}, 0.02),
-        ({"bright": True}, 0.03),  # no edge of material to cut at: the outline as the network draws it
+        ({"bright": True}, 0.02),
+        ({"bright": True, "radius": 5, "count": 250}, 0.03),
+        ({"radius": 3.5, "count": 300}, 0.04),
         ({"gap": 1.0, "flatness": 0.6}, 0.02),  # touching
         ({"gap": 0.85}, 0.02),  # overlapping
         ({"count": 30, "size": 1024, "radius": 10}, 0.02),
