@@ -21,6 +21,7 @@ ROI_SUFFIXES = (".roi", ".zip")
 MAP_SUFFIXES = (".png", ".tif", ".tiff")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LARGEST_PIXELS = 300_000_000
+_BLURRED = "{}: JPEG blurs the numbers of the particles; save it as PNG or as TIFF without JPEG"
 _MOST_COLOURS = 100_000
 _SPECK_PX = 4  # a colour of fewer pixels is hardly a particle that someone painted
 
@@ -125,7 +126,7 @@ def _stored_in_tiff(path: Path) -> NDArray[Any]:
             raise NotAnInstanceMap(
                 f"{path}: holds {max(pages, len(tiff.series))} pages; save the one with the particles alone"
             )
-        pixels = _decoded(series, path)
+        pixels = _decoded(tiff, series.keyframe, path)
         kept = [n for n, axis in zip(series.shape, axes, strict=True) if axis in "YXS"]
         pixels = pixels.reshape(kept)
         if "S" in axes and axes.index("S") < axes.index("X"):
@@ -133,14 +134,27 @@ def _stored_in_tiff(path: Path) -> NDArray[Any]:
         return pixels
 
 
-def _decoded(series: Any, path: Path) -> NDArray[Any]:
+def _decoded(tiff: Any, page: Any, path: Path) -> NDArray[Any]:
+    from closedloop.tem.errors import NotAnImage
+    from closedloop.tem.tiff_codecs import JPEG, check_can_be_shown, is_as_stored, stored
+
     try:
-        return np.asarray(series.asarray())
-    except ValueError:
-        # Old codecs (LZW, fax), for which tifffile would need another package; Pillow shows what is stored inverted.
-        pixels = _stored_elsewhere(path)
-        inverted = series.keyframe.photometric == 0 and np.issubdtype(pixels.dtype, np.unsignedinteger)
-        return np.iinfo(pixels.dtype).max - pixels if inverted else pixels
+        if is_as_stored(page):
+            return stored(tiff, page, path)
+        if page.compression in JPEG:
+            raise NotAnInstanceMap(_BLURRED.format(path))
+        check_can_be_shown(page)
+    except NotAnImage as error:
+        raise NotAnInstanceMap(f"{path}: {error}") from error
+    # Few bits, and fax. Pillow shows what is stored inverted, and spreads shades over eight bits.
+    pixels = _stored_elsewhere(path)
+    if page.photometric == 0:
+        pixels = ~pixels
+    return (
+        pixels // np.uint8(255 // (2**page.bitspersample - 1))
+        if page.photometric < 2 and pixels.dtype != bool
+        else pixels
+    )
 
 
 def _stored_elsewhere(path: Path) -> NDArray[Any]:
@@ -148,7 +162,7 @@ def _stored_elsewhere(path: Path) -> NDArray[Any]:
 
     with Image.open(path) as picture:
         if picture.format == "JPEG":
-            raise NotAnInstanceMap(f"{path}: JPEG blurs the numbers of the particles; save it as PNG or TIFF")
+            raise NotAnInstanceMap(_BLURRED.format(path))
         if picture.width * picture.height > _LARGEST_PIXELS:
             raise NotAnInstanceMap(f"{path}: states more than {_LARGEST_PIXELS:,} pixels")
         return np.asarray(picture)

@@ -1,11 +1,7 @@
-"""TIFF and BigTIFF: pixels through tifffile, old codecs through Pillow, the pixel size from `tiff_pixel_size`."""
+"""TIFF and BigTIFF: which page is measured, what its numbers mean; they are unpacked in `tiff_codecs`, the pixel size is
+from `tiff_pixel_size`."""
 
-import contextlib
 import math
-import os
-import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.errors import NotAnImage
-from closedloop.tem.formats import LARGEST_PIXELS, Stored, check_inflation, check_size, first_of, pixels_at
-from closedloop.tem.picture_files import decoded
+from closedloop.tem.formats import LARGEST_PIXELS, Stored, check_size, first_of
+from closedloop.tem.tiff_codecs import is_as_stored, most_inflated, shown, stored
 from closedloop.tem.tiff_pixel_size import pixel_of_tiff
-
-_UNPACKED = 1
-_DEFLATED = (8, 32946)  # deflate, and as Adobe first numbered it
-_STDERR = threading.Lock()
 
 
 def read_tiff(path: Path) -> Stored:
@@ -35,11 +27,11 @@ def read_tiff(path: Path) -> Stored:
         pixel, doubt = pixel_of_tiff(tiff, page)
         images = (tiff.imagej_metadata or {}).get("images")
         notes = first_of(max(pages, images if isinstance(images, int) else 1), "pages")
-        if page.compression == _UNPACKED or page.compression in _DEFLATED:
-            pixels, left_out = _plane(_by_tifffile(tiff, page, path), page)
+        if is_as_stored(page):
+            pixels, left_out = _plane(stored(tiff, page, path), page)
             pixels = _by_meaning(pixels, page, tifffile)
         else:
-            pixels, left_out = _by_pillow(path, page.index), None
+            pixels, left_out = shown(path, page), None
         return Stored(pixels, pixel, (*notes, *(note for note in (left_out, doubt) if note)))
 
 
@@ -67,25 +59,11 @@ def _check_segments(page: Any, length: int) -> None:
     if max(ends) > length:
         raise NotAnImage(f"it is cut short ({length:,} of {max(ends):,} bytes); copy it again")
     stated = math.prod(page.shape) * page.bitspersample // 8
-    packed = {_UNPACKED: 1, **dict.fromkeys(_DEFLATED, 1032)}.get(page.compression)
+    packed = most_inflated(page)
     if packed is not None and stated > packed * length:
         raise NotAnImage(f"it is cut short ({length:,} of {stated:,} bytes); copy it again")
     if math.prod(page.chunks) > 4 * LARGEST_PIXELS:
         raise NotAnImage(f"it states tiles of {page.chunks} values; it is damaged")
-
-
-def _by_tifffile(tiff: Any, page: Any, path: Path) -> NDArray[Any]:
-    if page.is_memmappable:
-        kind = np.dtype(page.dtype).newbyteorder(tiff.byteorder)
-        return pixels_at(path, kind, page.dataoffsets[0], page.shape)
-    if page.compression in _DEFLATED:
-        expected = math.prod(page.chunks) * np.dtype(page.dtype).itemsize
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-            if count * 1032 > expected + 2**26:
-                tiff.filehandle.seek(offset)
-                check_inflation(tiff.filehandle.read(count), expected)
-    # One worker: the threads' own stacks and buffers gain nothing on a single page.
-    return np.asarray(page.asarray(maxworkers=1))
 
 
 def _plane(pixels: NDArray[Any], page: Any) -> tuple[NDArray[Any], str | None]:
@@ -114,33 +92,3 @@ def _by_meaning(pixels: NDArray[Any], page: Any, tifffile: Any) -> NDArray[Any]:
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         return np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else -pixels
     return pixels
-
-
-def _by_pillow(path: Path, number: int) -> NDArray[Any]:
-    """LZW, PackBits, JPEG, fax and the like, for which tifffile would need another package."""
-    from PIL import Image
-
-    with _silent_libtiff(), Image.open(path, formats=("TIFF",)) as image:
-        image.seek(number)
-        check_size(image.height, image.width)
-        return decoded(image)
-
-
-@contextlib.contextmanager
-def _silent_libtiff() -> Iterator[None]:
-    """libtiff writes what it stumbles over to the process's own stderr, beside the exception that says it better."""
-    with _STDERR:
-        try:
-            kept = os.dup(2)
-        except OSError:  # a process without a stderr has nothing to be kept clean
-            yield
-            return
-        try:
-            if sys.stderr is not None:
-                sys.stderr.flush()
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
