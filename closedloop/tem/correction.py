@@ -107,7 +107,7 @@ def fitting_map(path: Path, shape: tuple[int, int], picture: Picture | None = No
 
     Raises `NotAnInstanceMap`, `UnusableCorrection`.
     """
-    read = read_instance_map(path, shape)
+    read = read_instance_map(path, shape, None if picture is None else picture.stored_shape)
     height, width = read.labels.shape
     if (height, width) != shape:
         raise UnusableCorrection(

@@ -44,18 +44,22 @@ class InstanceMap:
     notes: tuple[str, ...] = ()
 
 
-def read_instance_map(path: Path, shape: tuple[int, int] | None = None) -> InstanceMap:
+def read_instance_map(
+    path: Path, shape: tuple[int, int] | None = None, stored_shape: tuple[int, int] | None = None
+) -> InstanceMap:
     """A map of one number or one colour per particle (.tif, .png), or ImageJ's outlines (.roi, .zip).
 
     shape: (H, W) of the image that it belongs to; a map of numbers keeps its own size, outlines have none and need it.
+    stored_shape: (H, W) of the image's file where its pixels are oblong and the image was stretched; ImageJ shows the
+    file's own pixels, and outlines are stretched as the image was.
 
     Raises `NotAnInstanceMap` for a file that cannot be read, fractions or negative numbers, a picture whose colours
-    blend, several pages, and outlines without an area.
+    blend, several pages, and outlines without an area, or beyond the file's pixels.
     """
     if path.suffix.lower() in ROI_SUFFIXES:
         if shape is None:
             raise NotAnInstanceMap(f"{path}: holds outlines, which have no size of their own; give a label image")
-        return _from_outlines(path, shape)
+        return _from_outlines(path, shape, stored_shape or shape)
     pixels = _stored(path)
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         pixels = np.where(pixels[..., -1:] > 0, pixels[..., :-1], 0)  # what cannot be seen is background
@@ -208,8 +212,9 @@ def _from_colours(pixels: NDArray[Any], path: Path) -> InstanceMap:
     return InstanceMap(table[index.reshape(packed.shape)], notes)
 
 
-def _from_outlines(path: Path, shape: tuple[int, int]) -> InstanceMap:
-    """ImageJ's ROIs filled in their order: where two overlap, the later one holds."""
+def _from_outlines(path: Path, shape: tuple[int, int], stored_shape: tuple[int, int]) -> InstanceMap:
+    """ImageJ's ROIs, drawn on an image of `stored_shape` pixels, filled in their order: where two overlap, the later one
+    holds."""
     import roifile
     from skimage.draw import polygon2mask
 
@@ -231,6 +236,7 @@ def _from_outlines(path: Path, shape: tuple[int, int]) -> InstanceMap:
         raise NotAnInstanceMap(f"{path}: holds no ImageJ outlines ({why}); save them from the ROI Manager") from error
     rois = read if isinstance(read, list) else [read]
     labels = np.zeros(shape, np.int32)
+    stretch = np.array(shape[::-1]) / np.array(stored_shape[::-1])
     left_out = overlapping = 0
     for roi in rois:
         lines = [np.asarray(line, np.float64) for line in roi.coordinates(multi=True)]
@@ -238,6 +244,12 @@ def _from_outlines(path: Path, shape: tuple[int, int]) -> InstanceMap:
         if roi.roitype not in closed or not lines:
             left_out += 1
             continue
+        if shape != stored_shape and (np.concatenate(lines).min(axis=0) >= stored_shape[::-1]).any():
+            raise NotAnInstanceMap(
+                f"{path}: an outline lies beyond the {stored_shape[1]} × {stored_shape[0]} pixels of the image file; draw "
+                "on that file itself, or correct the label image"
+            )
+        lines = [line * stretch for line in lines]
         box = _window(lines, shape)
         inside = np.zeros((box[0].stop - box[0].start, box[1].stop - box[1].start), bool)
         corner = np.array([box[0].start, box[1].start])
@@ -250,6 +262,11 @@ def _from_outlines(path: Path, shape: tuple[int, int]) -> InstanceMap:
     if not labels.any():
         raise NotAnInstanceMap(f"{path}: none of its {len(rois)} outlines encloses a pixel of the image; draw areas")
     notes = []
+    if shape != stored_shape:
+        notes.append(
+            f"outlines were taken as drawn on the file's own {stored_shape[1]} × {stored_shape[0]} pixels, and stretched with "
+            f"the image to {shape[1]} × {shape[0]}"
+        )
     if left_out:
         notes.append(f"{left_out} of {len(rois)} outlines enclose no area (points, lines) and were left out")
     if overlapping:

@@ -51,6 +51,7 @@ class Picture:
 
     note: what a person should know: pages left out, pixels made square, a pixel size in the file that is not believed.
     chroma: (H, W) uint8, how far each pixel is from grey, where some are; scale bars may be drawn in colour.
+    stored_shape: (H, W) of the file's own pixels where they were oblong and grey was stretched.
     """
 
     grey: NDArray[np.float32]
@@ -58,6 +59,7 @@ class Picture:
     pixel_size: PixelSize | None = None
     note: str | None = None
     chroma: NDArray[np.uint8] | None = None
+    stored_shape: tuple[int, int] | None = None
 
 
 def read_picture(source: str | Path | NDArray[Any]) -> Picture:
@@ -77,8 +79,9 @@ def read_picture(source: str | Path | NDArray[Any]) -> Picture:
         return Picture(grey, str(source), None, "; ".join(stored.notes) or None, chroma(stored.pixels))
     stretched, size, note = _squared(grey, stored.pixel, str(source))
     notes = (*stored.notes, note) if note else stored.notes
+    own = None if note is None else (grey.shape[0], grey.shape[1])
     coloured = chroma(stored.pixels) if stretched.shape == grey.shape else None
-    return Picture(stretched, str(source), size, "; ".join(notes) or None, coloured)
+    return Picture(stretched, str(source), size, "; ".join(notes) or None, coloured, own)
 
 
 def to_grey(pixels: NDArray[Any], name: str = "array") -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """The numbers of one TIFF page as they are stored: any codec of plain bytes, any type, either byte order.
 
 libtiff, which comes with Pillow, unpacks LZW, PackBits, zstd, LZMA and deflate; what the bytes then mean is told from
-the page's own tags. Pillow's word for that is not taken: it knows neither signed bytes nor numbers of 64 bits, and reads
-others in the wrong byte order (`docs/decisions/0113`). What cannot be read is refused with the codec's name.
+the page's own tags. Pillow's word for that is not taken: it knows neither signed bytes nor numbers of 64 bits, and
+reads others in the wrong byte order (`docs/decisions/0113`). What cannot be read is refused with the codec's name.
 """
 
 import contextlib

@@ -1,5 +1,5 @@
-"""TIFF and BigTIFF: which page is measured, what its numbers mean; they are unpacked in `tiff_codecs`, the pixel size is
-from `tiff_pixel_size`."""
+"""TIFF and BigTIFF: which page is measured, what its numbers mean; they are unpacked in `tiff_codecs`, the pixel size
+is from `tiff_pixel_size`."""
 
 import math
 from pathlib import Path

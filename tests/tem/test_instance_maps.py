@@ -9,7 +9,9 @@ import tifffile
 from PIL import Image
 from skimage.color import label2rgb
 
+from closedloop.tem.correction import read_correction
 from closedloop.tem.instance_maps import NotAnInstanceMap, read_instance_map
+from closedloop.tem.reading import read_picture
 
 
 @pytest.fixture
@@ -140,6 +142,25 @@ def test_outlines_of_imagej_enclose_the_pixels_between_their_corners(tmp_path: P
     assert "1 outlines overlap" in read.notes[0]
     roifile.roiwrite(tmp_path / "one.roi", square)
     assert (read_instance_map(tmp_path / "one.roi", (60, 80)).labels > 0).sum() == 400
+
+
+def test_outlines_on_oblong_pixels_are_stretched_as_the_image_is(tmp_path: Path) -> None:
+    # Every second row was scanned: ImageJ shows 80 columns and 30 rows.
+    image = np.zeros((30, 80), np.uint8)
+    image[5:15, 5:25] = 200
+    tifffile.imwrite(tmp_path / "a.tif", image, imagej=True, resolution=(5.0, 2.5), metadata={"unit": "nm"})
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.grey.shape == (60, 80)
+    assert picture.stored_shape == (30, 80)
+    roifile.roiwrite(tmp_path / "a.roi", _polygon((5, 5), (25, 5), (25, 15), (5, 15)))
+    read = read_correction(tmp_path / "a.roi", (60, 80), picture=picture)
+    expected = np.zeros((60, 80), np.int32)
+    expected[10:30, 5:25] = 1
+    assert np.array_equal(read.labels, expected)
+    assert "drawn on the file's own 80 × 30 pixels" in read.notes[0]
+    roifile.roiwrite(tmp_path / "beyond.roi", _polygon((5, 40), (25, 40), (25, 50), (5, 50)))
+    with pytest.raises(NotAnInstanceMap, match="beyond the 80 × 30 pixels"):
+        read_correction(tmp_path / "beyond.roi", (60, 80), picture=picture)
 
 
 def test_ovals_beyond_the_frame_and_points_that_enclose_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""Every codec, type and byte order of compressed TIFF, against the numbers that were packed; the reader under test packs
-none of them: Pillow squeezes plain bytes, and the file around them is written by tifffile."""
+"""Every codec, type and byte order of compressed TIFF, against the numbers that were packed; nothing under test
+packs them: Pillow squeezes plain bytes, and the file around them is written by tifffile."""
 
 import io
 import itertools
