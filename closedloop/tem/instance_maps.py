@@ -213,8 +213,8 @@ def _from_colours(pixels: NDArray[Any], path: Path) -> InstanceMap:
 
 
 def _from_outlines(path: Path, shape: tuple[int, int], stored_shape: tuple[int, int]) -> InstanceMap:
-    """ImageJ's ROIs, drawn on an image of `stored_shape` pixels, filled in their order: where two overlap, the later one
-    holds."""
+    """ImageJ's ROIs, drawn on an image of `stored_shape` pixels, filled in their order: where two overlap, the later
+    one holds."""
     import roifile
     from skimage.draw import polygon2mask
 
@@ -246,8 +246,8 @@ def _from_outlines(path: Path, shape: tuple[int, int], stored_shape: tuple[int, 
             continue
         if shape != stored_shape and (np.concatenate(lines).min(axis=0) >= stored_shape[::-1]).any():
             raise NotAnInstanceMap(
-                f"{path}: an outline lies beyond the {stored_shape[1]} × {stored_shape[0]} pixels of the image file; draw "
-                "on that file itself, or correct the label image"
+                f"{path}: an outline lies beyond the {stored_shape[1]} × {stored_shape[0]} pixels of the image file; "
+                "draw on that file itself, or correct the label image"
             )
         lines = [line * stretch for line in lines]
         box = _window(lines, shape)
@@ -264,8 +264,8 @@ def _from_outlines(path: Path, shape: tuple[int, int], stored_shape: tuple[int, 
     notes = []
     if shape != stored_shape:
         notes.append(
-            f"outlines were taken as drawn on the file's own {stored_shape[1]} × {stored_shape[0]} pixels, and stretched with "
-            f"the image to {shape[1]} × {shape[0]}"
+            f"outlines were taken as drawn on the file's own {stored_shape[1]} × {stored_shape[0]} pixels, and "
+            f"stretched with the image to {shape[1]} × {shape[0]}"
         )
     if left_out:
         notes.append(f"{left_out} of {len(rois)} outlines enclose no area (points, lines) and were left out")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from closedloop.tem.ocr import read_line
 from closedloop.tem.scale_decoding import Decoding, decode, likeliest, plainly, weigh
 from closedloop.tem.scale_lexicon import Entry
+from closedloop.tem.scale_reciprocal import has_raised_minus_one, hints_at_a_power, says_reciprocal
 from closedloop.tem.scale_text import Label, parse_label
 from closedloop.tem.text_lines import Line, has_point, hides_a_point, unit_arch
 
@@ -22,6 +23,7 @@ HIGH_CONFIDENCE = 0.9
 # one reader alone has read does not; and what one outside the lexicon does not.
 _SUREST, _RARELY_SURE, _ALONE, _UNUSUAL = 0.99, 0.85, 0.8, 0.5
 _CONTRADICTED = 0.5  # of the belief that is left where the other reader reads another length
+_ROOM_FOR_POWER = (1.6, 2.4)  # of the line's height
 _MANY_MICROMETRES = 100_000.0  # nm
 _HOPELESS = 0.02
 _ONE_MORE, _ANOTHER = 0.2, 0.6  # chance that one view gives a longer number, or any other, before it is an objection
@@ -38,7 +40,7 @@ class Reading(NamedTuple):
     """A label, how far it is to be believed (0 to 1), where it stands, and how.
 
     box: left, top, right, bottom in pixels; height: of its letters, in pixels; light: whether they are lighter than
-    their ground; ink: their grey, 0 to 1.
+    their ground; ink: their grey, 0 to 1; reciprocal: whether its unit is one of diffraction patterns, 1/nm for nm.
     """
 
     label: Label
@@ -47,6 +49,7 @@ class Reading(NamedTuple):
     height: float
     light: bool
     ink: float
+    reciprocal: bool = False
 
 
 class Glance(NamedTuple):
@@ -94,21 +97,42 @@ def completed(line: Line, part: str, width: int) -> Line:
 def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None = None) -> Reading | None:
     """One line, from its ink alone and from the grey picture of the same place with room at its ends.
 
-    The grey shows a letter that the ink has left out; the ink hides what the grey shows behind the letters.
+    The grey shows a letter that the ink has left out; the ink hides what the grey shows behind the letters. A label of
+    reciprocal length is told from one that is not, and never sure.
     """
+    reading, texts = _read(line, crop, light, seen)
+    if reading is None:
+        return None
+    raised = has_raised_minus_one(line, crop, reading.ink)
+    # Room enough for what is raised behind the unit, which the other views may cut off.
+    texts += [plainly(read_line(_grey(crop, line, light, room, above=0.3))) for room in _ROOM_FOR_POWER]
+    said = sum(says_reciprocal(text) for text in texts)
+    power = any(hints_at_a_power(text) for text in texts)
+    if said + raised + power > 1:
+        return reading._replace(confidence=min(reading.confidence, _ALONE), reciprocal=True)
+    if said or raised or power:
+        return reading._replace(confidence=min(reading.confidence, _ALONE))
+    return reading
+
+
+def _read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None) -> tuple[Reading | None, list[str]]:
+    """As if no unit were reciprocal; and what EasyOCR's reader wrote freely."""
     own = (seen or glance(line, crop, light)).views
     if not own:
-        return None
+        return None, []
     ink = _ink_level(line, crop, light)
     letters = _levelled(crop, line, light) or _ink(line)
     theirs = [_view(picture) for picture in (*letters, _grey(crop, line, light, 1.0))]
+    texts = [view.text for view in theirs]
     box = float(line.left), float(line.top), float(line.right), float(line.bottom)
     high = float(max(height for _, _, _, height in line.letters)) if line.letters else box[3] - box[1]
     entry, share, other = weigh([*own, *theirs])
     spoken, often = likeliest([*own, *theirs])
     if often < _HOPELESS and share < _HOPELESS:
         label = _unusual([view.text for view in (*own, *theirs)])
-        return None if label is None else Reading(label, min(_UNUSUAL, 0.5 * label.certainty), box, high, light, ink)
+        if label is None:
+            return None, texts
+        return Reading(label, min(_UNUSUAL, 0.5 * label.certainty), box, high, light, ink), texts
     if share < 0.5 or other > 0.5:
         # No length that all views together speak for: the one that some do is shown, and not believed.
         entry, share = spoken, min(often, _ALONE)
@@ -123,7 +147,7 @@ def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None
         belief = min(belief, _ALONE)
     if entry.rare:
         belief = min(belief, _RARELY_SURE)
-    return Reading(Label(entry.nm, entry.text, share, own[0].text), belief, box, high, light, ink)
+    return Reading(Label(entry.nm, entry.text, share, own[0].text), belief, box, high, light, ink), texts
 
 
 def _says_otherwise(view: Decoding, entry: Entry) -> bool:
@@ -165,14 +189,16 @@ def _unusual(texts: list[str]) -> Label | None:
     return None
 
 
-def _grey(crop: NDArray[np.float32], line: Line, light: bool, room: float) -> NDArray[np.uint8]:
-    """The place of the line, dark on light; room: at its ends, in heights of the line."""
+def _grey(crop: NDArray[np.float32], line: Line, light: bool, room: float, above: float = 0.0) -> NDArray[np.uint8]:
+    """The place of the line, dark on light; room at its ends, and above it, in heights of the line."""
     height = line.bottom - line.top
+    top = max(0, line.top - round(above * height))
     reach = round(room * height)
-    box = crop[line.top : line.bottom, max(0, line.left - reach) : line.right + reach]
+    box = crop[top : line.bottom, max(0, line.left - reach) : line.right + reach]
     low, high = np.percentile(box, (1, 99))
     grey = np.clip((box - low) / max(float(high - low), 1e-6) * 255, 0, 255)
-    grey = cv2.resize(grey, None, fx=_HEIGHT / height, fy=_HEIGHT / height, interpolation=cv2.INTER_CUBIC)
+    factor = _HEIGHT / len(box)
+    grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     return np.clip(255 - grey if light else grey, 0, 255).astype(np.uint8)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from closedloop.tem.errors import ScaleConflict, UnreadableScale
+from closedloop.tem.errors import DiffractionPattern, ScaleConflict, UnreadableScale
 from closedloop.tem.pixel_size import check_stated_size
 from closedloop.tem.reading import Picture, read_picture
 from closedloop.tem.scale_matching import BarReading, lone_label, read_bars
@@ -57,7 +57,8 @@ def read_scale(image: str | Path | NDArray[Any] | Picture, nm_per_px: float | No
     more than 3%, the scale's note says so.
 
     Raises `UnreadableScale` where neither file nor picture states one beyond doubt, or the user one that no microscope
-    has, `ScaleConflict` where they differ by more than 3%, `NotAnImage` where there is no image.
+    has, `ScaleConflict` where they differ by more than 3%, `NotAnImage` where there is no image, and its kind
+    `DiffractionPattern` where the file or, if it states no scale, the bar says a reciprocal length.
     """
     if nm_per_px is not None:
         check_stated_size(nm_per_px)
@@ -103,6 +104,11 @@ def _judged(picture: Picture, bar: BarReading | None) -> Scale:
     stated = None if picture.pixel_size is None else picture.pixel_size.nm_per_px
     sure = bar if bar is not None and bar.doubt is None else None
     if stated is None:
+        if bar is not None and bar.reciprocal:
+            raise DiffractionPattern(
+                f"{picture.name}: its scale bar says a reciprocal length ({bar.text}⁻¹), so it is a diffraction pattern "
+                "and shows no particles; give an image, or state --nm-per-px if it is one"
+            )
         if sure is None:
             raise UnreadableScale(_unreadable(picture, bar))
         return Scale(sure.nm_per_px, sure.confidence, "scale_bar", sure.text, sure.bar_nm, sure.bar_px, sure.label_box)

@@ -38,7 +38,8 @@ _LABEL_PIXELS = 120_000
 class BarReading:
     """A bar with its label. doubt: why it is not to be believed; ``None`` where it is (confidence of 0.9 and more).
 
-    bar_px, nm_per_px: 0 for a label without a bar. label_box: left, top, right, bottom in pixels.
+    bar_px, nm_per_px: 0 for a label without a bar. label_box: left, top, right, bottom in pixels. reciprocal: whether
+    the label says a reciprocal length, as those of diffraction patterns do.
     """
 
     text: str
@@ -48,6 +49,7 @@ class BarReading:
     confidence: float
     label_box: Box
     doubt: str | None = None
+    reciprocal: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ def lone_label(picture: Picture) -> BarReading | None:
 
 def _without_bar(reading: Reading) -> BarReading:
     label = reading.label
-    return BarReading(label.text, label.nm, 0.0, 0.0, reading.confidence, reading.box, "it has no bar")
+    return BarReading(
+        label.text, label.nm, 0.0, 0.0, reading.confidence, reading.box, "it has no bar", reading.reciprocal
+    )
 
 
 def _images(picture: Picture) -> list[NDArray[np.float32]]:
@@ -287,7 +291,10 @@ def _agreed(matches: list[_Match], labels: list[Reading], unread: list[Bar], sid
     elif confidence < HIGH_CONFIDENCE:
         doubt = f"that is not beyond doubt (confidence {confidence:.2f})"
     label = best.reading.label
-    return BarReading(label.text, label.nm, best.bar.length_px, best.nm_per_px, confidence, best.reading.box, doubt)
+    reciprocal = best.reading.reciprocal
+    return BarReading(
+        label.text, label.nm, best.bar.length_px, best.nm_per_px, confidence, best.reading.box, doubt, reciprocal
+    )
 
 
 def _other_label(own: Reading, labels: list[Reading]) -> Reading | None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scalebar_hard import generate_hard
 from scalebar_pictures import STYLES, generate
 
-from closedloop.tem.errors import NotAnImage, ScaleConflict, UnreadableScale
+from closedloop.tem.errors import DiffractionPattern, NotAnImage, ScaleConflict, UnreadableScale
 from closedloop.tem.label_reading import read_label
 from closedloop.tem.label_views import HIGH_CONFIDENCE
 from closedloop.tem.reading import read_picture
@@ -222,6 +222,29 @@ def test_an_odd_picture_says_so_where_its_scale_cannot_be_read(rendered, tmp_pat
     Image.fromarray(image).save(tmp_path / "a.png")
     with pytest.raises(UnreadableScale, match="rows are all zero"):
         read_scale(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("text", ["5 nm⁻¹", "10 nm⁻¹", "5 1/nm"])
+def test_a_bar_of_a_reciprocal_length_is_that_of_a_diffraction_pattern(rendered, text: str) -> None:
+    image = _with_bar(rendered(seed=5, count=60).image, text, 140)
+    for read in (read_scale, look_at_scale):
+        with pytest.raises(DiffractionPattern, match="says a reciprocal length"):
+            read(image)
+    assert read_scale(image, 0.3).note is None  # who states a scale knows better
+
+
+def test_the_sign_of_a_power_is_at_least_a_doubt(rendered) -> None:
+    with pytest.raises((UnreadableScale, DiffractionPattern)):
+        read_scale(_with_bar(rendered(seed=5, count=60).image, "5 nm^-1", 140))
+
+
+def test_a_raised_minus_one_of_smaller_letters_is_seen(rendered) -> None:
+    picture = Image.fromarray(np.rint(255 * _with_bar(rendered(seed=5, count=60).image, "5 nm", 140)).astype(np.uint8))
+    assert read_scale(np.asarray(picture)).bar_nm == 5
+    _, top, right, _ = read_scale(np.asarray(picture)).label_box
+    ImageDraw.Draw(picture).text((right - 3, top - 4), "-1", fill=0, font=_font(16), stroke_width=2, stroke_fill=255)
+    with pytest.raises((UnreadableScale, DiffractionPattern)):
+        read_scale(np.asarray(picture))
 
 
 def test_a_diffraction_pattern_has_no_scale(rendered, tmp_path: Path) -> None:
