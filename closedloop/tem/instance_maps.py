@@ -164,11 +164,18 @@ def _decoded(tiff: Any, page: Any, path: Path) -> NDArray[Any]:
 def _stored_elsewhere(path: Path) -> NDArray[Any]:
     from PIL import Image
 
+    from closedloop.tem.picture_files import has_deep_colours
+
     with Image.open(path) as picture:
         if picture.format == "JPEG":
             raise NotAnInstanceMap(_BLURRED.format(path))
         if picture.width * picture.height > _LARGEST_PIXELS:
             raise NotAnInstanceMap(f"{path}: states more than {_LARGEST_PIXELS:,} pixels")
+        if picture.format == "PNG" and has_deep_colours(path):
+            raise NotAnInstanceMap(
+                f"{path}: has 16 bits of colour or of grey with transparency, of which only half can be read; save it "
+                "as plain 16-bit grey or as TIFF"
+            )
         return np.asarray(picture)
 
 

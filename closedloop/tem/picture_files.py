@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from closedloop.tem.errors import NotAnImage
 from closedloop.tem.formats import Stored, check_size, first_of
 
+_EIGHT_OF_SIXTEEN = "of its 16 bits per channel the upper 8 were read; save it as grey or as TIFF to keep all"
 _COLOUR_MODES = ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa", "La")
 
 
@@ -31,7 +32,16 @@ def read_picture_file(path: Path) -> Stored:
         check_size(image.height, image.width)
         frames = int(getattr(image, "n_frames", 1))
         image.seek(0)
-        return Stored(decoded(image), None, first_of(frames, "frames"))
+        notes = (*first_of(frames, "frames"), *((_EIGHT_OF_SIXTEEN,) if has_deep_colours(path) else ()))
+        return Stored(decoded(image), None, notes)
+
+
+def has_deep_colours(path: Path) -> bool:
+    """Whether a PNG has 16 bits of colour, or of grey with transparency; Pillow reads the upper eight of them."""
+    with path.open("rb") as file:
+        header = file.read(26)
+    # Signature, length and name of the first chunk, width, height, bits, kind: 0 is plain grey.
+    return header.startswith(b"\x89PNG") and header[12:16] == b"IHDR" and header[24] == 16 and header[25] != 0
 
 
 def decoded(image: Any) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from closedloop.tem.errors import NotAnImage
+from closedloop.tem.instance_maps import NotAnInstanceMap, read_instance_map
 from closedloop.tem.reading import read_picture
 
 RAMP = np.tile(np.arange(0, 200, dtype=np.uint8), (64, 1))
@@ -26,6 +27,28 @@ def test_modes_show_the_same_grey(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
     Image.fromarray(RAMP).convert("RGB" if mode == "CMYK" else "L").convert(mode).save(path)
     assert read_picture(path).grey == pytest.approx(RAMP / 255, abs=0.012)
+
+
+def _png(path: Path, pixels: np.ndarray, kind: int) -> None:
+    """A PNG of 16 bits, (H, W, channels), as Pillow cannot write it; kind: 2 colour, 4 grey with transparency."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, kind, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    framed = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_sixteen_bits_of_colour_are_read_in_eight_and_it_says_so(tmp_path: Path, kind: int, channels: int) -> None:
+    pixels = np.repeat((RAMP.astype(np.uint16) * 257)[..., None], channels, axis=2)
+    _png(tmp_path / "a.png", pixels, kind)
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.grey == pytest.approx(RAMP / 255, abs=0.005)
+    assert "of its 16 bits per channel the upper 8 were read" in (picture.note or "")
+    with pytest.raises(NotAnInstanceMap, match="16-bit grey"):
+        read_instance_map(tmp_path / "a.png")
 
 
 def test_bmp_and_jpeg(tmp_path: Path) -> None:
