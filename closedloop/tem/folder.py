@@ -7,6 +7,7 @@ files is left to `closedloop.tem.report`, several processes to `closedloop.tem.s
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from glob import escape
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +16,14 @@ import numpy as np
 from closedloop.digests import sha256_of
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.errors import UnreadableScale
+from closedloop.tem.formats import SUFFIXES
 from closedloop.tem.measurement import Measurement, measure_image
 from closedloop.tem.names import in_words
+from closedloop.tem.other_files import OTHER_FORMATS
 from closedloop.tem.scale import Scale
 from closedloop.tem.segmenter import Segmenter
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".dm3", ".dm4", ".emd", ".ser", ".mrc", ".mrcs")
+IMAGE_SUFFIXES = (*SUFFIXES, *OTHER_FORMATS)
 
 
 class NoImages(ClosedloopError):
@@ -29,11 +32,16 @@ class NoImages(ClosedloopError):
 
 @dataclass(frozen=True)
 class Sample:
-    """Images that show one and the same sample; `copies` of them, each with the one that counts, are not measured."""
+    """Images that show one and the same sample; `copies` of them, each with the one that counts, are not measured.
+
+    elsewhere: images of this sample, each with the image of an earlier sample that has the same content; they count in
+    both samples, and once over all.
+    """
 
     name: str
     images: tuple[Path, ...]
     copies: tuple[tuple[Path, Path], ...] = ()
+    elsewhere: tuple[tuple[Path, Path], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,12 @@ def find_samples(places: Sequence[Path], leave_out: Path | None = None) -> list[
             if not found:
                 raise NoImages(f"{place}: holds no image ({', '.join(IMAGE_SUFFIXES)})")
             samples += found
-    return _with_names_of_their_own(samples)
+    return _with_names_of_their_own(_with_shared_images(samples))
+
+
+def passed_over(places: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
+    """The files in the given folders that are not hidden, and no images by their suffix."""
+    return [path for place in places if place.is_dir() for path in _files_in(place, leave_out) if not _is_image(path)]
 
 
 def asked_of(
@@ -165,6 +178,15 @@ def pooled(name: str, measured: Sequence[Measurement]) -> Measurement:
     return Measurement(name, scale, particles, np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32))
 
 
+def pooled_over_all(results: Sequence[SampleResult]) -> Measurement:
+    """All samples as one; an image that several samples hold counts once."""
+    measured = {each.name: each for result in results for each in result.measured}
+    for image, earlier in (pair for result in results for pair in result.sample.elsewhere):
+        if str(earlier) in measured and earlier != image:
+            measured.pop(str(image), None)
+    return pooled("all", list(measured.values()))
+
+
 def without_pixels(measurement: Measurement) -> Measurement:
     """The same figures; a folder of large images would not fit into memory with all its pixels."""
     return replace(measurement, labels=np.zeros((0, 0), np.int32), grey=np.zeros((0, 0), np.float32))
@@ -172,31 +194,61 @@ def without_pixels(measurement: Measurement) -> Measurement:
 
 def _samples_in(folder: Path, leave_out: Path | None) -> list[Sample]:
     by_folder: dict[Path, list[Path]] = {}
-    root, out = folder.resolve(), None if leave_out is None else leave_out.resolve()
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        left_out = out is not None and (root / inside).is_relative_to(out)
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not hidden and not left_out:
+    for path in _files_in(folder, leave_out):
+        if _is_image(path):
             by_folder.setdefault(path.parent, []).append(path)
     return [
-        _sample("/".join((root.name, *place.relative_to(folder).parts)), images)
+        _sample("/".join((folder.resolve().name, *place.relative_to(folder).parts)), images)
         for place, images in sorted(by_folder.items())
     ]
 
 
+def _files_in(folder: Path, leave_out: Path | None) -> list[Path]:
+    """The files of a folder and those in it, but for hidden ones and those in `leave_out`."""
+    root, out = folder.resolve(), None if leave_out is None else leave_out.resolve()
+    found = []
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        left_out = out is not None and (root / inside).is_relative_to(out)
+        if path.is_file() and not hidden and not left_out:
+            found.append(path)
+    return found
+
+
+def _is_image(path: Path) -> bool:
+    """By its suffix. An EMI file is one where the images that it belongs to are not there, so that it says so."""
+    if path.suffix.lower() == ".emi":
+        return not any(other.suffix.lower() == ".ser" for other in path.parent.glob(f"{escape(path.stem)}_*"))
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
 def _sample(name: str, images: Sequence[Path]) -> Sample:
     """The same image twice would count its particles twice, and make the intervals too narrow."""
+    # The shortest name first: "a.tif" before "a copy.tif".
+    copies = _same_content(sorted(images, key=lambda image: len(image.name)))
+    return Sample(name, tuple(image for image in images if image not in copies), tuple(copies.items()))
+
+
+def _with_shared_images(samples: Sequence[Sample]) -> list[Sample]:
+    alike = _same_content([image for sample in samples for image in sample.images])
+    return [
+        replace(sample, elsewhere=tuple((image, alike[image]) for image in sample.images if image in alike))
+        for sample in samples
+    ]
+
+
+def _same_content(images: Sequence[Path]) -> dict[Path, Path]:
+    """Of images with the same content, each but the first, with the first. Only what has one size is read."""
     sizes = {image: image.stat().st_size for image in images if image.is_file()}
     alike = Counter(size for size in sizes.values() if size)
     first: dict[str, Path] = {}
     copies = {}
-    # The shortest name first: "a.tif" before "a copy.tif".
-    for image in sorted(images, key=lambda image: len(image.name)):
+    for image in images:
         content = _content(image) if alike[sizes.get(image, 0)] > 1 else None
         if content is not None and first.setdefault(content, image) != image:
             copies[image] = first[content]
-    return Sample(name, tuple(image for image in images if image not in copies), tuple(copies.items()))
+    return copies
 
 
 def _content(path: Path) -> str | None:

@@ -17,6 +17,12 @@ from closedloop.tem.pixel_size import StatedPixel
 LARGEST_PIXELS = 300_000_000
 FORMATS = "TIFF, PNG, JPEG, DM3, DM4, EMD, SER or MRC"
 
+# The suffixes of what is read here without an extra; EMI is not among them, for its images lie in SER beside it.
+SUFFIXES = (
+    ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".dm3", ".dm4", ".emd", ".ser", ".mrc", ".mrcs", ".rec", ".st",
+    ".ali", ".map",
+)  # fmt: skip
+
 Kind = Literal["tiff", "picture", "dm", "hdf5", "ser", "emi", "mrc"]
 
 _STARTS: tuple[tuple[bytes, Kind], ...] = (

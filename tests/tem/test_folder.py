@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from closedloop.tem import Segmenter
-from closedloop.tem.folder import NoImages, asked_of, collect, find_samples, one_by_one
+from closedloop.tem.folder import NoImages, asked_of, collect, find_samples, one_by_one, passed_over, pooled_over_all
 from closedloop.tem.segmenter import Found
 
 
@@ -74,9 +74,25 @@ def test_one_image_under_two_names_counts_once(tmp_path: Path) -> None:
     assert first.copies == ((link, kept), (copy, kept))
     # Another folder is another sample.
     assert (second.images, second.copies) == ((elsewhere,), ())
+    assert second.elsewhere == ((elsewhere, kept),)
+    measure = one_by_one(Thresholder())
+    results = [collect(one, measure(asked_of([one], nm_per_px=1.0))) for one in (first, second)]
+    assert [result.pooled.count for result in results] == [2, 1]
+    assert pooled_over_all(results).count == 2
     (named,) = find_samples([kept, root / ".." / "run" / "a.tif", elsewhere])
     assert named.images == (kept,)
     assert len(named.copies) == 2
+
+
+def test_every_format_that_is_read_is_found_and_the_rest_is_counted(tmp_path: Path) -> None:
+    names = ["a.bmp", "b.TIF", "c.hspy", "d.mib", "e.rec", "f.emi", "g.emi", "g_1.ser", "h.txt", ".hidden"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    (sample,) = find_samples([tmp_path])
+    # The images of an EMI file lie in SER files beside it; one without them is asked for them.
+    assert [image.name for image in sample.images] == ["a.bmp", "b.TIF", "c.hspy", "d.mib", "e.rec", "f.emi", "g_1.ser"]
+    assert [path.name for path in passed_over([tmp_path])] == ["g.emi", "h.txt"]
+    assert passed_over([tmp_path / "h.txt"]) == []
 
 
 def test_places_without_images_are_named(tmp_path: Path) -> None:
