@@ -100,7 +100,7 @@ def _measure_one(
     if out is not None:
         STDERR.print(f"written: {out / 'report.html'}", soft_wrap=True, markup=False)
     if found.note:
-        STDERR.print(f"note: {found.note}", soft_wrap=True, markup=False)
+        _note(found.note)
     if as_json:
         print_json(found.to_json())
     else:
@@ -116,15 +116,21 @@ def _measure_many(
     as_json: bool,
 ) -> None:
     from closedloop.tem import Segmenter
-    from closedloop.tem.folder import asked_of, collect, find_samples
+    from closedloop.tem.folder import asked_of, collect, find_samples, passed_over
+    from closedloop.tem.names import in_words
     from closedloop.tem.report import SamplePage, draft_of, write_index
     from closedloop.tem.side_by_side import side_by_side, useful_workers
 
     samples = find_samples(places, leave_out=out)
-    for copy, image in (pair for sample in samples for pair in sample.copies):
-        STDERR.print(
-            f"note: {copy}: has the same content as {image}, and is counted once", soft_wrap=True, markup=False
-        )
+    others = passed_over(places, leave_out=out)
+    if others:
+        shown = ", ".join(path.name for path in others[:5]) + (", …" if len(others) > 5 else "")
+        _note(f"{len(others)} file{'s' if len(others) > 1 else ''} passed over, no image by the suffix: {shown}")
+    for sample in samples:
+        for copy, image in sample.copies:
+            _note(f"{copy}: has the same content as {image}, and is counted once")
+        for image, earlier in sample.elsewhere:
+            _note(f"{image}: has the same content as {earlier} of another sample; counted in both, and once over all")
     scales = _scales(options, samples)
     count = sum(len(sample.images) for sample in samples)
     results: list[SampleResult] = []
@@ -146,6 +152,8 @@ def _measure_many(
     if out is not None:
         page = out / ("index.html" if len(samples) > 1 else "report.html")
         STDERR.print(f"written: {page}", soft_wrap=True, markup=False)
+    for found in (found for result in results for found in result.measured if found.note):
+        _note(f"{in_words(found.name)}: {found.note}")
     for failure in (failure for result in results for failure in result.failed):
         STDERR.print(f"{failure.error}: {failure.message}", soft_wrap=True, markup=False)
     if as_json:
@@ -154,6 +162,10 @@ def _measure_many(
         for result in results:
             _show(result)
     _end(results)
+
+
+def _note(text: str) -> None:
+    STDERR.print(f"note: {text}", soft_wrap=True, markup=False)
 
 
 def _end(results: "Sequence[SampleResult]") -> None:
@@ -170,7 +182,7 @@ def _end(results: "Sequence[SampleResult]") -> None:
 
 def _json(results: "Sequence[SampleResult]") -> dict[str, Any]:
     """Every image in order under "images"; "samples" and, over all of them, "summary" as of one image."""
-    from closedloop.tem.folder import pooled
+    from closedloop.tem.folder import pooled_over_all
     from closedloop.tem.names import in_words
 
     images = []
@@ -192,7 +204,7 @@ def _json(results: "Sequence[SampleResult]") -> dict[str, Any]:
             }
             for result in results
         ],
-        "summary": pooled("all", [each for result in results for each in result.measured]).to_json()["summary"],
+        "summary": pooled_over_all(results).to_json()["summary"],
     }
 
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +112,8 @@ class SamplePage:
             shown=[(one, Markup(one.histogram) if one.histogram else None) for one in self._shown],
             waiting=self._waiting,
             doubtful=[one for one in self._shown if one.measurement.in_doubt],
+            noted=[one for one in self._shown if one.measurement.note],
+            titles=_titles(result.sample),
             failed=[failure for failure in result.failed if not failure.waits],
         )
 
@@ -175,13 +178,14 @@ def _ended_as_an_error() -> Iterator[None]:
 
 
 def particle_table(measured: Sequence[Measurement]) -> "pandas.DataFrame":
-    """All particles of all images: `Measurement.to_frame` behind the image's name and its nm per pixel."""
+    """All particles of all images: `Measurement.to_frame` behind the image's path, as in ``images.csv``, and its
+    nm per pixel."""
     import pandas
 
     frames = []
     for each in measured:
         frame = each.to_frame()
-        frame.insert(0, "image", in_words(Path(each.name).name))
+        frame.insert(0, "image", in_words(each.name))
         frame.insert(1, "nm_per_px", each.nm_per_px)
         frames.append(frame)
     if not frames:
@@ -227,7 +231,7 @@ def _write_images(path: Path, result: SampleResult) -> None:
 
 _IMAGE_COLUMNS = (
     "image", "nm_per_px", "scale_source", "scale_confidence", "count", "touching_edge", "mean_diameter_nm",
-    "std_diameter_nm", "size_error", "in_doubt", "shape", "error", "message",
+    "std_diameter_nm", "size_error", "in_doubt", "shape", "error", "message", "note",
 )  # fmt: skip
 
 
@@ -245,6 +249,7 @@ def _image_row(image: Path, measured: Measurement | None, failure: Failure | Non
             "size_error": measured.size_error,
             "in_doubt": measured.in_doubt,
             "shape": measured.shape,
+            "note": None if measured.note is None else in_words(measured.note),
         }
     if failure is not None:
         row |= {"error": failure.error, "message": in_words(failure.message)}
@@ -263,6 +268,13 @@ def _names(images: Sequence[Path]) -> dict[Path, str]:
             unique, number = f"{name}-{number}", number + 1
         names[image] = unique
     return names
+
+
+def _titles(sample: Sample) -> dict[Path, str]:
+    """What each image is called on the page: its file's name, or its path where two have one name."""
+    images = [*sample.images, *(copy for copy, _ in sample.copies)]
+    names = Counter(image.name for image in images)
+    return {image: image.name if names[image.name] == 1 else str(image) for image in images}
 
 
 def _picture_of(image: Path) -> str | None:

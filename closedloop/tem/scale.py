@@ -106,8 +106,8 @@ def _judged(picture: Picture, bar: BarReading | None) -> Scale:
     if stated is None:
         if bar is not None and bar.reciprocal:
             raise DiffractionPattern(
-                f"{picture.name}: its scale bar says a reciprocal length ({bar.text}⁻¹), so it is a diffraction pattern "
-                "and shows no particles; give an image, or state --nm-per-px if it is one"
+                f"{picture.name}: its scale bar says a reciprocal length ({bar.text}⁻¹), so it is a diffraction "
+                "pattern and shows no particles; give an image, or state --nm-per-px if it is one"
             )
         if sure is None:
             raise UnreadableScale(_unreadable(picture, bar))

@@ -122,6 +122,24 @@ def test_a_copy_counts_once_and_is_named(tmp_path: Path) -> None:
     assert f"has the same content as {image}" in str(refused)
 
 
+def test_what_a_person_should_know_is_said_of_many_images_as_of_one(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    image = _discs(folder / "a.tif", 12)
+    tifffile.imwrite(image, tifffile.imread(image), imagej=True, resolution=(4.0, 4.0), metadata={"unit": "nm"})
+    again = folder / "sub" / "a.tif"
+    again.parent.mkdir()
+    shutil.copyfile(image, again)
+    (folder / "notes.txt").write_text("x")
+    result = _measure(folder, "--nm-per-px", "1", "--json")
+    assert result.exit_code == 0, result.output
+    said = f"note: {image}: you state 1 nm per pixel, but the file's ImageJ unit say 0.25"
+    assert said in result.stderr
+    assert "note: 1 file passed over, no image by the suffix: notes.txt" in result.stderr
+    assert f"note: {again}: has the same content as {image} of another sample" in result.stderr
+    assert json.loads(result.stdout)["summary"]["count"] == 25
+    assert said in _measure(image, "--scale", f"{image}=1").stderr
+
+
 def test_a_person_can_state_the_scale_of_one_image(tmp_path: Path) -> None:
     images = [_discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)]
     result = _measure(*images, "--scale", "a.tif=0.5", "--json")
@@ -273,5 +291,5 @@ def test_a_name_that_is_not_utf8_is_written_with_escapes(tmp_path: Path) -> None
     assert r"a\xff.tif" in _measure(folder, "--nm-per-px", "1").stdout
     for out in (tmp_path / "alone", tmp_path / "both"):
         assert r"a\xff.tif" in (out / "report.html").read_text(encoding="utf-8")
-        assert set(pandas.read_parquet(out / "particles.parquet")["image"]) == {r"a\xff.tif"}
+        assert set(pandas.read_parquet(out / "particles.parquet")["image"]) == {str(folder / r"a\xff.tif")}
         assert r"a\xff.tif" in (out / "images.csv").read_text(encoding="utf-8")

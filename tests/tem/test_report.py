@@ -48,6 +48,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _picture(folder / "noscale.tif", 2, 20),
     )
     images[2].write_text("no image")
+    shown = tifffile.imread(images[0])
+    tifffile.imwrite(images[0], shown, imagej=True, resolution=(4.0, 4.0), metadata={"unit": "nm"})
     sample = Sample("CdSe & co", images)
     with draft_of(folder / "out") as draft:
         page = SamplePage(draft, sample)
@@ -70,12 +72,16 @@ def test_every_image_has_its_files_under_a_name_of_its_own(written: Path) -> Non
 def test_the_tables_hold_every_particle_and_every_image(written: Path) -> None:
     table = pandas.read_csv(written / "particles.csv", keep_default_na=False)
     assert len(table) == 15
+    places = [written.parent / "a<b>.tif", written.parent / "b" / "a<b>.tif"]
+    assert table["image"].value_counts().to_dict() == {str(places[0]): 9, str(places[1]): 6}
     assert table["equivalent_diameter_nm"][0] == pytest.approx(0.5 * 20 * 2 / np.sqrt(np.pi), abs=1e-4)
     assert set(table["nm_per_px"]) == {0.5}
     pandas.testing.assert_frame_equal(table, pandas.read_parquet(written / "particles.parquet"), check_dtype=False)
     with (written / "images.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows[:2]] == [str(place) for place in places]
     assert [row["count"] for row in rows] == ["9", "6", "", ""]
+    assert "but the file's ImageJ unit say 0.25" in rows[0]["note"]
     assert [row["error"] for row in rows] == ["", "", "NotAnImage", "UnreadableScale"]
     assert [row["in_doubt"] for row in rows] == ["False", "True", "", ""]
     assert 0 < float(rows[0]["size_error"]) < float(rows[1]["size_error"])
@@ -91,9 +97,13 @@ def test_the_page_states_sizes_failures_and_who_waits(written: Path) -> None:
     assert "NotAnImage" in text
     waiting = text.index("Waiting for a person")
     assert waiting < text.index("Not measured") < text.index("Mean diameter")
-    assert '--scale "noscale.tif=…"' in text
+    assert f'--scale "{written.parent / "noscale.tif"}=…"' in text  # a name alone may be that of two images
+    assert text.count("you state 0.5 nm per pixel") == 1
+    assert text.index("you state 0.5 nm per pixel") < text.index("Mean diameter")
     assert text.count("the mean may be off by") == 2
-    assert text.index("In doubt: look at the outlines") < text.index("a<b>.tif: the mean may be off by")
+    assert text.index("In doubt: look at the outlines") < text.index(
+        f"{written.parent / 'b' / 'a<b>.tif'}: the mean may be off by"
+    )
     assert "CdSe & co" in text
 
 
