@@ -29,12 +29,12 @@ def test_the_sign_of_a_power_is_a_hint() -> None:
 def test_a_raised_minus_and_one_are_told_from_the_ground(sharp: float) -> None:
     drawn = np.full((80, 240), 76, np.uint8)
     cv2.putText(drawn, "50 nm", (20, 55), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3, cv2.LINE_AA)
-    plain = drawn.astype(np.float32) / 255
+    plain = drawn.astype(np.float32) / np.float32(255)
     raised = plain.copy()
     raised[31:34, 126:134] = 1.0
     raised[25:39, 138:141] = 1.0
     for crop, expected in ((plain, False), (raised, True)):
         if sharp:
-            crop = cv2.GaussianBlur(crop, (0, 0), sharp)
+            crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), sharp), np.float32)
         line = next(line for line in find_lines(crop, 1.0, 0.3) if len(line.letters) >= 3 and line.right < 132)
         assert has_raised_minus_one(line, crop, 1.0) is expected
