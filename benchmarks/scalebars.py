@@ -27,6 +27,7 @@ from scalebar_hard import HARD_STYLES, generate_hard
 from scalebar_pictures import STYLES, Generated, generate
 
 from closedloop.tem import UnreadableScale, look_at_scale
+from closedloop.tem.errors import DiffractionPattern
 from closedloop.tem.label_views import HIGH_CONFIDENCE
 from closedloop.tem.ocr import read_line
 from closedloop.tem.scale_text import parse_label
@@ -117,7 +118,7 @@ def _seen(image: Any) -> tuple[dict[str, Any] | None, float]:
     start = time.process_time()
     try:
         return look_at_scale(image), time.process_time() - start
-    except UnreadableScale:
+    except (DiffractionPattern, UnreadableScale):
         return None, time.process_time() - start
 
 
