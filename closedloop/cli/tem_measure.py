@@ -125,7 +125,9 @@ def _measure_many(
     others = passed_over(places, leave_out=out)
     if others:
         named = ", ".join(path.name for path in others[:5]) + (", …" if len(others) > 5 else "")
-        _note(f"{len(others)} file{'s' if len(others) > 1 else ''} passed over, no image by the suffix: {in_words(named)}")
+        _note(
+            f"{len(others)} file{'s' if len(others) > 1 else ''} passed over, no image by the suffix: {in_words(named)}"
+        )
     for sample in samples:
         for copy, image in sample.copies:
             _note(f"{copy}: has the same content as {image}, and is counted once")
