@@ -26,8 +26,9 @@ class EdgeLevel(NamedTuple):
     """Contrast at the edge as a fraction of the contrast inside, and what the fit of the profile found.
 
     flatness: 1 for a flat particle, 0 for a sphere. blur: standard deviation in radii. rim: how strong the seam along
-    the edge is, by how wide it is in radii; in dark particles an underfocus, in bright ones a bright rim. fitted: False where too few
-    pixels or a profile of another kind (bright rims in a scanning microscope) left half height as the honest choice.
+    the edge is, by how wide it is in radii; in dark particles an underfocus, in bright ones a bright rim. fitted: False
+    where too few pixels or a profile of another kind (bright rims in a scanning microscope) left half height as the
+    honest choice.
     """
 
     fraction: float
