@@ -16,7 +16,7 @@ LEVEL = 0.9
 # Above this a person should look at the picture.
 IN_DOUBT = 0.2
 # ln(error) = first + second · logit(mean chance), by quantile regression (benchmarks/tem_certainty.py).
-_COEFFICIENTS = (0.054, -0.558)
+_COEFFICIENTS = (-0.590, -0.432)
 _CHANCES = (0.02, 0.99)
 # Of a normal law, the same share lies within so many standard deviations.
 _DEVIATIONS = 1.645

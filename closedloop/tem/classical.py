@@ -21,7 +21,7 @@ _LEAST_GROUND = 0.1  # share of a picture that must be ground to cut by contrast
 _LEAST_PARTICLES = 20
 _MOST_PIXELS = 2**25
 _LEAST_KEPT = 0.9  # share of the particles that a cut must keep
-# Of the diameters' logarithm, in the median; for small particles as much as a pixel or so is of theirs.
+# Of the diameters' logarithm, in the median; where all change alike, as much as a pixel or so is of a small one's.
 _MOST_CHANGE, _MOST_CHANGE_PX = 0.12, 1.5
 # Of the changes' logarithms: one reason would change all alike, so a cut that scatters so much is as much in doubt as
 # the outlines before it.
@@ -124,13 +124,14 @@ def _moved(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.int3
     change = np.log(after[kept] / before[kept]) / 2
     if kept.sum() < _LEAST_KEPT * (before > 0).sum() or not kept.any():
         return None
-    most = max(_MOST_CHANGE, _MOST_CHANGE_PX / float(np.median(2 * np.sqrt(before[kept] / np.pi))))
-    if abs(np.median(change)) > most:
+    spread = float(change.std())
+    a_pixel = _MOST_CHANGE_PX / float(np.median(2 * np.sqrt(before[kept] / np.pi)))
+    if abs(np.median(change)) > max(_MOST_CHANGE, a_pixel if spread < _EQUAL_SPREAD else 0.0):
         return None
     # What the cut lost, to the ground or to a neighbour, keeps the outline that it had.
     lost = np.flatnonzero((before > 0) & (after == 0)) + 1
     whole = np.where(np.isin(labels, lost), labels, named).astype(np.int32)
-    return between(labels, whole, float(1 / (1 + (change.std() / _EQUAL_SPREAD) ** 2)))
+    return between(labels, whole, 1 / (1 + (spread / _EQUAL_SPREAD) ** 2))
 
 
 def noise_level(image: NDArray[np.float32]) -> float:
