@@ -44,7 +44,7 @@ from closedloop.campaign.dryrun import (
     prior_of,
     run_all,
 )
-from closedloop.literature import load
+from closedloop.literature import load, source_key
 from closedloop.recipes import Experiment
 
 TUNED = ("PbSe", "PbS", "Pd", "InP", "Cu2S")
@@ -206,7 +206,7 @@ def _on_pools(
                 priors[place] = prior_of(task.pool.view, literature, print, shelf.folder)
             known = Known(literature.experiments, priors[place])
         study = run_all(PoolTask(task.pool, known), plan, executor=given.executor, shelf=shelf)
-        sources = [data[members[0]].source for members in task.pool.members]
+        sources = [source_key(data[members[0]].source) for members in task.pool.members]
         about = f"{len(task.pool.hits)} of {len(task.pool)} hit"
         row = _row(task.name, about, task.pool.blind, study, sources, tuned=task.tuned)
         rows.append(row | literature.as_json())

@@ -65,6 +65,7 @@ def on_pool(
     from closedloop.campaign.dryrun.executors import executor_of
     from closedloop.campaign.dryrun.pool import SETTINGS, Aim, aim_of, quantity_of
     from closedloop.campaign.dryrun.prior import NO_MODEL, check_model
+    from closedloop.literature import source_key
 
     if asked.product is None or asked.target_size is None:
         raise DryRunError("--data needs --product and --target-size")
@@ -99,7 +100,7 @@ def on_pool(
     study = run_all(
         PoolTask(pool, known), plan, executor=asked.executor, shelf=shelf, progress=ProgressLine(every_s=10)
     )
-    sources = [experiments[members[0]].source for members in pool.members]
+    sources = [source_key(experiments[members[0]].source) for members in pool.members]
     content: dict[str, Any] = {
         "data": data,
         "product": asked.product,

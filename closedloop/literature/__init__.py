@@ -3,6 +3,7 @@
 from closedloop.literature.catalogue import Listed, import_data, list_data, load, load_experiments
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.loaded import Loaded
+from closedloop.literature.sources import one_spelling, source_key
 from closedloop.literature.splits import SPLITS, split
 from closedloop.literature.tables import Fault, check_table, recipe_faults
 
@@ -18,6 +19,8 @@ __all__ = [
     "list_data",
     "load",
     "load_experiments",
+    "one_spelling",
     "recipe_faults",
+    "source_key",
     "split",
 ]

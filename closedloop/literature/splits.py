@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from closedloop.chemistry import canonical_name
 from closedloop.chemistry.formula import without_phase
 from closedloop.literature.errors import DataError
+from closedloop.literature.sources import source_key
 from closedloop.literature.years import year_of
 from closedloop.recipes import Experiment
 
@@ -107,7 +108,7 @@ def near_duplicates(experiments: Sequence[Experiment]) -> list[Hashable]:
     """
     return [
         (
-            one.source,
+            source_key(one.source),
             one.recipe.product,
             tuple(
                 sorted((reagent.name, str(reagent.vessel), str(reagent.amount_mmol)) for reagent in one.recipe.reagents)
@@ -123,7 +124,7 @@ def _rows(experiments: Sequence[Experiment]) -> list[Hashable]:
 
 def _sources(experiments: Sequence[Experiment]) -> list[Hashable]:
     # Experiments of unknown source may stem from one paper: they stay together.
-    return [one.source for one in experiments]
+    return [source_key(one.source) for one in experiments]
 
 
 def _products(experiments: Sequence[Experiment]) -> list[Hashable]:

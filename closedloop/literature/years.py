@@ -7,8 +7,9 @@ or publication: a year can be one early.
 import re
 from collections.abc import Callable
 
+from closedloop.literature.sources import doi_of
+
 FIRST, LAST = 1950, 2049
-_DOI = re.compile(r"^(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9})/(.+)$", re.IGNORECASE)
 
 # ACS since 2015: journal, one digit, a letter for the decade, five digits: acs.nanolett.5b01234, jacs.0c13433.
 _ACS = re.compile(r"^(?:acs\.)?[a-z]+\.(\d)([bcd])\d{5}$")
@@ -42,11 +43,11 @@ def year_of(source: str | None) -> int | None:
     """The year that a DOI or a citation states; ``None`` where it states none that can be believed."""
     if source is None:
         return None
-    doi = _DOI.match(source.strip())
+    doi = doi_of(source)
     if doi is None:
         cited = _CITED.search(source)
         return _believed(int(cited[1])) if cited and re.search("[A-Za-z]", source[: cited.start()]) else None
-    registrant, suffix = doi[1], doi[2].casefold()
+    registrant, suffix = doi
     return _believed(_RULES.get(registrant, _other)(suffix))
 
 

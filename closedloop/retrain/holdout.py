@@ -6,6 +6,7 @@ The choice depends on nothing but the source's own name, so it is the same for e
 import hashlib
 from collections.abc import Collection, Sequence
 
+from closedloop.literature import source_key
 from closedloop.recipes import Experiment, Recipe
 from closedloop.store import ExperimentRecord
 
@@ -14,16 +15,13 @@ from closedloop.store import ExperimentRecord
 PARTS, HELD_PART = 5, 0
 # The gate looks at a third of the lab's runs, within these bounds, and at the rest of the recipes that they repeat.
 FEWEST_LAST, MOST_LAST = 2, 10
-DOI_PREFIXES = ("https://doi.org/", "http://doi.org/", "https://dx.doi.org/", "http://dx.doi.org/", "doi:")
 
 
 def is_held_out(source: str | None) -> bool:
     """Whether the source is kept for judging; one that is unknown never is, for its siblings could not be told."""
-    if source is None:
+    name = source_key(source)
+    if name is None:
         return False
-    name = " ".join(source.lower().split())
-    for prefix in DOI_PREFIXES:
-        name = name.removeprefix(prefix).strip()
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % PARTS == HELD_PART
 
 

@@ -86,6 +86,17 @@ def test_two_spellings_of_one_chemical_are_one_set() -> None:
         assert ({0, 1} <= set(train.tolist())) or ({0, 1} <= set(test.tolist()))
 
 
+def test_one_paper_under_two_spellings_is_on_one_side() -> None:
+    papers = [f"10.1021/nl0{number}0001" for number in range(5)]
+    experiments = [experiment(paper, "CdSe", 1, time, 3.0) for paper in papers for time in range(3)]
+    links = [f"https://doi.org/{paper.upper()}" for paper in papers]
+    experiments += [experiment(link, "CdSe", 1, time, 3.0) for link in links for time in (3, 4)]
+    of_paper = [str(one.source).lower().removeprefix("https://doi.org/") for one in experiments]
+    for name in ("source", "random"):
+        for train, test in split(experiments, name, seed=3):
+            assert not {of_paper[i] for i in train} & {of_paper[i] for i in test}
+
+
 def test_a_split_repeats_with_its_seed_and_changes_with_it() -> None:
     experiments = load_experiments("cdse2022")
     first, again, other = (split(experiments, "source", seed=seed) for seed in (0, 0, 1))

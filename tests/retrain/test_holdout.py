@@ -33,7 +33,7 @@ def record(number: int, temperature_c: float = 200) -> ExperimentRecord:
 
 
 def test_a_source_is_known_however_it_is_written() -> None:
-    for written in (KEPT.upper(), f"https://doi.org/{KEPT}", f"doi: {KEPT}", f"  {KEPT} "):
+    for written in (KEPT.upper(), f"https://doi.org/{KEPT}", f"doi: {KEPT}", f"  {KEPT} ", f"doi.org/{KEPT}"):
         assert is_held_out(written)
         assert not is_held_out(written.replace(KEPT, LEARNED).replace(KEPT.upper(), LEARNED))
     assert not is_held_out(None)

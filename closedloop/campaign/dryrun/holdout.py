@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from closedloop.campaign.dryrun.pool import Pool, chemical
 from closedloop.chemistry.formula import without_phase
+from closedloop.literature import source_key
 from closedloop.recipes import Experiment, Recipe
 
 # Relative; and for temperatures in °C, where a ratio means nothing.
@@ -54,7 +55,7 @@ def literature_without(pool: Pool, data: Sequence[Experiment]) -> Literature:
     for one in data:
         if one.recipe.product == pool.product and one.recipe in tried:
             own += 1
-        elif one.source in pool.sources:
+        elif source_key(one.source) in pool.sources:
             same += 1
         elif any(is_near_copy(one.recipe, recipe) for recipe in families.get(_family(one.recipe), ())):
             near += 1

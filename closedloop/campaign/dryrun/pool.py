@@ -17,6 +17,7 @@ import numpy as np
 from closedloop.campaign.dryrun.blind import Counted
 from closedloop.campaign.dryrun.errors import DryRunError, NoHitInPool, NoSuchPool, PoolTooSmall
 from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.literature import source_key
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Shape
 from closedloop.recipes.fields import exceeds
 from closedloop.recipes.target import DEFAULT_RELATIVE_TOLERANCE
@@ -114,7 +115,8 @@ class View:
 
 @dataclass(frozen=True)
 class Pool:
-    """``results[i]`` belongs to ``view.recipes[i]``; ``members[i]`` are the places of its experiments in ``data``."""
+    """``results[i]`` belongs to ``view.recipes[i]``; ``members[i]`` are the places of its experiments in ``data``.
+    ``sources`` are keys (`source_key`) of all experiments that make the product."""
 
     product: str
     view: View
@@ -188,7 +190,7 @@ class Pool:
             view,
             tuple(results),
             tuple(tuple(members) for members in groups.values()),
-            frozenset(data[i].source for i in chosen),
+            frozenset(source_key(data[i].source) for i in chosen),
             tuple(notes),
         )
         if not pool.hits:

@@ -4,7 +4,7 @@ import pytest
 
 from closedloop.campaign.dryrun import Goal, Pool, literature_without
 from closedloop.campaign.dryrun.holdout import is_near_copy
-from closedloop.literature import load
+from closedloop.literature import load, source_key
 from closedloop.recipes import Experiment, FailureCause, Outcome
 from tests.campaign.dryrun.made import experiment, grid
 
@@ -22,6 +22,15 @@ def test_sources_and_near_copies_are_held_out() -> None:
     found = literature_without(_pool(data), [*data, same_source, copy, sibling, foreign])
     assert found.experiments == (sibling, foreign)
     assert (found.own, found.same_source, found.near_copies) == (60, 1, 1)
+
+
+def test_one_paper_under_two_spellings_is_one_source() -> None:
+    pool = _pool(
+        [experiment(time_min=1, source="10.1021/nl1", size_nm=3.0), experiment(time_min=2, source="10.1021/NL1")]
+    )
+    assert pool.sources == {"10.1021/nl1"}
+    others = [experiment(product="PbS", source=f"{prefix}10.1021/NL1") for prefix in ("https://doi.org/", "doi: ", " ")]
+    assert literature_without(pool, others).same_source == 3
 
 
 def test_an_unknown_source_may_be_any() -> None:
@@ -66,6 +75,6 @@ def test_no_source_of_a_gu2025_pool_is_learned_from(shared_data: object) -> None
     pool = Pool.of(data, "InP", Goal(3.45))
     found = literature_without(pool, data)
     assert len(found.experiments) > 2000
-    assert not {one.source for one in found.experiments} & pool.sources
+    assert not {source_key(one.source) for one in found.experiments} & pool.sources
     assert "InP" not in {one.recipe.product for one in found.experiments}
     assert len(found.experiments) + found.own + found.same_source + found.near_copies == len(data)

@@ -1,0 +1,70 @@
+"""One paper is one source, however its DOI or citation is written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closedloop.literature.sources import one_spelling, source_key
+from closedloop.literature.years import year_of
+
+DOI = "10.1021/acs.nanolett.5b02000"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "10.1021/ACS.NanoLett.5B02000",
+        " 10.1021/acs.nanolett.5b02000. ",
+        "10.1021 / acs.nanolett.5b02000",
+        "doi:10.1021/acs.nanolett.5b02000",
+        "DOI: 10.1021/acs.nanolett.5b02000",
+        "doi 10.1021/acs.nanolett.5b02000",
+        "https://doi.org/10.1021/acs.nanolett.5b02000",
+        "HTTPS://DX.DOI.ORG/10.1021/acs.nanolett.5b02000",
+        "http://www.doi.org/10.1021/acs.nanolett.5b02000",
+        "doi.org/10.1021/acs.nanolett.5b02000",
+        "doi: https://doi.org/10.1021/acs.nanolett.5b02000/",
+        "https://pubs.acs.org/doi/full/10.1021/acs.nanolett.5b02000?ref=pdf",
+    ],
+)
+def test_one_doi_is_one_source(written: str) -> None:
+    assert source_key(written) == DOI
+    assert year_of(written) == 2015
+
+
+def test_a_link_with_escaped_brackets_is_the_doi() -> None:
+    link = "https://doi.org/10.1016/S0022-0248%2899%2900123-4"
+    assert source_key(link) == source_key("10.1016/s0022-0248(99)00123-4")
+    assert year_of(link) == 1999
+
+
+def test_a_citation_is_known_by_its_words() -> None:
+    assert source_key("J. Phys. Chem. B  2005\u00a0109 44 ") == source_key("j. phys. chem. b 2005 109 44")
+    assert source_key("J. Phys. Chem. B 2005 109 44") != source_key("J. Phys. Chem. B 2005 109 45")
+    assert source_key("notebook 10, page 4/5") == "notebook 10, page 4/5"
+
+
+@pytest.mark.parametrize("other", ["10.1021/acs.nanolett.5b02001", "10.1021/acs.nanolett.5b020001", "lab", None])
+def test_other_sources_stay_others(other: str | None) -> None:
+    assert source_key(other) != DOI
+
+
+def test_unknown_stays_unknown() -> None:
+    assert source_key(None) is None
+
+
+@given(st.text())
+def test_a_key_is_its_own_key(written: str) -> None:
+    key = source_key(written)
+    assert source_key(key) == key
+
+
+def test_a_source_keeps_its_first_spelling_so_that_names_that_differ_in_nothing_stay_as_they_are() -> None:
+    assert one_spelling(["10.1021/B", "a", None, "doi:10.1021/b", "A ", "c"]) == [
+        "10.1021/B",
+        "a",
+        None,
+        "10.1021/B",
+        "a",
+        "c",
+    ]
