@@ -31,9 +31,13 @@ def source_key(source: str | None) -> str | None:
 
 
 def one_spelling(sources: Sequence[str | None]) -> list[str | None]:
-    """Each source as it was written first, so that those that are one are equal, and no other name changes."""
-    first: dict[str | None, str | None] = {}
-    return [first.setdefault(source_key(source), source) for source in sources]
+    """Each source in one of the spellings given (the first by letters, whatever the order of the sources), so that
+    those that are one are equal, and a source that is always written alike keeps its name."""
+    spelling: dict[str, str] = {}
+    for source, key in ((source, source_key(source)) for source in sources):
+        if source is not None and key is not None:
+            spelling[key] = min(source, spelling.get(key, source))
+    return [None if key is None else spelling[key] for key in map(source_key, sources)]
 
 
 def _plain(source: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from closedloop.chemistry.vectors import VectorTable
+from closedloop.literature import one_spelling
 from closedloop.recipes import Experiment
 from closedloop.synthesis.amount_choice import AmountChoice
 from closedloop.synthesis.blend import Blend
@@ -186,6 +187,6 @@ def _success(experiments: Sequence[Experiment], weight: np.ndarray, seed: int, p
         [experiments[i].recipe for i in told],
         [outcomes[i].success is not False for i in told],
         weight[told],
-        [experiments[i].source for i in told],
+        one_spelling([experiments[i].source for i in told]),
         seed,
     )

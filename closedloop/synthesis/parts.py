@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from closedloop.literature import one_spelling
 from closedloop.recipes import Experiment
 from closedloop.synthesis.blend import Said
 from closedloop.synthesis.columns import Columns
@@ -277,7 +278,9 @@ class Parts:
 
 def _sources(experiments: Sequence[Experiment]) -> np.ndarray:
     """(n,): the number of each experiment's source; those that name none are held for one lab's."""
-    found: np.ndarray = np.unique([one.source or "" for one in experiments], return_inverse=True)[1]
+    found: np.ndarray = np.unique(
+        [source or "" for source in one_spelling([one.source for one in experiments])], return_inverse=True
+    )[1]
     return found
 
 

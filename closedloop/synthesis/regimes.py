@@ -5,12 +5,13 @@ in each regime (docs/decisions/0028). Leaves what to make of the errors to `blen
 """
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from closedloop.literature import one_spelling
 from closedloop.recipes import Experiment
 
 FOLDS = 5
@@ -23,32 +24,37 @@ _LEFT_OUT = 0.1
 _MOST_LEFT_OUT = 0.6
 
 
-def _row(experiment: Experiment) -> Hashable:
+def _row(experiment: Experiment) -> str:
     return experiment.model_dump_json()
 
 
-def _source(experiment: Experiment) -> Hashable:
-    return experiment.source or ""
-
-
-def _product(experiment: Experiment) -> Hashable:
+def _product(experiment: Experiment) -> str:
     # As named, phases apart. Groups are left out by a hash of this: with formulas in its place a stored model that is
     # trained further would count as left out what its network has learned from.
     return experiment.recipe.product
 
 
-_KEYS: dict[str, Callable[[Experiment], Hashable]] = {SIBLING: _row, "source": _source, "product": _product}
+_SOURCE = "source"
+_REGIMES = (SIBLING, _SOURCE, "product")
+
+
+def _names(experiments: Sequence[Experiment], regime: str) -> list[str]:
+    """What each experiment's group is called. A source under several spellings has one of them; one that has no other
+    keeps its own, for groups are left out by a hash of it."""
+    if regime == _SOURCE:
+        return [source or "" for source in one_spelling([e.source for e in experiments])]
+    return [_row(e) if regime == SIBLING else _product(e) for e in experiments]
 
 
 def groups_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:
     """(n,): the number of the group (row, source, product) that each experiment would be left out with."""
-    groups: np.ndarray = np.unique([str(_KEYS[regime](e)) for e in experiments], return_inverse=True)[1]
+    groups: np.ndarray = np.unique(_names(experiments, regime), return_inverse=True)[1]
     return groups
 
 
 def regimes_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
     """The regimes in which something can be left out of these experiments."""
-    return tuple(name for name in _KEYS if len(np.unique(groups_of(experiments, name))) >= _LEAST_GROUPS)
+    return tuple(name for name in _REGIMES if len(np.unique(groups_of(experiments, name))) >= _LEAST_GROUPS)
 
 
 def folds_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:
@@ -81,7 +87,7 @@ class LeftOut:
 
     def pairs(self, experiments: Sequence[Experiment], regime: str) -> np.ndarray:
         """(n,): the pair that leaves the experiment out in this regime, -1 for none."""
-        return np.array([_pair(f"{self.seed} {regime} {_KEYS[regime](e)}") for e in experiments], dtype=np.int64)
+        return np.array([_pair(f"{self.seed} {regime} {name}") for name in _names(experiments, regime)], dtype=np.int64)
 
     def members(self, experiments: Sequence[Experiment], members: int) -> np.ndarray:
         """(k, n): true where a network may not learn from an experiment; the two of a pair follow each other."""

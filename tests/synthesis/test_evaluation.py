@@ -168,7 +168,7 @@ def test_sources_are_drawn_as_blocks(known: Callable[..., Known]) -> None:
     low, high = evaluate(twenty, [(np.arange(3), np.arange(20))], "known").confidence_95["mae_nm"] or (0, 0)
     assert 0.7 < low < 1.2
     assert 1.3 < high < 1.8
-    alone = [made(3.5 + i, "a") for i in range(9)]
+    alone = [made(3.5 + i, "A " if i % 2 else "a") for i in range(9)]
     assert evaluate(alone, [(np.arange(3), np.arange(9))], "known").confidence_95["mae_nm"] is None
 
 

@@ -44,6 +44,15 @@ def test_folds_keep_groups_together_and_are_about_equal(done: list[Experiment], 
     assert counts.max() - counts.min() <= 6
 
 
+def test_one_paper_under_two_spellings_is_one_group(done: list[Experiment]) -> None:
+    mixed = [
+        e.model_copy(update={"source": f"{'https://doi.org/' * (i % 2)}10.1021/{e.source}"}) for i, e in enumerate(done)
+    ]
+    for parts in (folds_of(mixed, "source"), LeftOut(("source",), 3).pairs(mixed, "source")):
+        papers = {(e.source, part) for e, part in zip(done, parts.tolist(), strict=True)}
+        assert len(papers) == len({e.source for e in done})
+
+
 def test_siblings_are_told_apart_by_experiment(done: list[Experiment]) -> None:
     folds = folds_of(done, "sibling")
     assert np.bincount(folds).tolist() == [24] * FOLDS

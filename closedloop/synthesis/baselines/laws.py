@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from closedloop.literature import one_spelling
 from closedloop.recipes import Experiment
 
 # Fewer held-out errors than this say too little; then the spread of all training sizes stands in.
@@ -67,7 +68,7 @@ def held_out(experiments: Sequence[Experiment], seed: int) -> np.ndarray:
     a source that the method has not seen. At random where the sources are too few or too large for that."""
     rng = np.random.default_rng(seed)
     n = len(experiments)
-    sources = np.array([experiment.source or "" for experiment in experiments])
+    sources = np.array([source or "" for source in one_spelling([experiment.source for experiment in experiments])])
     out = np.zeros(n, dtype=bool)
     for source in rng.permutation(np.unique(sources)):
         with_it = out | (sources == source)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from closedloop.literature import source_key
 from closedloop.synthesis.evaluation.predicting import LEVELS
 
 # Those of `LEVELS` that become figures; all are plotted.
@@ -150,13 +151,13 @@ class Resampling:
     """Sources drawn again with replacement, `RESAMPLES` times; each source is one block, as is what has none."""
 
     def __init__(self, sources: Sequence[str | None], seed: int) -> None:
-        names = {source: place for place, source in enumerate(dict.fromkeys(sources))}
+        names = {key: place for place, key in enumerate(dict.fromkeys(map(source_key, sources)))}
         self._place, self.count = names, len(names)
         rng = np.random.default_rng(seed)
         self._drawn = rng.multinomial(self.count, np.full(self.count, 1 / self.count), RESAMPLES).astype(float)
 
     def blocks(self, sources: Sequence[str | None]) -> np.ndarray:
-        return np.array([self._place[source] for source in sources], dtype=np.int64)
+        return np.array([self._place[source_key(source)] for source in sources], dtype=np.int64)
 
     def sums(self, terms: Mapping[str, np.ndarray], blocks: np.ndarray) -> dict[str, np.ndarray]:
         """Name -> (resamples,)."""
