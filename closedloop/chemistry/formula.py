@@ -16,7 +16,7 @@ from closedloop.recipes.fields import ReadOnly
 _TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[])|([)\]])|(\d+(?:\.\d+)?)")
 _PHASE = re.compile(r"-\d+$")
 _HYDRATE = re.compile(r"[·•∙⋅*]|(?<![·•∙⋅*]\d)[.\-](?=\d*(?:\.5)?H2O$)")
-_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", 2 * "0123456789")
 
 
 @cache
@@ -26,14 +26,19 @@ def atomic_masses() -> Mapping[str, float]:
     return ReadOnly({row["symbol"]: float(row["atomic_mass_g_per_mol"]) for row in csv.DictReader(text.splitlines())})
 
 
+def plain_digits(text: str) -> str:
+    """The text with ordinary digits for subscripts and superscripts: ``CsPbBr₃`` -> ``CsPbBr3``."""
+    return text.translate(_DIGITS)
+
+
 def without_phase(product: str) -> str:
-    """A product's formula without the number that tells polymorphs apart: ``CdSe-1`` -> ``CdSe``."""
-    return _PHASE.sub("", product.strip())
+    """A product's formula in plain digits, without the number that tells polymorphs apart: ``CdSe-1`` -> ``CdSe``."""
+    return _PHASE.sub("", plain_digits(product.strip()))
 
 
 def phase_of(product: str) -> int | None:
     """The number that tells a product's polymorphs apart: ``CdSe-1`` -> 1; None without one, or after no formula."""
-    found = _PHASE.search(product.strip())
+    found = _PHASE.search(plain_digits(product.strip()))
     if found is None:
         return None
     try:
@@ -49,7 +54,7 @@ def parse_formula(formula: str) -> Mapping[str, float]:
     Raises `InvalidFormula` at the first character that belongs to no element.
     """
     total: dict[str, float] = {}
-    for part in _HYDRATE.split(formula.strip().translate(_DIGITS)):
+    for part in _HYDRATE.split(plain_digits(formula.strip())):
         leading = re.match(r"\d+(?:\.\d+)?", part)
         factor = float(leading.group()) if leading else 1.0
         for symbol, count in _parse_part(part[leading.end() :] if leading else part, formula).items():

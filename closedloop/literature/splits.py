@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.chemistry import canonical_name
-from closedloop.chemistry.formula import without_phase
+from closedloop.chemistry.formula import plain_digits, without_phase
 from closedloop.literature.errors import DataError
 from closedloop.literature.sources import source_key
 from closedloop.literature.years import year_of
@@ -109,7 +109,7 @@ def near_duplicates(experiments: Sequence[Experiment]) -> list[Hashable]:
     return [
         (
             source_key(one.source),
-            one.recipe.product,
+            plain_digits(one.recipe.product),
             tuple(
                 sorted((reagent.name, str(reagent.vessel), str(reagent.amount_mmol)) for reagent in one.recipe.reagents)
             ),
@@ -129,7 +129,7 @@ def _sources(experiments: Sequence[Experiment]) -> list[Hashable]:
 
 def _products(experiments: Sequence[Experiment]) -> list[Hashable]:
     # As published, phases apart: the yardsticks in the literature of this project are measured so.
-    return [one.recipe.product for one in experiments]
+    return [plain_digits(one.recipe.product) for one in experiments]
 
 
 def _formulas(experiments: Sequence[Experiment]) -> list[Hashable]:
@@ -138,7 +138,7 @@ def _formulas(experiments: Sequence[Experiment]) -> list[Hashable]:
 
 def _chemicals(experiments: Sequence[Experiment]) -> list[Hashable]:
     return [
-        (one.recipe.product, frozenset(canonical_name(reagent.name) for reagent in one.recipe.reagents))
+        (plain_digits(one.recipe.product), frozenset(canonical_name(reagent.name) for reagent in one.recipe.reagents))
         for one in experiments
     ]
 

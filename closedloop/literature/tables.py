@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from closedloop.chemistry import InvalidFormula, UnknownChemical, canonical_name, composition, resolve
+from closedloop.chemistry.formula import parse_formula, plain_digits, without_phase
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.grid import Formula, Grid, read_grid
 from closedloop.literature.loaded import Loaded
@@ -142,6 +143,8 @@ class _Reader:
         self._comma_decimals = False
         self._ids: dict[str, int] = {}
         self._warned: set[str] = set()
+        # Composition -> the first product of it, and its row.
+        self._made: dict[frozenset[tuple[str, float]], tuple[str, int]] = {}
 
     def read(self) -> tuple[list[Experiment], list[Fault]]:
         positions = self._columns()
@@ -273,16 +276,32 @@ class _Reader:
         self._fault(column, cell, f"{what}, which is not possible", "check the number and its unit, or leave it empty")
 
     def _product(self, cell: Any) -> str:
-        name = _text(cell)
+        name = plain_digits(_text(cell))
         if not name:
             self._fault("product", "", "is empty", "name the product, such as CdSe")
             return ""
         if name not in self._warned:
             self._warned.add(name)
             try:
-                composition(name)
+                made = frozenset(composition(name).items())
             except InvalidFormula:
-                self._warn("product", name, "is not a formula; it is kept as a product of its own")
+                self._fault(
+                    "product",
+                    name,
+                    "is not a formula; it is kept as a product of its own",
+                    "write its formula, such as CdSe, where it has one",
+                    "warning",
+                )
+                return name
+            first, row = self._made.setdefault(made, (name, self._row))
+            if without_phase(first) != without_phase(name):
+                self._fault(
+                    "product",
+                    name,
+                    f"has the composition of {first!r} in row {row}; it is kept as a product of its own",
+                    "write both in one way, unless you mean two products",
+                    "warning",
+                )
         return name
 
     def _reagents(self, cell: Any) -> tuple[Reagent, ...]:
@@ -335,7 +354,7 @@ class _Reader:
         if amount is not None and amount > MOST_MMOL:
             self._beyond("reagents", entry, f"is more than {MOST_MMOL:g} mmol")
             return None
-        return Reagent(name=name, amount_mmol=amount, role=role, vessel=vessel)
+        return Reagent(name=_plain_formula(name), amount_mmol=amount, role=role, vessel=vessel)
 
     def _identify(self, name: str) -> str:
         """The canonical name; a name that does not resolve is warned of once and stands for itself."""
@@ -386,6 +405,15 @@ def column_name(written: str) -> str:
     """A header cell in the form of `COLUMNS`: "Reaction temperature (°C)" -> "reaction_temperature_c"."""
     text = unicodedata.normalize("NFKC", written).casefold().replace("°", " ").replace("/", " per ")
     return re.sub(r"[^a-z0-9]+", "_", text).strip("_")
+
+
+def _plain_formula(name: str) -> str:
+    """A formula with ordinary digits; another name stays as it is."""
+    try:
+        parse_formula(name)
+    except InvalidFormula:
+        return name
+    return plain_digits(name)
 
 
 def _unit(column: str) -> str:

@@ -97,6 +97,16 @@ def test_one_paper_under_two_spellings_is_on_one_side() -> None:
             assert not {of_paper[i] for i in train} & {of_paper[i] for i in test}
 
 
+@pytest.mark.parametrize("name", ["product", "formula", "chemicals", "composition=CsPbBr₃"])
+def test_a_product_whose_digits_were_pasted_small_is_no_other(name: str) -> None:
+    products = ["CsPbBr3", "CsPbBr₃", "CsPbI3", "CsPbI₃"]
+    experiments = [experiment(None, product, 1, time, 3.0) for product in products for time in range(3)]
+    for train, test in split(experiments, name):
+        sides = [{experiments[i].recipe.product.replace("₃", "3") for i in side.tolist()} for side in (train, test)]
+        assert sorted(map(len, sides)) == [1, 1]
+        assert sides[0] != sides[1]
+
+
 def test_a_split_repeats_with_its_seed_and_changes_with_it() -> None:
     experiments = load_experiments("cdse2022")
     first, again, other = (split(experiments, "source", seed=seed) for seed in (0, 0, 1))

@@ -429,3 +429,35 @@ def test_how_far_a_size_may_be_off_is_read(tmp_path: Path) -> None:
     assert load_experiments(path)[0].outcome.size_error_nm == 0.15
     (fault,) = errors(table(tmp_path, f"{GOOD_ROW},-1", header=f"{DESIGN_COLUMNS},size_error_nm"))
     assert (fault.column, fault.problem) == ("size_error_nm", "is negative")
+
+
+def test_digits_that_were_pasted_small_are_digits(tmp_path: Path) -> None:
+    pasted, typed = (
+        load_experiments(table(tmp_path, GOOD_ROW.replace("CdSe", product).replace("CdO", base)))[0].recipe
+        for product, base in (("CsPbBr₃", "Cs₂CO₃"), ("CsPbBr3", "Cs2CO3"))
+    )
+    assert pasted == typed
+    assert pasted.product == "CsPbBr3"
+    (one,) = load_experiments(table(tmp_path, GOOD_ROW.replace("CdSe", "Cs⁴PbBr⁶").replace("CdO", "mixture №₂")))
+    assert (one.recipe.product, one.recipe.reagents[0].name) == ("Cs4PbBr6", "mixture №₂")
+
+
+@pytest.mark.parametrize(("one", "other"), [("CsPbBr3", "PbCsBr3"), ("ZnO", "zinc oxide"), ("CdSe-1", "SeCd")])
+def test_one_composition_under_two_names_is_warned_of_once(tmp_path: Path, one: str, other: str) -> None:
+    rows = [f"{number},,{product},CdO=0.1" for number, product in enumerate([one, other, one, other])]
+    (fault,) = check_table(table(tmp_path, *rows, header="id,source,product,reagents"))
+    assert (fault.row, fault.column, fault.value, fault.severity) == (3, "product", other, "warning")
+    assert f"composition of {one!r} in row 2" in fault.problem
+    assert "one way" in fault.remedy
+
+
+def test_phases_and_other_compositions_are_products_of_their_own(tmp_path: Path) -> None:
+    products = ["CdSe", "CdSe-1", "CdSe-2", "Cd2Se2", "CsPbBr3", "Cs4PbBr6", "CsPbBr₃"]
+    rows = [f"{number},,{product},CdO=0.1" for number, product in enumerate(products)]
+    assert check_table(table(tmp_path, *rows, header="id,source,product,reagents")) == []
+
+
+def test_a_product_in_words_is_warned_of_and_its_formula_asked_for(tmp_path: Path) -> None:
+    (fault,) = check_table(table(tmp_path, ",,cadmium selenide,CdO=0.1", header="id,source,product,reagents"))
+    assert fault.severity == "warning"
+    assert "write its formula" in fault.remedy

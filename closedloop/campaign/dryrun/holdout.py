@@ -53,7 +53,7 @@ def literature_without(pool: Pool, data: Sequence[Experiment]) -> Literature:
     kept, own, same, near = [], 0, 0, 0
     tried = set(pool.view.recipes)
     for one in data:
-        if one.recipe.product == pool.product and one.recipe in tried:
+        if one.recipe in tried:
             own += 1
         elif source_key(one.source) in pool.sources:
             same += 1

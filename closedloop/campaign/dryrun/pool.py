@@ -17,6 +17,7 @@ import numpy as np
 from closedloop.campaign.dryrun.blind import Counted
 from closedloop.campaign.dryrun.errors import DryRunError, NoHitInPool, NoSuchPool, PoolTooSmall
 from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.chemistry.formula import plain_digits
 from closedloop.literature import source_key
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Shape
 from closedloop.recipes.fields import exceeds
@@ -145,7 +146,8 @@ class Pool:
         Experiments that no strategy could tell apart are one recipe; its value is their mean, and it worked if at least
         half of them did. ``settings`` names observables that were set, not measured.
         """
-        chosen = [i for i, one in enumerate(data) if one.recipe.product == product]
+        product = plain_digits(product.strip())
+        chosen = [i for i, one in enumerate(data) if plain_digits(one.recipe.product) == product]
         if not chosen:
             products = [one.recipe.product for one in data]
             near = get_close_matches(product, sorted(set(products)), n=3, cutoff=0.3)

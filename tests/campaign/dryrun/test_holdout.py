@@ -33,6 +33,16 @@ def test_one_paper_under_two_spellings_is_one_source() -> None:
     assert literature_without(pool, others).same_source == 3
 
 
+def test_a_product_whose_digits_were_pasted_small_is_in_the_pool() -> None:
+    data = [experiment(time_min=1, product="CsPbBr3", size_nm=3.0), experiment(time_min=9, product="CsPbBr₃")]
+    copy = experiment(time_min=9.2, product="CsPbBr₃", source="other")
+    for asked in ("CsPbBr3", "CsPbBr₃"):
+        pool = Pool.of(data, asked, Goal(3.0))
+        assert (len(pool), pool.product) == (2, "CsPbBr3")
+        found = literature_without(pool, [*data, copy])
+        assert (found.own, found.near_copies) == (2, 1)
+
+
 def test_an_unknown_source_may_be_any() -> None:
     data = [experiment(time_min=1, source=None, size_nm=3.0), experiment(time_min=2)]
     other = experiment(product="PbS", source=None)
