@@ -111,7 +111,10 @@ def near_duplicates(experiments: Sequence[Experiment]) -> list[Hashable]:
             source_key(one.source),
             plain_digits(one.recipe.product),
             tuple(
-                sorted((reagent.name, str(reagent.vessel), str(reagent.amount_mmol)) for reagent in one.recipe.reagents)
+                sorted(
+                    (canonical_name(reagent.name), str(reagent.vessel), str(reagent.amount_mmol))
+                    for reagent in one.recipe.reagents
+                )
             ),
         )
         for one in experiments

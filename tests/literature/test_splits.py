@@ -86,6 +86,15 @@ def test_two_spellings_of_one_chemical_are_one_set() -> None:
         assert ({0, 1} <= set(train.tolist())) or ({0, 1} <= set(test.tolist()))
 
 
+def test_near_duplicates_under_other_names_stay_together() -> None:
+    names = [("CdO", "ODE", "Se"), ("cadmium oxide", "1-octadecene", "selenium"), ("CdO", "octadecene", "Se powder")]
+    recipes = [Recipe(product="CdSe", reagents=tuple(Reagent(name=one, amount_mmol=1) for one in n)) for n in names]
+    same = [Experiment(recipe=recipe, outcome=Outcome(size_nm=3), source="a") for recipe in recipes]
+    assert len(set(near_duplicates(same))) == 1
+    others = [experiment("a", "CdSe", 2.0 + number, 5, 3.0) for number in range(6)]
+    assert len(set(near_duplicates([*same, *others]))) == 7
+
+
 def test_one_paper_under_two_spellings_is_on_one_side() -> None:
     papers = [f"10.1021/nl0{number}0001" for number in range(5)]
     experiments = [experiment(paper, "CdSe", 1, time, 3.0) for paper in papers for time in range(3)]
