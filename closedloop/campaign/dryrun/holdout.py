@@ -1,14 +1,16 @@
 """What a strategy may learn from literature: everything but the pool's own sources and whatever is nearly in the pool.
 
-A near copy has the product and the chemicals of a recipe of the pool, and every amount and condition within a few per
-cent of its: one paper repeats another's recipe more often than it seems (docs/decisions/0074).
+A near copy has the composition and the chemicals of a recipe of the pool, and every amount and condition within a few
+per cent of its: one paper repeats another's recipe more often than it seems (docs/decisions/0074).
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from closedloop.campaign.dryrun.pool import Pool, chemical
+from closedloop.chemistry import InvalidFormula, composition
 from closedloop.chemistry.formula import without_phase
 from closedloop.literature import source_key
 from closedloop.recipes import Experiment, Recipe
@@ -65,7 +67,16 @@ def literature_without(pool: Pool, data: Sequence[Experiment]) -> Literature:
 
 
 def _family(recipe: Recipe) -> object:
-    return without_phase(recipe.product), frozenset(chemical(r.name) for r in recipe.reagents)
+    return _made(without_phase(recipe.product)), frozenset(chemical(r.name) for r in recipe.reagents)
+
+
+@cache
+def _made(product: str) -> object:
+    """What is in a formula unit, so that CdSe and SeCd are one; the very name of a product that is no formula."""
+    try:
+        return frozenset(composition(product).items())
+    except InvalidFormula:
+        return product
 
 
 def is_near_copy(one: Recipe, other: Recipe) -> bool:

@@ -43,6 +43,13 @@ def test_a_product_whose_digits_were_pasted_small_is_in_the_pool() -> None:
         assert (found.own, found.near_copies) == (2, 1)
 
 
+def test_a_near_copy_is_one_under_another_name_of_the_composition_too() -> None:
+    copy = experiment(temperature_c=182.0, time_min=0.51, product="SeCd", source="other")
+    assert literature_without(_pool(grid()), [copy]).near_copies == 1
+    words = [experiment(time_min=m, product="quantum dots", size_nm=3.0) for m in (1, 9)]
+    assert literature_without(Pool.of(words, "quantum dots", Goal(3.0)), [copy]).near_copies == 0
+
+
 def test_an_unknown_source_may_be_any() -> None:
     data = [experiment(time_min=1, source=None, size_nm=3.0), experiment(time_min=2)]
     other = experiment(product="PbS", source=None)
