@@ -8,7 +8,7 @@ from closedloop.campaign import Approval, Campaign, LabInUse, News, Runner, cano
 from closedloop.campaign.reading import find_campaign
 from closedloop.lab import Blocked, InstrumentError, LabConfig, NoAnswer
 from closedloop.recipes import FailureCause, Outcome, Shape
-from closedloop.store import ExperimentRecord, State, Store
+from closedloop.store import ExperimentRecord, OtherLab, State, Store
 from tests.campaign.fakes import TrendModel, killed_before
 from tests.lab.world import CONFIG, Computer, Killed, Plate, SyringePump, World
 
@@ -31,14 +31,22 @@ space:
 """
 
 
-def _open(folder: Path, name: str = "dots", store: str | Store = "", **changes: str) -> Campaign:
+def _open(
+    folder: Path,
+    name: str = "dots",
+    store: str | Store = "",
+    *,
+    lab: str | None = None,
+    approval: Approval = Approval.AUTOMATIC,
+    **changes: str,
+) -> Campaign:
     """The campaign from a file of its own, in a store of the folder unless another is given."""
-    text = CAMPAIGN.replace("NAME", name)
+    text = CAMPAIGN.replace("NAME", name) + f"approval: {approval}\n"
     for old, new in changes.items():
         text = text.replace(f"{old}: 320", f"{old}: {new}")
     file = folder / f"{name}-{len(changes)}.yaml"
     file.write_text(text)
-    return Campaign.open(file, store=store or f"sqlite:///{folder}/lab.db")
+    return Campaign.open(file, store=store or f"sqlite:///{folder}/lab.db", lab=lab)
 
 
 @pytest.fixture
@@ -104,25 +112,61 @@ def test_killed_as_it_writes_that_down_it_writes_nothing(campaign: Campaign) -> 
     assert campaign.store.outcomes(running.id) == []
 
 
-def test_what_was_approved_is_not_made_outside_limits_that_were_narrowed_since(
+def test_a_store_belongs_to_the_lab_that_begins_an_experiment_in_it(campaign: Campaign, tmp_path: Path) -> None:
+    simulated, real = (_open(tmp_path, store=campaign.store, lab=name) for name in ("virtual (installed)", LAB.name))
+    assert campaign.store.lab() is None  # for nothing was made yet, neither was refused
+    first, world, elsewhere = _at(campaign, State.APPROVED), World(), World()
+    _run(simulated, world)
+    assert world.samples == [first.id]
+    another = _at(campaign, State.APPROVED, seed=1)
+    with pytest.raises(OtherLab, match=r"'virtual \(installed\)'"):
+        _run(real, elsewhere, budget=9)
+    assert campaign.store.experiment(another.id) == another
+    assert elsewhere.vessels == []
+    with pytest.raises(OtherLab):
+        _open(tmp_path, store=campaign.store, lab=LAB.name)
+    _run(_open(tmp_path, store=campaign.store, lab="virtual (installed)"), world, budget=9)
+    assert world.samples == [first.id, another.id]
+
+
+def test_what_was_decided_before_is_not_made_outside_limits_that_were_narrowed_since(
     campaign: Campaign, tmp_path: Path
 ) -> None:
     # One that was begun is ended by the lab alone; one that awaits its images keeps the run from proposing more.
     _at(campaign, *AWAITING)
     running = _at(campaign, *RUNNING)
-    waiting = [_at(campaign, State.APPROVED), _at(campaign, State.APPROVED, State.CHECKED)]
+    waiting = [_at(campaign), _at(campaign, State.APPROVED), _at(campaign, State.APPROVED, State.CHECKED)]
     limit_c = f"{(waiting[0].recipe.injection_temperature_c or 0) - 0.1:.1f}"
     told: list[News] = []
     world = World()
-    _run(_open(tmp_path, store=campaign.store, max_temperature_c=limit_c), world, budget=9, told=told)
+    narrower = _open(tmp_path, store=campaign.store, max_temperature_c=limit_c)
+    stopped, _ = _run(narrower, world, budget=9, told=told)
+    assert "await their TEM images" in stopped  # three that were given up are no sign that the lab is unwell
     for each in waiting:
         record = campaign.store.experiment(each.id)
         assert record.state is State.FAILED
         assert record.outcome == Outcome(failure_cause=FailureCause.ABANDONED)
         assert f"above the limit of {limit_c} °C" in record.note
+        assert f"it was {'proposed' if each.state is State.PROPOSED else 'approved'} before" in record.note
         assert News("done", record) in told
     assert world.vessels == [running.id]
     assert campaign.store.experiment(running.id).state is State.AWAITING_CHARACTERISATION
+
+
+def test_where_a_person_decides_a_proposal_outside_narrower_limits_waits_for_that_decision(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    proposed, approved = _at(campaign), _at(campaign, State.APPROVED)
+    limit_c = f"{(proposed.recipe.injection_temperature_c or 0) - 0.1:.1f}"
+    world, told = World(), list[News]()
+    asking = _open(tmp_path, store=campaign.store, approval=Approval.ASK, max_temperature_c=limit_c)
+    stopped, _ = _run(asking, world, budget=9, told=told)
+    assert stopped.startswith(f"{proposed.id} await approval")
+    assert campaign.store.experiment(proposed.id) == proposed
+    # What was approved had its decision, and the campaign's file has changed since.
+    assert "it was approved before" in campaign.store.experiment(approved.id).note
+    assert [news.experiment.id for news in told if news.experiment] == [approved.id]
+    assert world.vessels == []
 
 
 def test_what_was_vetoed_while_the_lab_made_another_is_not_made_and_no_news(campaign: Campaign) -> None:
