@@ -14,6 +14,7 @@ from closedloop.campaign.definition import CampaignDefinition, canonical_recipe
 from closedloop.campaign.errors import NotOfThisCampaign, NotProposed, RecipeBreaksLimits
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.campaign.reading import parse_campaign, read_campaign
+from closedloop.campaign.same_recipe import groups
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
 from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe
 from closedloop.store import ExperimentRecord, ModelRecord, Move, State, Store
@@ -269,6 +270,7 @@ class Campaign:
     def record(self, recipe: Recipe, outcome: Outcome) -> ExperimentRecord:
         """What came of a recipe: closes the oldest open experiment that has it, or adds one that the lab chose itself.
 
+        Order and roles of its chemicals do not matter, nor a vessel that is left out where it can be only one.
         An outcome that leaves ``success`` open is judged by the campaign's own thresholds; one without a size leaves
         the experiment awaiting its characterisation. One without evidence gives way to any that has some.
         """
@@ -279,7 +281,7 @@ class Campaign:
                 "record it in a campaign of that product"
             )
         self.claim()
-        waiting = [record for record in self.open_experiments() if record.recipe == recipe]
+        waiting = _of(recipe, self.open_experiments())
         experiment = waiting[0] if waiting else self.store.add_experiment(self.name, recipe, reason="chosen by the lab")
         return self.settle(experiment.id, outcome)
 
@@ -324,6 +326,12 @@ class Campaign:
             return self.hits()
         found = tallies(self.experiments(), self.definition.target)
         return [tally.first for tally in confirmed(found, self.definition.stop)]
+
+
+def _of(recipe: Recipe, records: Sequence[ExperimentRecord]) -> list[ExperimentRecord]:
+    """Those of this recipe, however it is written."""
+    mine, *numbers = groups([recipe, *(record.recipe for record in records)])
+    return [record for record, number in zip(records, numbers, strict=True) if number == mine]
 
 
 def moves_after(state: State, outcome: Outcome) -> list[Move]:

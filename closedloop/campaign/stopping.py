@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from closedloop.campaign.same_recipe import groups
 from closedloop.propose import Outlook
-from closedloop.recipes import Recipe, Target
+from closedloop.recipes import Target
 from closedloop.recipes.fields import Frozen
 from closedloop.store import ExperimentRecord
 
@@ -66,9 +67,9 @@ class Tally:
 
 def tallies(records: Sequence[ExperimentRecord], target: Target) -> list[Tally]:
     """One for each recipe that has hit, in the order of the first hits."""
-    runs: dict[Recipe, list[ExperimentRecord]] = {}
-    for record in records:
-        runs.setdefault(record.recipe, []).append(record)
+    runs: dict[int, list[ExperimentRecord]] = {}
+    for record, number in zip(records, groups([record.recipe for record in records]), strict=True):
+        runs.setdefault(number, []).append(record)
     found = []
     for same in runs.values():
         hits = [r for r in same if r.outcome is not None and target.is_met_by(r.outcome)]

@@ -63,6 +63,22 @@ def test_a_recorded_outcome_closes_the_experiment_that_waited_for_it(campaign: C
     assert [r.recipe for r in campaign.open_experiments()] == [first]
 
 
+def _written_otherwise(recipe: Recipe) -> Recipe:
+    """As a lab's own program may write it: in another order, without roles and vessels, under other names."""
+    names = {"cadmium oxide": "CdO", "selenium": "Se"}
+    written = tuple(Reagent(name=names.get(r.name, r.name), amount_mmol=r.amount_mmol) for r in recipe.reagents[::-1])
+    return recipe.model_copy(update={"reagents": written})
+
+
+def test_a_proposal_is_known_again_however_its_recipe_is_written(campaign: Campaign) -> None:
+    _propose(campaign, 2)
+    first, second = campaign.experiments()
+    record = campaign.record(_written_otherwise(second.recipe), _outcome(3.1))
+    assert (record.id, record.state, record.recipe) == (second.id, State.CLOSED, second.recipe)
+    assert [r.id for r in campaign.open_experiments()] == [first.id]
+    assert len(campaign.made()) == 2
+
+
 def test_telling_moves_the_next_proposals_towards_the_target(campaign: Campaign) -> None:
     """This lab makes everything 30% smaller than the model believes; three rounds are enough to learn that."""
     errors = []

@@ -90,6 +90,16 @@ def test_a_repeat_that_equipment_spoiled_is_due_again_and_one_that_missed_ends_i
     assert campaign.confirmed() == []
 
 
+def test_repeats_bear_a_hit_out_however_their_recipes_are_written(campaign: Campaign) -> None:
+    recipe = campaign.definition.space.sample(1, seed=1)[0]
+    reagents = tuple(reagent.model_copy(update={"role": None}) for reagent in recipe.reagents)
+    first = campaign.record(recipe.model_copy(update={"reagents": reagents}), _measured(4.0))
+    campaign.record(recipe.model_copy(update={"reagents": reagents[::-1]}), _measured(4.1))
+    assert [tally.first.id for tally in campaign.look_ahead(1).repeats] == [first.id]
+    campaign.record(recipe, _measured(3.9))
+    assert [record.id for record in campaign.confirmed()] == [first.id]
+
+
 def test_what_was_promised_is_kept_with_each_batch(campaign: Campaign) -> None:
     (record,) = campaign.propose_experiments(1)
     assert record.prediction is not None
