@@ -16,7 +16,7 @@ from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.campaign.reading import parse_campaign, read_campaign
 from closedloop.campaign.same_recipe import groups
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
-from closedloop.recipes import Experiment, FailureCause, Outcome, Recipe
+from closedloop.recipes import CauseKind, Experiment, FailureCause, Outcome, Recipe
 from closedloop.store import ExperimentRecord, ModelRecord, Move, State, Store
 
 if TYPE_CHECKING:
@@ -271,6 +271,9 @@ class Campaign:
         """What came of a recipe: closes the oldest open experiment that has it, or adds one that the lab chose itself.
 
         Order and roles of its chemicals do not matter, nor a vessel that is left out where it can be only one.
+        Where none is open, but one that is over rests on weaker evidence than the outcome, such as an absorbance peak
+        where this is TEM, the outcome is of that sample; as much evidence again is of another.
+
         An outcome that leaves ``success`` open is judged by the campaign's own thresholds; one without a size leaves
         the experiment awaiting its characterisation. One without evidence gives way to any that has some.
         """
@@ -281,8 +284,10 @@ class Campaign:
                 "record it in a campaign of that product"
             )
         self.claim()
-        waiting = _of(recipe, self.open_experiments())
-        experiment = waiting[0] if waiting else self.store.add_experiment(self.name, recipe, reason="chosen by the lab")
+        known = self.experiments()
+        found = _of(recipe, [record for record in known if record.state.is_open])
+        found = found or _of(recipe, [record for record in known if _is_surpassed(record, outcome)])
+        experiment = found[0] if found else self.store.add_experiment(self.name, recipe, reason="chosen by the lab")
         return self.settle(experiment.id, outcome)
 
     def settle(self, experiment_id: str, outcome: Outcome) -> ExperimentRecord:
@@ -334,14 +339,27 @@ def _of(recipe: Recipe, records: Sequence[ExperimentRecord]) -> list[ExperimentR
     return [record for record, number in zip(records, numbers, strict=True) if number == mine]
 
 
+def _is_surpassed(record: ExperimentRecord, outcome: Outcome) -> bool:
+    """Whether the outcome may be a better one of this experiment's sample: it is over, left a sample, and what is known
+    of it rests on weaker evidence."""
+    known = record.outcome
+    if record.state.is_open or known is None or outcome.evidence is None:
+        return False
+    cause = known.failure_cause
+    if cause is not None and cause.kind in (CauseKind.EQUIPMENT, CauseKind.ABANDONED):
+        return False
+    return known.evidence is None or known.evidence.rank < outcome.evidence.rank
+
+
 def moves_after(state: State, outcome: Outcome) -> list[Move]:
     """The states that an experiment goes on to once this is known of it: all to its end; none where it is over.
 
-    An outcome that says nothing of success or failure leaves it awaiting its characterisation.
+    An outcome without a size, and without a failure, leaves it awaiting its characterisation.
     """
     moves: list[Move] = []
     cause = outcome.failure_cause
-    unknown = outcome.success is None and cause is None
+    failed = cause is not None or outcome.success is False
+    unknown = outcome.size_nm is None and not failed
     while state.is_open and not (unknown and state is State.AWAITING_CHARACTERISATION):
         if cause is not None and (outcome.is_spoiled or state is State.MEASURED):
             move = Move(state=State.FAILED, note=str(cause))

@@ -147,7 +147,9 @@ def test_outcomes_are_judged_by_the_campaigns_thresholds(
     assert record.teaches is (success is not None)
 
 
-@pytest.mark.parametrize("unknown", [Outcome(), Outcome(particle_count=200), Outcome(shape=Shape.SPHERE)])
+@pytest.mark.parametrize(
+    "unknown", [Outcome(), Outcome(particle_count=200), Outcome(shape=Shape.SPHERE), Outcome(success=True)]
+)
 def test_an_outcome_without_a_size_leaves_the_experiment_awaiting_one(campaign: Campaign, unknown: Outcome) -> None:
     recipe = _propose(campaign, 1)[0]
     record = campaign.record(recipe, unknown)
@@ -178,6 +180,42 @@ def test_the_tem_result_that_comes_days_later_replaces_the_peak(campaign: Campai
     weaker = campaign.settle(record.id, _outcome(4.9, evidence=Evidence(method=Method.ABSORBANCE)))
     assert weaker.outcome == later.outcome
     assert len(campaign.store.outcomes(record.id)) == 3
+
+
+def test_tem_of_a_sample_whose_size_was_provisional_is_of_that_sample(campaign: Campaign) -> None:
+    recipe = _propose(campaign, 1)[0]
+    peak = campaign.record(recipe, _outcome(3.1, evidence=Evidence(method=Method.ABSORBANCE)))
+    tem = campaign.record(_written_otherwise(recipe), _outcome(4.0, evidence=Evidence(method=Method.TEM)))
+    assert (tem.id, tem.state) == (peak.id, State.CLOSED)
+    assert [each.outcome.size_nm for each in campaign.experiments() if each.outcome] == [4.0]
+    # As much evidence again is of another sample, and so is less of it.
+    again = campaign.record(recipe, _outcome(4.1, evidence=Evidence(method=Method.TEM)))
+    peak_again = campaign.record(recipe, _outcome(3.0, evidence=Evidence(method=Method.ABSORBANCE)))
+    assert len({tem.id, again.id, peak_again.id}) == 3
+    # An experiment that waits for its outcome comes first.
+    campaign.store.add_experiment(campaign.name, recipe)
+    waiting = campaign.experiments()[-1]
+    assert campaign.record(recipe, _outcome(4.2, evidence=Evidence(method=Method.TEM))).id == waiting.id
+    assert campaign.record(recipe, _outcome(4.0, evidence=Evidence(method=Method.TEM))).id == peak_again.id
+
+
+@pytest.mark.parametrize(
+    ("first", "one_sample"),
+    [
+        (Outcome(size_nm=3.1), True),  # without evidence it gives way to any that names its method
+        (Outcome(failure_cause=FailureCause.NO_IMAGE), True),
+        (Outcome(failure_cause=FailureCause.BLOCKED), False),
+        (Outcome(failure_cause=FailureCause.ABANDONED), False),
+    ],
+)
+def test_what_left_no_sample_is_not_what_an_image_shows(campaign: Campaign, first: Outcome, one_sample: bool) -> None:
+    recipe = _propose(campaign, 1)[0]
+    before = campaign.record(recipe, first)
+    tem = campaign.record(recipe, _outcome(4.0, evidence=Evidence(method=Method.TEM)))
+    assert (tem.id == before.id) is one_sample
+    assert campaign.store.outcomes(before.id)[0].failure_cause is first.failure_cause
+    # What names no method is no better evidence of anything.
+    assert campaign.record(recipe, _outcome(4.0)).id not in (before.id, tem.id)
 
 
 def test_the_best_is_the_nearest_that_meets_every_wish(campaign: Campaign) -> None:
