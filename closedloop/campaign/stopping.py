@@ -12,7 +12,7 @@ from pydantic import Field
 
 from closedloop.campaign.same_recipe import groups
 from closedloop.propose import Outlook
-from closedloop.recipes import Target
+from closedloop.recipes import Evidence, Method, Outcome, Target
 from closedloop.recipes.fields import Frozen
 from closedloop.store import ExperimentRecord
 
@@ -57,7 +57,8 @@ class Advice:
 
 @dataclass(frozen=True)
 class Tally:
-    """How often one recipe was made: ``hits`` and ``misses`` among what could be measured, and runs still ``open``."""
+    """How often one recipe was made: ``hits`` and ``misses`` among what is known, and runs still ``open``: those under
+    way, and those of which too little is known to tell."""
 
     first: ExperimentRecord
     hits: int
@@ -72,13 +73,26 @@ def tallies(records: Sequence[ExperimentRecord], target: Target) -> list[Tally]:
         runs.setdefault(number, []).append(record)
     found = []
     for same in runs.values():
-        hits = [r for r in same if r.outcome is not None and target.is_met_by(r.outcome)]
+        # Equipment and measurements that went wrong say nothing either way.
+        measured = {r.id: r.outcome for r in same if r.outcome is not None and _is_measured(r.outcome)}
+        # A provisional size decides nothing of what an image showed; where there are no images, it is all there is.
+        firm = {id: outcome for id, outcome in measured.items() if not _is_provisional(outcome)}
+        deciding = firm or measured
+        hits = [r for r in same if r.id in deciding and target.is_met_by(deciding[r.id])]
         if hits:
-            # Equipment and measurements that went wrong say nothing either way.
-            misses = [r for r in same if r not in hits and r.outcome is not None and r.outcome.success is not None]
-            still = [r for r in same if r.state.is_open and r not in hits]
-            found.append(Tally(hits[0], len(hits), len(misses), len(still)))
+            misses = sum(target.is_missed_by(outcome) for outcome in deciding.values())
+            reached = sum(r.id in measured or r.state.is_open for r in same)
+            found.append(Tally(hits[0], len(hits), misses, reached - len(hits) - misses))
     return sorted(found, key=lambda tally: tally.first.number)
+
+
+def _is_measured(outcome: Outcome) -> bool:
+    return outcome.success is False or (outcome.success is True and outcome.size_nm is not None)
+
+
+def _is_provisional(outcome: Outcome) -> bool:
+    """Whether an image may yet say otherwise; what names no method is the lab's own word."""
+    return outcome.evidence is not None and outcome.evidence.rank < Evidence(method=Method.TEM).rank
 
 
 def confirmed(found: Sequence[Tally], rules: StoppingRules) -> list[Tally]:

@@ -114,25 +114,34 @@ class Target(Frozen):
 
     def unmet(self, outcome: Outcome) -> list[str]:
         """A few words for each stated wish that the outcome is not known to satisfy, the size first."""
+        return [words for words, _ in self._unmet(outcome)]
+
+    def is_missed_by(self, outcome: Outcome) -> bool:
+        """Whether the outcome is known to fail, or not to satisfy a stated wish; an unknown value fails none."""
+        return outcome.success is False or any(known for _, known in self._unmet(outcome))
+
+    def _unmet(self, outcome: Outcome) -> list[tuple[str, bool]]:
+        """As `unmet`, each with whether it is known not to be satisfied."""
         said = []
         if outcome.size_nm is None:
-            said.append("size unknown")
+            said.append(("size unknown", False))
         elif not self.holds_size(outcome.size_nm):
-            said.append(f"{outcome.size_nm - self.size_nm:+.2f} nm off")
+            said.append((f"{outcome.size_nm - self.size_nm:+.2f} nm off", True))
         if self.max_relative_spread is not None:
             spread = outcome.relative_spread
             if spread is None:
-                said.append("spread unknown")
+                said.append(("spread unknown", False))
             elif exceeds(spread, self.max_relative_spread):
-                said.append(f"spread {spread:.3g} where {self.max_relative_spread:g} is wanted")
+                said.append((f"spread {spread:.3g} where {self.max_relative_spread:g} is wanted", True))
         shaped = self.has_shape(outcome)
         if shaped is None:
-            said.append("shape unknown" if outcome.main_shape is None else f"fraction of {self.shape} unknown")
+            what = "shape" if outcome.main_shape is None else f"fraction of {self.shape}"
+            said.append((f"{what} unknown", False))
         elif not shaped and outcome.main_shape is not self.shape:
-            said.append(f"{outcome.main_shape} where {self.shape} is wanted")
+            said.append((f"{outcome.main_shape} where {self.shape} is wanted", True))
         elif not shaped:
             share = outcome.shape_fractions.get(self.shape, 0.0) if self.shape else 0.0
-            said.append(f"{share:.3g} {self.shape} where {self.min_shape_fraction:g} is wanted")
+            said.append((f"{share:.3g} {self.shape} where {self.min_shape_fraction:g} is wanted", True))
         return said
 
     def is_met_by(self, outcome: Outcome) -> bool:

@@ -7,9 +7,9 @@ import pytest
 
 from closedloop.campaign import Campaign
 from closedloop.campaign.reading import find_campaign
-from closedloop.campaign.stopping import Action, NoHope, StoppingRules, advise, hopeless
+from closedloop.campaign.stopping import Action, NoHope, StoppingRules, advise, hopeless, tallies
 from closedloop.propose import Outlook
-from closedloop.recipes import FailureCause, Outcome, Shape, Target
+from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape, Target
 from tests.campaign.fakes import TrendModel
 
 TARGET = Target(product="CdSe", size_nm=4.0, tolerance_nm=0.2, shape=Shape.SPHERE)
@@ -61,8 +61,9 @@ def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     return Campaign.open(path, store=f"sqlite:///{tmp_path}/lab.db")
 
 
-def _measured(size_nm: float) -> Outcome:
-    return Outcome(size_nm=size_nm, size_std_nm=0.1 * size_nm, particle_count=200, shape=Shape.SPHERE)
+def _measured(size_nm: float, method: Method | None = None, **changes: object) -> Outcome:
+    values = {"size_nm": size_nm, "size_std_nm": 0.1 * size_nm, "particle_count": 200, "shape": Shape.SPHERE}
+    return Outcome.model_validate(values | {"evidence": Evidence(method=method) if method else None} | changes)
 
 
 def test_a_hit_is_repeated_until_it_is_confirmed(campaign: Campaign) -> None:
@@ -88,6 +89,50 @@ def test_a_repeat_that_equipment_spoiled_is_due_again_and_one_that_missed_ends_i
     campaign.settle(missed.id, _measured(4.6))
     assert not campaign.look_ahead(1).repeats
     assert campaign.confirmed() == []
+
+
+@pytest.mark.parametrize(
+    ("told", "hits", "misses", "undecided"),
+    [
+        (_measured(4.1), 2, 0, 0),
+        (_measured(4.6), 1, 1, 0),
+        (Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED), 1, 1, 0),
+        (_measured(4.1, shape="cube"), 1, 1, 0),
+        (_measured(4.1, size_std_nm=1.3), 1, 1, 0),
+        # Known in part: nothing speaks against it, but the rest may.
+        (_measured(4.1, shape=None), 1, 0, 1),
+        (_measured(4.1, size_std_nm=None), 1, 0, 1),
+        (_measured(4.6, shape=None), 1, 1, 0),
+        # A peak decides nothing of what images showed.
+        (_measured(4.1, Method.ABSORBANCE), 1, 0, 1),
+        (_measured(4.6, Method.ABSORBANCE), 1, 0, 1),
+        (_measured(4.6, Method.TEM), 1, 1, 0),
+        (_measured(4.6, Method.TEM_CORRECTED), 1, 1, 0),
+        (Outcome(failure_cause=FailureCause.BLOCKED), 1, 0, 0),
+    ],
+)
+def test_only_what_is_known_to_fail_a_wish_speaks_against_a_hit(
+    campaign: Campaign, told: Outcome, hits: int, misses: int, undecided: int
+) -> None:
+    target = TARGET.model_copy(update={"max_relative_spread": 0.3})
+    recipe = campaign.definition.space.sample(1, seed=1)[0]
+    first = campaign.record(recipe, _measured(4.0, Method.TEM))
+    repeat = campaign.store.add_experiment(campaign.name, recipe)
+    campaign.settle(repeat.id, told)
+    (tally,) = tallies(campaign.experiments(), target)
+    assert (tally.first.id, tally.hits, tally.misses, tally.open) == (first.id, hits, misses, undecided)
+
+
+def test_where_all_sizes_are_provisional_they_decide(campaign: Campaign) -> None:
+    """A lab may have no microscope at all; the first image takes the decision from the peaks."""
+    recipe = campaign.definition.space.sample(1, seed=1)[0]
+    for size_nm in (4.0, 4.1, 4.6):
+        campaign.record(recipe, _measured(size_nm, Method.ABSORBANCE))
+    (tally,) = tallies(campaign.experiments(), TARGET)
+    assert (tally.hits, tally.misses, tally.open) == (2, 1, 0)
+    campaign.record(recipe, _measured(4.05, Method.TEM))
+    (tally,) = tallies(campaign.experiments(), TARGET)
+    assert (tally.hits, tally.misses, tally.open) == (1, 0, 2)
 
 
 def test_repeats_bear_a_hit_out_however_their_recipes_are_written(campaign: Campaign) -> None:

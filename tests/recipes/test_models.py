@@ -210,7 +210,9 @@ def test_a_fraction_that_is_not_known_meets_no_wish_and_denies_none(
 def test_each_wish_that_is_not_known_to_be_met_is_named(changes: dict[str, object], words: list[str]) -> None:
     target = Target(product="CdSe", size_nm=4.0, shape=Shape.SPHERE, min_shape_fraction=0.8, max_relative_spread=0.1)
     told = {"shape_fractions": {} if changes.get("shape", "") is None else {"sphere": 0.9}}
-    assert target.unmet(_hit(**(told | changes))) == words
+    outcome = _hit(**(told | changes))
+    assert target.unmet(outcome) == words
+    assert target.is_missed_by(outcome) is any("unknown" not in word for word in words)
 
 
 def test_a_size_on_the_edge_of_the_band_is_a_hit_and_one_beyond_is_not() -> None:
