@@ -231,10 +231,10 @@ class Campaign:
         )
 
     def approve(self, experiment_id: str, note: str) -> ExperimentRecord:
-        """Lets a proposal be made, by the campaign's limits as they are now.
+        """Lets a proposal be made, by the campaign's limits as this object has them: after `reopen`, as `open` or a run
+        last read them from its file.
 
-        Raises `RecipeBreaksLimits` with every limit that it breaks: the campaign's file may have changed since it was
-        proposed.
+        Raises `RecipeBreaksLimits` with every limit that it breaks: they may have changed since it was proposed.
         """
         from closedloop.campaign.edit import limits_broken
 

@@ -42,7 +42,7 @@ def show(experiment: Id, store: StoreOption = None, json: Json = False) -> None:
 
 @app.command()
 def approve(experiment: Id, store: StoreOption = None, json: Json = False) -> None:
-    """Let the next `closedloop run` make it; refused where it is outside the campaign's limits as they are now."""
+    """Let the next `closedloop run` make it; refused outside the campaign's limits as the last run read them."""
     from closedloop.campaign import Campaign, card_json
     from closedloop.store import Store
 
@@ -68,7 +68,7 @@ def edit(
     store: StoreOption = None,
     json: Json = False,
 ) -> None:
-    """Change amounts or conditions; checked against the campaign's limits, scored again, under a new id."""
+    """Change amounts or conditions; checked against the campaign's limits as the last run read them; under a new id."""
     from closedloop.campaign import Campaign
     from closedloop.store import Store
 
