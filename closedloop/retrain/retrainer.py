@@ -127,7 +127,10 @@ class Retrainer:
         learned, judged = divide(self.literature)
         before, last = last_runs(lab, seen)
         if not last:
-            reason = "nothing new to judge by: the champion's twin has learned from every run"
+            reason = (
+                "nothing new to judge by: all runs are of one recipe, or the champion's twin has learned from every "
+                "one; make another recipe"
+            )
             return RetrainResult(None, False, reason, lab_runs=len(lab))
         some = Rows.of(learned, before, self.lab_weight)
         twin_after = twin.fine_tune(some.experiments, weights=some.weights, seed=self.seed)

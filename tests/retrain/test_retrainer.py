@@ -61,6 +61,16 @@ def test_too_few_runs_are_not_judged_by(store: Store, maker: LineMaker) -> None:
     assert "it takes 4" in result.reason
 
 
+def test_where_there_is_nothing_new_to_judge_by_it_says_what_would_be(store: Store, maker: LineMaker) -> None:
+    run_lab(store, [250.0] * 5)
+    result = retrainer(store, maker).run(now=True)
+    assert (result.model_id, maker.trained) == (None, [])
+    assert result.reason == (
+        "nothing new to judge by: all runs are of one recipe, or the champion's twin has learned from every one; "
+        "make another recipe"
+    )
+
+
 def test_a_challenger_that_learned_takes_over_and_serves(store: Store, maker: LineMaker) -> None:
     run_lab(store, TEMPERATURES)
     result = retrainer(store, maker).run()
