@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from closedloop.cli.ingest import say
-from closedloop.cli.output import STDOUT, print_json
+from closedloop.cli.output import STDERR, STDOUT, print_json
 from closedloop.cli.settings import StoreOption, store_url
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def absorbance(
     from closedloop.optical import outcome_from_absorbance, read_spectrum, size_from_absorbance
 
     size = size_from_absorbance(*read_spectrum(file), product, curve=curve)
+    if size.note:
+        STDERR.print(f"note: {size.note}", soft_wrap=True, markup=False)
     content = size.model_dump(mode="json")
     if experiment is not None:
         opened = _opened(store)

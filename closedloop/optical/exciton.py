@@ -1,15 +1,17 @@
 """Finds the first exciton peak of an absorbance spectrum, as a maximum or as a shoulder. Knows no sizing curves.
 
+Spikes and steps that no sample makes are taken out first (`closedloop.optical.artefacts`).
 Works on an even energy grid, where an exciton line is symmetric: the lowest-energy peak of the negative second
 derivative that stands out of the noise says where to look, and a slowly varying scatter tail hardly touches it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from closedloop.optical.artefacts import noise_of, without_artefacts
 from closedloop.optical.curves import EV_NM
 from closedloop.optical.errors import NoExcitonPeak, SpectrumError
 
@@ -25,6 +27,8 @@ _ORDER = 4
 # A peak counts where its curvature is this many times that of the noise, and where it makes up this share of the local
 # and its place this share of the largest absorbance.
 _NOISE_TIMES, _LOCAL_SHARE, _GLOBAL_SHARE = 6.0, 0.02, 0.02
+# So far above the peak, on so many points of the grid, the absorbance is at least this share of the peak's.
+_BEYOND_EV, _BEYOND_POINTS, _CONTINUUM_SHARE = 0.3, 25, 0.15
 
 
 class PeakKind(StrEnum):
@@ -37,7 +41,7 @@ class ExcitonPeak:
     """Position in nm and eV, and the half width at half maximum of the red (low-energy) side.
 
     The width is ``None`` where the spectrum ends before the absorbance has fallen to half. ``absorbance`` is above the
-    baseline.
+    baseline. ``notes`` say what was taken out of the spectrum beforehand.
     """
 
     kind: PeakKind
@@ -46,20 +50,22 @@ class ExcitonPeak:
     hwhm_nm: float | None
     hwhm_ev: float | None
     absorbance: float
+    notes: tuple[str, ...] = ()
 
 
 def find_exciton(wavelength_nm: ArrayLike, absorbance: ArrayLike) -> ExcitonPeak:
     """The first exciton peak of ``absorbance`` at ``wavelength_nm``, (n,) each, in any order.
 
-    Raises `SpectrumError` where the arrays are no spectrum, `NoExcitonPeak` where nothing stands out.
+    Raises `SpectrumError` where the arrays are no absorbance spectrum, `NoExcitonPeak` where nothing stands out.
     """
     wavelengths, values = _checked(wavelength_nm, absorbance)
+    values, notes = without_artefacts(wavelengths, values)
     # A narrow window keeps a narrow line; a broad or noisy one may stand out only in a wide window.
     for half_window_ev in _HALF_WINDOWS_EV:
         spectrum = _smoothed(wavelengths, values, half_window_ev)
         index = _first_peak(spectrum)
         if index is not None:
-            return _measured(spectrum, index)
+            return replace(_measured(spectrum, index), notes=tuple(notes))
     raise NoExcitonPeak(
         "no maximum and no shoulder stands out of the noise; the sample may be too dilute, too broad, or no "
         "semiconductor nanocrystal"
@@ -118,8 +124,7 @@ def _smoothed(wavelength_nm: Array, absorbance: Array, half_window_ev: float) ->
     peaks. Raises `SpectrumError` where a window holds too few points.
     """
     energy, values = EV_NM / wavelength_nm[::-1], absorbance[::-1]
-    # Fourth differences see noise and hardly any signal; their weights 1, 4, 6, 4, 1 multiply its variance by 70.
-    sd = 1.4826 * float(np.median(np.abs(np.diff(values, 4)))) / np.sqrt(70)
+    sd = noise_of(values)
     grid = np.arange(energy[0], energy[-1], _STEP_EV)
     fits = np.empty((len(grid), 3))
     for row, centre in enumerate(grid):
@@ -192,6 +197,7 @@ def _measured(spectrum: _Smoothed, index: int) -> ExcitonPeak:
     else:
         kind, top = PeakKind.SHOULDER, index
         position = _vertex(energy, spectrum.curvature, index)
+    _require_absorption(spectrum, top, position)
     height = float(corrected[top])
     below = np.flatnonzero(corrected[:top] <= height / 2)
     hwhm_ev = hwhm_nm = None
@@ -202,6 +208,20 @@ def _measured(spectrum: _Smoothed, index: int) -> ExcitonPeak:
         hwhm_ev = float(position - half)
         hwhm_nm = float(EV_NM / half - EV_NM / position)
     return ExcitonPeak(kind, EV_NM / position, position, hwhm_nm, hwhm_ev, height)
+
+
+def _require_absorption(spectrum: _Smoothed, top: int, position: float) -> None:
+    """Nanocrystals absorb at every energy above their first exciton. Raises `SpectrumError` for what does not.
+
+    Left undecided where the spectrum ends too soon to tell.
+    """
+    above = spectrum.absorbance - float(np.percentile(spectrum.absorbance, 2))
+    beyond = above[spectrum.energy > position + _BEYOND_EV]
+    if len(beyond) >= _BEYOND_POINTS and float(np.median(beyond)) < _CONTINUUM_SHARE * above[top]:
+        raise SpectrumError(
+            f"towards shorter wavelengths the line at {EV_NM / position:.0f} nm falls to the baseline, as emission "
+            "does and the absorbance of nanocrystals does not; give an absorbance spectrum"
+        )
 
 
 def _vertex(energy: Array, values: Array, index: int) -> float:

@@ -14,12 +14,20 @@ from closedloop.optical.exciton import FEWEST_POINTS, PeakKind, find_exciton
 from closedloop.recipes import Evidence, Method, Outcome
 from closedloop.recipes.fields import Finite, Frozen, Positive
 
-_ABSORBANCE = re.compile(r"\babs|\bOD\b|optical density|extinction", re.IGNORECASE)
-_OTHER = re.compile(r"%\s*[TR]\b|\b[TR]\s*[\[(]?\s*%|transmi(?:ttance|ssion)|reflect(?:ance|ivity)", re.IGNORECASE)
+# A column that is called A, as the last one of the heading, is absorbance as well.
+_ABSORBANCE = re.compile(
+    r"\babs|\bOD\b|optical density|extinction|(?-i:[,;\s]A)\s*(?:[\[(][^\])]*[\])])?\s*$", re.IGNORECASE
+)
+_OTHER = re.compile(
+    r"%\s*[TR]\b|\b[TR]\s*[\[(]?\s*%|transmi(?:ttance|ssion)|reflect(?:ance|ivity)"
+    r"|\bPLE?\b|\b\w*luminescence|\bemission|\bfluor\w*|\bexcitation|\bcounts?\b|\bcps\b",
+    re.IGNORECASE,
+)
 
 
 class OpticalSize(Frozen):
-    """Diameter by a sizing curve, and the peak that it was read from; ``hwhm`` is that of the peak's red side."""
+    """Diameter by a sizing curve, and the peak that it was read from; ``hwhm`` is that of the peak's red side,
+    ``note`` what was taken out of the spectrum."""
 
     product: str
     size_nm: Positive
@@ -31,6 +39,7 @@ class OpticalSize(Frozen):
     absorbance: Finite
     curve: str
     source: str
+    note: str | None = None
 
 
 def read_spectrum(path: Path) -> Columns:
@@ -42,8 +51,8 @@ def read_spectrum(path: Path) -> Columns:
     other = _OTHER.search(heading)
     if other and not _ABSORBANCE.search(heading):
         raise SpectrumError(
-            f"{path}: its heading says {other[0]}, which is not absorbance; export absorbance (2 - log10 of per cent "
-            "transmittance)"
+            f"{path}: its heading says {other[0]}, which is not absorbance; give an absorbance spectrum (2 - log10 "
+            "of per cent transmittance)"
         )
     return columns
 
@@ -68,6 +77,7 @@ def size_from_absorbance(
         absorbance=peak.absorbance,
         curve=chosen.name,
         source=chosen.source,
+        note="; ".join(peak.notes) or None,
     )
 
 
@@ -79,6 +89,8 @@ def outcome_from_absorbance(
     if size.hwhm_nm is not None:
         observables["absorbance_hwhm_nm"] = size.hwhm_nm
     note = f"first exciton {size.peak_kind} at {size.peak_nm:.1f} nm; sizing curve {size.curve} ({size.source})"
+    if size.note:
+        note = f"{note}; {size.note}"
     return Outcome(
         success=success,
         size_nm=size.size_nm,

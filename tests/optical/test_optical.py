@@ -125,7 +125,22 @@ def test_what_is_no_absorbance_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "heading",
-    ["wavelength,%T", "Wavelength (nm),% T", "nm,Transmittance", "sample 3\nnm,T [%]", "# nm transmission", "nm,%R"],
+    [
+        "wavelength,%T",
+        "Wavelength (nm),% T",
+        "nm,Transmittance",
+        "sample 3\nnm,T [%]",
+        "# nm transmission",
+        "nm,%R",
+        "Wavelength,PL",
+        "Wavelength (nm),Normalized PL (a.u.)",
+        "nm,Photoluminescence",
+        "Emission scan\nnm,Intensity",
+        "Wavelength,Fluorescence intensity",
+        "nm,counts",
+        "nm,Intensity (cps)",
+        "Excitation wavelength,Intensity",
+    ],
 )
 def test_a_heading_that_says_something_else_is_believed(tmp_path: Path, heading: str) -> None:
     (tmp_path / "a.csv").write_text(f"{heading}\n" + "\n".join(f"{x},{y}" for x, y in ROWS))
@@ -134,11 +149,92 @@ def test_a_heading_that_says_something_else_is_believed(tmp_path: Path, heading:
 
 
 @pytest.mark.parametrize(
-    "heading", ["nm,A", "Total transmittance corrected\nby hand\nnm,Abs", "nm,absorbance (from %T)", "T 25 C\nnm,A"]
+    "heading",
+    [
+        "nm,A",
+        "Total transmittance corrected\nby hand\nnm,Abs",
+        "nm,absorbance (from %T)",
+        "T 25 C\nnm,A",
+        "PL-3\nnm,A",
+        "after emission\nnm\tA (1 cm)",
+    ],
 )
 def test_other_headings_are_not(tmp_path: Path, heading: str) -> None:
     (tmp_path / "a.csv").write_text(f"{heading}\n" + "\n".join(f"{x},{y}" for x, y in ROWS))
     assert len(read_spectrum(tmp_path / "a.csv")[0]) == len(ROWS)
+
+
+@pytest.mark.parametrize("hwhm_nm", [8, 14, 30])
+def test_a_line_with_nothing_beyond_it_is_emission(hwhm_nm: float) -> None:
+    emission = np.exp(-np.log(2) * ((WAVELENGTHS - 560) / hwhm_nm) ** 2) + 0.002
+    with pytest.raises(SpectrumError, match="as emission does"):
+        find_exciton(WAVELENGTHS, emission)
+
+
+def good_sample(peak_nm: float, hwhm_nm: float, wavelengths: np.ndarray = WAVELENGTHS) -> np.ndarray:
+    """A continuum that falls to the red, and one line, Gaussian in wavelength."""
+    line = 0.2 * np.exp(-np.log(2) * ((wavelengths - peak_nm) / hwhm_nm) ** 2)
+    return np.exp(-(wavelengths - 350) / 60) + line + 0.002
+
+
+@pytest.mark.parametrize("at_nm", [430, 548, 590, 640])
+@pytest.mark.parametrize("points", [1, 2, 3])
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+def test_a_spike_is_no_exciton(at_nm: int, points: int, noise: float) -> None:
+    clean = good_sample(550, 14) + noise * np.random.default_rng(at_nm).standard_normal(len(WAVELENGTHS))
+    spiked = clean.copy()
+    spiked[at_nm - 350 : at_nm - 350 + points] += 0.3
+    peak = find_exciton(WAVELENGTHS, spiked)
+    assert peak.peak_nm == pytest.approx(find_exciton(WAVELENGTHS, clean).peak_nm, abs=0.5)
+    assert peak.notes
+    if points == 1:
+        assert f"at {at_nm} nm was taken out" in peak.notes[0]
+
+
+@pytest.mark.parametrize("at_nm", [500, 590, 620, 720])
+@pytest.mark.parametrize("height", [-0.03, 0.01, 0.1])
+def test_a_step_of_the_detector_is_no_exciton(at_nm: int, height: float) -> None:
+    stepped = good_sample(550, 14) + height * (at_nm <= WAVELENGTHS)
+    peak = find_exciton(WAVELENGTHS, stepped)
+    assert peak.peak_nm == pytest.approx(find_exciton(WAVELENGTHS, good_sample(550, 14)).peak_nm, abs=0.5)
+    (note,) = peak.notes
+    assert f"a step of {height:g} between {at_nm - 1} and {at_nm} nm" in note
+
+
+@pytest.mark.parametrize("interval_nm", [0.5, 1, 2])
+@pytest.mark.parametrize("hwhm_nm", [8, 15])
+@pytest.mark.parametrize("digits", [3, 6])
+def test_narrow_lines_of_good_samples_stay(interval_nm: float, hwhm_nm: float, digits: int) -> None:
+    wavelengths = np.arange(450.0, 750.0, interval_nm)
+    peak = find_exciton(wavelengths, np.round(good_sample(550.3, hwhm_nm, wavelengths), digits))
+    assert peak.peak_nm == pytest.approx(550.3, abs=2)
+    assert peak.notes == ()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_taken_out_of_noise(seed: int) -> None:
+    noise = 0.002 * np.random.default_rng(seed).standard_normal(len(WAVELENGTHS))
+    assert find_exciton(WAVELENGTHS, good_sample(550, 14) + noise).notes == ()
+
+
+def test_a_spectrum_full_of_spikes_is_refused() -> None:
+    spiked = good_sample(550, 14)
+    spiked[5:-5:12] += 0.3
+    with pytest.raises(SpectrumError, match="record it again"):
+        find_exciton(WAVELENGTHS, spiked)
+
+
+def test_what_was_taken_out_is_told_with_the_size_and_kept() -> None:
+    spiked = good_sample(550, 14)
+    spiked[290] += 0.3
+    size = size_from_absorbance(WAVELENGTHS, spiked, "CdSe")
+    assert size.size_nm == pytest.approx(
+        size_from_absorbance(WAVELENGTHS, good_sample(550, 14), "CdSe").size_nm, abs=0.02
+    )
+    outcome = outcome_from_absorbance(size)
+    assert outcome.evidence is not None
+    assert "a spike of 0.3 at 640 nm was taken out" in (size.note or "")
+    assert (outcome.evidence.note or "").endswith(size.note or "?")
 
 
 def test_lists_of_different_lengths_are_refused() -> None:
