@@ -185,6 +185,16 @@ class ImageScaleRow(Row, table=True):
     at: datetime = _moment()
 
 
+class ImageWithdrawalRow(Row, table=True):
+    """Why a person took an image away from its experiment; the last row holds, one without a reason brings it back."""
+
+    __tablename__ = "image_withdrawal"
+    id: int | None = Field(default=None, primary_key=True)
+    image: int = Field(foreign_key="image.id", index=True)
+    why: str | None = Field(default=None, sa_type=Text)
+    at: datetime = _moment()
+
+
 class CorrectionRow(Row, table=True):
     """An image's particles as a person corrected them; ``path`` is a label image, the latest row holds."""
 

@@ -93,3 +93,58 @@ def test_half_a_correction_is_none(
     (record,) = store.image_records(id)
     assert (record.correction, record.nm_per_px) == (None, None)
     assert store.outcomes(id) == []
+
+
+def test_an_image_that_was_taken_away_is_kept_and_counts_again_when_it_is_brought_again(
+    store: Store, recipe: Recipe, image: Path, tmp_path: Path
+) -> None:
+    id, other = store.add_experiment("cdse", recipe).id, store.add_experiment("cdse", recipe).id
+    second = tmp_path / "second.tif"
+    second.write_bytes(b"another image")
+    for path in (image, second):
+        store.add_image(id, path)
+    store.add_image(other, image)
+    wrong, right = store.image_records(id)
+    assert store.owners(image) == [id, other]
+    assert not store.is_corrected(id)
+    rest = _corrected(4.0, store)
+    store.take_away(id, [wrong.sha256], "of another grid", rest)
+    assert store.image_records(id) == [right]
+    assert store.images_taken_away(id) == [(wrong, "of another grid")]
+    assert wrong.path.read_bytes() == b"an image"
+    assert store.outcomes(id) == [rest]
+    assert store.is_corrected(id)
+    assert not store.is_corrected(other)
+    assert store.owners(image) == [other]
+    with pytest.raises(UnknownImage, match=r"was taken away from cdse-0001 \(of another grid\)"):
+        store.find_image(id, image)
+    store.add_image(id, image)
+    assert store.image_records(id) == [wrong, right]
+    assert store.images_taken_away(id) == []
+    with pytest.raises(UnknownImage):
+        store.take_away(id, [right.sha256, "0" * 64], "no reason", rest)
+    assert store.image_records(id) == [wrong, right]
+    assert len(store.outcomes(id)) == 1
+
+
+def test_an_image_is_named_by_its_content_its_name_or_its_digest(
+    store: Store, recipe: Recipe, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = store.add_experiment("cdse", recipe).id
+    twin = tmp_path / "day-2" / "field.tif"
+    twin.parent.mkdir()
+    twin.write_bytes(b"another image")
+    store.add_image(id, image)
+    first = store.image_records(id)[0]
+    monkeypatch.chdir(tmp_path / "day-2")
+    # There lies another image of that name here: what is in it counts.
+    with pytest.raises(UnknownImage, match=rf"is none of the images .*field\.tif \({first.sha256[:8]}\)"):
+        store.named_image(id, "field.tif")
+    store.add_image(id, twin)
+    assert store.named_image(id, "field.tif").sha256 != first.sha256
+    assert store.named_image(id, str(image)) == first
+    assert store.named_image(id, first.sha256[:8].upper()) == first
+    monkeypatch.chdir("/")
+    for name, fault in (("field.tif", "names 2 of the images"), (first.sha256[:7], "is none"), ("x.tif", "is none")):
+        with pytest.raises(UnknownImage, match=fault):
+            store.named_image(id, name)
