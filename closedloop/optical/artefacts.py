@@ -29,7 +29,8 @@ def without_artefacts(wavelength_nm: Array, absorbance: Array) -> tuple[Array, l
 
     Raises `SpectrumError` where they are too many.
     """
-    values, said = absorbance.copy(), []
+    values = absorbance.copy()
+    said: list[str] = []
     while (found := _worst(wavelength_nm, values)) is not None:
         if len(said) == _MOST:
             raise SpectrumError(
