@@ -1,108 +1,25 @@
-"""What was measured of one sample -> its outcome; the same for a virtual microscope and for what a person brings."""
+"""What a person brings of a sample, images and sizes, and takes away again -> a new outcome of its experiment.
+
+How images make an outcome is left to `closedloop.campaign.sample`.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from closedloop.campaign.campaign import Campaign
-from closedloop.campaign.definition import CampaignDefinition
+from closedloop.campaign.campaign import Campaign, moves_after
 from closedloop.campaign.errors import NotOfThisCampaign, NotWaiting
-from closedloop.campaign.judge import judge, without_chemistry
-from closedloop.recipes import Evidence, FailureCause, Method, Outcome
-from closedloop.store import ExperimentRecord, ImageRecord, State, Store
+from closedloop.campaign.sample import conclude, fields_of, taken_away
+from closedloop.recipes import FailureCause, Outcome
+from closedloop.store import ExperimentRecord, ImageRecord, State, Store, UnknownImage
 from closedloop.store.artefacts import digest_of
 
-FIELDS_THAT_SHOW_NOTHING = 2
 
-if TYPE_CHECKING:
-    from closedloop.tem import Measurement
-
-
-def look(
-    images: Sequence[Path],
-    definition: CampaignDefinition,
-    *,
-    at: datetime,
-    nm_per_px: float | None = None,
-    every: bool = False,
-    remarks: Sequence[str] = (),
-) -> Outcome:
-    """The outcome of a sample from all its images together, each once, by its content; one that is damaged or has no
-    readable scale is left out, unless ``every`` image must count: then its error is raised.
-
-    The evidence has what a person should know of an image, such as a file that contradicts the scale that was stated,
-    after the ``remarks`` of whoever brought them.
-    Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing. One empty
-    field of view can be bad luck; two with nothing in any of them mean that nothing formed.
-    """
-    from closedloop.tem import NoParticles, NotAnImage, UnreadableScale, measure_image
-
-    measurements: list[Measurement] = []
-    empty = 0
-    images, repeated = _distinct(images)
-    said = [*remarks, *repeated]
-    for image in images:
-        try:
-            measurements.append(measure_image(image, nm_per_px=nm_per_px))
-        except NoParticles:
-            empty += 1
-        except (NotAnImage, UnreadableScale) as error:
-            if every:
-                raise
-            said.append(str(error))
-    said += [f"{each.name}: {each.note}" for each in measurements if each.note]
-    said += [
-        f"{each.name}: particles are hard to tell apart, its mean may be off by {each.size_error:.0%}"
-        for each in measurements
-        if each.in_doubt
-    ]
-    evidence = Evidence(
-        method=Method.TEM,
-        files=tuple(image.name for image in images),
-        recorded_at=at,
-        note="; ".join(said) or None,
-    )
-    if measurements:
-        return judge(pooled(measurements, evidence), definition)
-    if empty >= FIELDS_THAT_SHOW_NOTHING:
-        return Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED, particle_count=0, evidence=evidence)
-    if empty:
-        return without_chemistry(FailureCause.TOO_FEW_PARTICLES, evidence)
-    return without_chemistry(FailureCause.UNREADABLE_SCALE if images else FailureCause.NO_IMAGE, evidence)
-
-
-def pooled(measurements: "Sequence[Measurement]", evidence: Evidence) -> Outcome:
-    """All whole particles of all images as one distribution (nm); ``success`` stays open.
-
-    Where the edge cuts all that there are, they are too few for a size.
-    """
-    from closedloop.tem.measurement import standard_error_nm
-    from closedloop.tem.shapes import fractions
-
-    whole = [particle for each in measurements for particle in each.whole]
-    if not whole:
-        cut = any(each.particles for each in measurements)
-        cause = FailureCause.TOO_FEW_PARTICLES if cut else None
-        return Outcome(failure_cause=cause, particle_count=0, evidence=evidence)
-    diameters = np.array([particle.equivalent_diameter_nm for particle in whole])
-    shapes = fractions(particle.shape for particle in whole)
-    return Outcome(
-        size_nm=float(diameters.mean()),
-        size_std_nm=float(diameters.std(ddof=1)) if len(whole) > 1 else None,
-        size_error_nm=standard_error_nm(whole),
-        particle_count=len(whole),
-        shape=next(iter(shapes)),
-        shape_fractions=shapes,
-        evidence=evidence,
-    )
-
-
-def _distinct(images: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Each image once, by its content, and what to say of those that are left out.
+def _distinct(images: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
+    """Each image once, by its digest, and what to say of those that are left out.
 
     Raises `ArtefactError` for a file that cannot be read.
     """
@@ -115,7 +32,7 @@ def _distinct(images: Sequence[Path]) -> tuple[list[Path], list[str]]:
             said.append(f"{image}: {what} and counts once")
         else:
             first[digest] = image
-    return list(first.values()), said
+    return first, said
 
 
 def bring_images(
@@ -124,30 +41,82 @@ def bring_images(
     images: Sequence[Path],
     *,
     nm_per_px: float | None = None,
+    without: Sequence[str] = (),
+    why: str = "no reason given",
 ) -> ExperimentRecord:
-    """Measures images that a person took and closes the experiment that waited for them.
+    """Measures images that a person took, together with those that the experiment has, and closes one that waited.
 
-    For an experiment that is over the new images supersede what was known before, but not what a person corrected.
+    Each image counts with its own last correction. ``without`` names images (`Store.named_image`) that the experiment
+    shall no longer rest on, and ``why``; they are kept, and count again when they are brought again. The new outcome
+    supersedes all that images said before.
     Nothing is kept of images that cannot be measured: their error comes first. One that another experiment has already
     is measured all the same, since nobody but the lab knows whose it is; the evidence says so.
+
+    Raises `UnknownExperiment`, `NotWaiting`, `UnknownImage`, `ArtefactError`, and what `closedloop.tem.measure_image`
+    raises.
     """
     record = require_sample(store, experiment_id)
     campaign = Campaign.reopen(record.campaign, store)
-    remarks = _of_other_samples(store, record.id, images)
-    outcome = look(images, campaign.definition, at=store.now(), nm_per_px=nm_per_px, every=True, remarks=remarks)
-    for image in images:
-        store.add_image(experiment_id, image, nm_per_px)
-    return campaign.settle(experiment_id, outcome)
-
-
-def _of_other_samples(store: Store, experiment_id: str, images: Sequence[Path]) -> list[str]:
-    """What to say of images that another experiment had first."""
-    owners = {image: [each for each in store.owners(image) if each != experiment_id] for image in images}
-    return [
-        f"{image}: is an image of {others[-1]} too, and one image shows one sample; bring its own to the wrong one"
-        for image, others in owners.items()
-        if others
+    brought, repeated = _distinct(images)
+    away = {image.sha256: image for image in (store.named_image(record.id, name) for name in without)}
+    for digest in brought.keys() & away.keys():
+        raise UnknownImage(f"{brought[digest]}: is to be brought and taken away at once; name it as one of the two")
+    rests_on = _with_brought(store, record.id, brought, nm_per_px)
+    fields = [
+        replace(field, required=image.sha256 in brought)
+        for field, image in zip(fields_of(rests_on), rests_on, strict=True)
+        if image.sha256 not in away
     ]
+    remarks = [
+        *_of_other_samples(store, record.id, brought),
+        *repeated,
+        *(said for digest, said in taken_away(store, record.id) if digest not in brought),
+        *(f"{image.original}: taken away ({why})" for image in away.values()),
+    ]
+    corrected = bool(away) or store.is_corrected(record.id)
+    outcome = conclude(fields, campaign.definition, at=store.now(), corrected=corrected, remarks=remarks)
+    for image in brought.values():
+        store.add_image(record.id, image, nm_per_px)
+    if not away:
+        return campaign.settle(record.id, outcome)
+    # One that awaits its images and has lost them all goes on waiting.
+    moves = moves_after(record.state, outcome) if fields else []
+    store.take_away(record.id, list(away), why, outcome, moves)
+    return store.experiment(record.id)
+
+
+def _with_brought(
+    store: Store, experiment_id: str, brought: dict[str, Path], nm_per_px: float | None
+) -> list[ImageRecord]:
+    """The images that count, those that are brought now (by digest) among them, as they would stand in the store."""
+    counting = {image.sha256: image for image in store.image_records(experiment_id)}
+    known = counting | {image.sha256: image for image, _ in store.images_taken_away(experiment_id)}
+    for digest, path in brought.items():
+        if digest in known:
+            counting[digest] = known[digest].model_copy(update={"path": path, "nm_per_px": nm_per_px})
+        else:
+            counting[digest] = ImageRecord(
+                path=path,
+                sha256=digest,
+                original=path.name,
+                nm_per_px=nm_per_px,
+                correction=None,
+                added_at=store.now(),
+            )
+    return list(counting.values())
+
+
+def _of_other_samples(store: Store, experiment_id: str, brought: dict[str, Path]) -> list[str]:
+    """What to say of images, by digest, that another experiment had first."""
+    said = []
+    for digest, image in brought.items():
+        if others := [each for each in store.owners(image) if each != experiment_id]:
+            said.append(
+                f"{image}: is an image of {others[-1]} too, and one image shows one sample; take it away from the "
+                f'wrong one: closedloop ingest --without {digest[:12]} --why "…" --experiment {others[-1]} '
+                f"(or {experiment_id})"
+            )
+    return said
 
 
 def bring_size(store: Store, experiment_id: str, outcome: Outcome, *, product: str | None = None) -> ExperimentRecord:

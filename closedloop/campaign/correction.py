@@ -4,7 +4,7 @@ Reading label images and saying what changed is left to `closedloop.tem.correcti
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.campaign.campaign import Campaign, moves_after
-from closedloop.campaign.characterise import pooled, require_sample
-from closedloop.campaign.judge import judge
-from closedloop.recipes import Evidence, Method
+from closedloop.campaign.characterise import require_sample
+from closedloop.campaign.sample import conclude, fields_of, taken_away
 from closedloop.store import ExperimentRecord, ImageRecord, Store
 
 if TYPE_CHECKING:
@@ -64,44 +63,16 @@ def correct_image(
     campaign = Campaign.reopen(record.campaign, store)
     scale = target.nm_per_px if nm_per_px is None else nm_per_px
     corrected = measure_labels(image, labels, scale)
-    measured, notes, names = [], [], []
-    for other in store.image_records(experiment_id):
-        names.append(other.original)
-        if other.sha256 == target.sha256:
-            measured.append(corrected)
-            notes.append(f"{other.original}: {_noted(str(changes), corrected)}")
-            continue
-        found, note = _remeasured(other)
-        if found is not None:
-            measured.append(found)
-        notes.append(f"{other.original}: {note}")
-    evidence = Evidence(method=Method.TEM_CORRECTED, files=tuple(names), recorded_at=store.now(), note="; ".join(notes))
-    outcome = judge(pooled(measured, evidence), campaign.definition)
+    images = store.image_records(experiment_id)
+    fields = [
+        replace(field, measured=corrected, how=str(changes)) if other.sha256 == target.sha256 else field
+        for field, other in zip(fields_of(images), images, strict=True)
+    ]
+    away = [said for _, said in taken_away(store, experiment_id)]
+    outcome = conclude(fields, campaign.definition, at=store.now(), corrected=True, remarks=away)
     with tempfile.TemporaryDirectory(dir=store.files) as folder:
         drawn = Path(folder) / "labels.tif"
         save_labels(drawn, labels)
         moves = moves_after(record.state, outcome)
         store.add_correction(experiment_id, target.sha256, drawn, outcome, changes.counts(), nm_per_px, moves)
     return Correction(store.experiment(experiment_id), corrected)
-
-
-def _remeasured(image: ImageRecord) -> "tuple[Measurement | None, str]":
-    """Another image of the sample, by its own correction where there is one, and what to say of it."""
-    from closedloop.tem import NoParticles, NotAnImage, UnreadableScale, measure_image
-    from closedloop.tem.correction import measure_labels
-    from closedloop.tem.instance_maps import NotAnInstanceMap, read_instance_map
-
-    try:
-        if image.correction is not None:
-            labels = read_instance_map(image.correction.labels).labels
-            found = measure_labels(image.path, labels, image.nm_per_px)
-            return found, _noted("corrected before", found)
-        found = measure_image(image.path, image.nm_per_px)
-        return found, _noted("not corrected", found)
-    except (NoParticles, NotAnImage, NotAnInstanceMap, UnreadableScale) as error:
-        return None, f"left out ({error})"
-
-
-def _noted(said: str, found: "Measurement") -> str:
-    """With what a person should know of the image itself, such as another scale in the file than was stated."""
-    return f"{said} ({found.note})" if found.note else said

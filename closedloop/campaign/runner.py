@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from closedloop.campaign.campaign import UNBEGUN, Campaign, moves_after
-from closedloop.campaign.characterise import look
 from closedloop.campaign.definition import Approval
 from closedloop.campaign.edit import limits_broken
 from closedloop.campaign.errors import CampaignBusy, LabInUse
 from closedloop.campaign.judge import without_chemistry
+from closedloop.campaign.sample import outcome_of_images
 from closedloop.campaign.stopping import Action, hopeless
 from closedloop.lab import Bench, Executor, InstrumentError, LabConfig, ProcedureError, Progress, compile_recipe
 from closedloop.propose import Outlook
@@ -236,8 +236,9 @@ class Runner:
         try:
             with tempfile.TemporaryDirectory(dir=self.store.files) as folder:
                 taken = self.bench.microscope.acquire(record.id, Path(folder))
-                images = [self.store.add_image(record.id, path) for path in taken]
-            outcome = look(images, self.campaign.definition, at=self.store.now())
+                for path in taken:
+                    self.store.add_image(record.id, path)
+            outcome = outcome_of_images(self.store, record.id, self.campaign.definition)
         except InstrumentError as error:
             outcome = without_chemistry(error.cause)
         self.campaign.settle(record.id, outcome)

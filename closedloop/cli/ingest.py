@@ -1,4 +1,5 @@
-"""``closedloop ingest``: TEM images that a person brings close the experiment that waited for them."""
+"""``closedloop ingest``: TEM images that a person brings close the experiment that waited for them, and wrong ones are
+taken away from it again."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,33 +8,63 @@ import typer
 
 from closedloop.cli.output import STDERR, print_json
 from closedloop.cli.settings import StoreOption, store_url
+from closedloop.recipes import ClosedloopError
 
 if TYPE_CHECKING:
     from closedloop.recipes import Outcome
-    from closedloop.store import ExperimentRecord
+    from closedloop.store import ExperimentRecord, Store
+
+
+class NothingToIngest(ClosedloopError):
+    """Neither an image to bring nor one to take away was named, or not why."""
 
 
 def ingest(
-    images: Annotated[list[Path], typer.Argument(help="TEM images of one sample.")],
     experiment: Annotated[str, typer.Option(help="The experiment that the sample belongs to.")],
+    images: Annotated[
+        list[Path] | None, typer.Argument(help="TEM images of one sample; they join those that it has.")
+    ] = None,
     nm_per_px: Annotated[
         float | None, typer.Option(min=0.0, help="Pixel size, where the images do not say it themselves.")
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="Take a wrong image away again: its file, its name, or 8 digits of its digest; repeatable.",
+        ),
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="Why it is taken away, kept with the experiment.")] = None,
     store: StoreOption = None,
     json: Annotated[bool, typer.Option("--json", help="The experiment as JSON on standard output.")] = False,
 ) -> None:
-    """Measure TEM images by hand-taken microscopy and record what they say of an experiment."""
+    """Measure hand-taken TEM images with those that an experiment has, and record what they say together."""
     from closedloop.campaign import bring_images, experiment_json
     from closedloop.store import Store
 
+    images, without, why = images or [], without or [], (why or "").strip()
+    if not images and not without:
+        raise NothingToIngest("no image is named; give the files to bring, or --without IMAGE for one to take away")
+    if bool(without) != bool(why):
+        raise NothingToIngest("--without IMAGE and --why TEXT go together: the reason is kept; give both, or neither")
+    if nm_per_px is not None and not images:
+        raise NothingToIngest("--nm-per-px has no use without an image to bring; leave it out, or name the image")
     opened = Store.open(store_url(store), create=False)
-    record = bring_images(opened, experiment, images, nm_per_px=nm_per_px)
+    record = bring_images(opened, experiment, images, nm_per_px=nm_per_px, without=without, why=why)
+    _rests_on(opened, experiment)
     brought = opened.outcomes(experiment)[-1]
     say(record, brought)
     if brought != record.outcome:
         _note(brought)
     if json:
         print_json(experiment_json(record))
+
+
+def _rests_on(store: "Store", experiment: str) -> None:
+    """Which images were pooled, each with the digits by which it can be taken away."""
+    images = [f"{image.original} ({image.sha256[:8]})" for image in store.image_records(experiment)]
+    count = f"{len(images)} image{'s' * (len(images) > 1)}: {', '.join(images)}" if images else "no image any more"
+    STDERR.print(f"{experiment} rests on {count}", soft_wrap=True, markup=False)
 
 
 def say(record: "ExperimentRecord", brought: "Outcome") -> None:

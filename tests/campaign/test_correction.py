@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from closedloop.campaign import Campaign, bring_images, correct_image, write_report
 from closedloop.cli.app import app, main
-from closedloop.recipes import Method, Outcome, Shape
+from closedloop.recipes import Evidence, Method, Outcome, Shape
 from closedloop.store import State, StoreMissing, UnknownExperiment, UnknownImage
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image
 from closedloop.tem.correction import UnusableCorrection, changes_between
@@ -56,7 +56,9 @@ def experiment(campaign: Campaign, images: list[Path]) -> str:
         campaign.store.move(record.id, state)
     for image in images:
         campaign.store.add_image(record.id, image, NM_PER_PX)
-    campaign.settle(record.id, Outcome(size_nm=3.77, size_std_nm=0.3, particle_count=150, shape=Shape.SPHERE))
+    by_machine = Evidence(method=Method.TEM, recorded_at=campaign.store.now())
+    measured = Outcome(size_nm=3.77, size_std_nm=0.3, particle_count=150, shape=Shape.SPHERE, evidence=by_machine)
+    campaign.settle(record.id, measured)
     return record.id
 
 
@@ -100,8 +102,28 @@ def test_corrected_particles_supersede_and_nothing_older_is_lost(
     assert content["experiment"]["size_nm"] == pytest.approx(outcome.size_nm)
     assert content["experiment"]["evidence"] == "tem, corrected by a person"
     assert campaign.store.outcomes(experiment) == [before, outcome]
-    # New images by the machine do not undo what a person did.
-    assert bring_images(campaign.store, experiment, images[:1], nm_per_px=NM_PER_PX).outcome == outcome
+    # An image that is brought again counts as the person corrected it.
+    again = bring_images(campaign.store, experiment, images[:1], nm_per_px=NM_PER_PX).outcome
+    assert again is not None
+    assert again.evidence is not None
+    assert (again.size_nm, again.particle_count) == (outcome.size_nm, outcome.particle_count)
+    assert again.evidence.method is Method.TEM_CORRECTED
+    assert again.evidence.note == "field-1.tif: corrected before; field-2.tif: not corrected"
+
+
+def test_an_image_that_is_brought_after_a_correction_joins_the_corrected_ones(
+    campaign: Campaign, experiment: str, images: list[Path], found: list[np.ndarray], tmp_path: Path
+) -> None:
+    third = tmp_path / "field-3.tif"
+    render(Product.ideal(4.0, 0.08, Shape.SPHERE), 3, size_px=256, scale_bar="none").save(third)
+    drawn = _without_smallest(found[0], 3)
+    corrected = correct_image(campaign.store, experiment, images[0], drawn, changes_between(found[0], drawn))
+    outcome = bring_images(campaign.store, experiment, [third], nm_per_px=NM_PER_PX).outcome
+    assert corrected.record.outcome is not None
+    assert corrected.record.outcome.particle_count is not None
+    assert outcome is not None
+    before, new = corrected.record.outcome.particle_count, measure_image(third, NM_PER_PX).count
+    assert outcome.particle_count == before + new
 
 
 def test_each_image_counts_with_its_own_last_correction(
@@ -131,7 +153,8 @@ def test_a_scale_that_was_put_right_does_not_come_back_with_a_correction(
     """Brought with a wrong scale, then again without one, so that what the file says itself holds: 0.2 nm."""
     field = tmp_path / "field.tif"
     tifffile.imwrite(field, tifffile.imread(images[0]), imagej=True, resolution=(5, 5), metadata={"unit": "nm"})
-    record = campaign.record(campaign.definition.space.sample(1, seed=1)[0], Outcome(size_nm=8.0))
+    by_machine = Outcome(size_nm=8.0, evidence=Evidence(method=Method.TEM, recorded_at=campaign.store.now()))
+    record = campaign.record(campaign.definition.space.sample(1, seed=1)[0], by_machine)
     for stated in (0.52, None):
         bring_images(campaign.store, record.id, [field], nm_per_px=stated)
     masks = _saved(tmp_path / "c.tif", _without_smallest(found[0], 3))
