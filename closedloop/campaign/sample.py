@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from closedloop.tem import Measurement
 
 FIELDS_THAT_SHOW_NOTHING = 2
+# The specimen's greys (their middle 99%) must take up this share of the picture's, or what it shows may have drowned.
+_CLEAR_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -87,19 +89,21 @@ def conclude(
     evidence has what a person should know of an image, such as a file that contradicts the scale that was stated, after
     the ``remarks`` of whoever brought them.
     Where no image has a scale, nothing is known of the sizes, and the outcome says so instead of guessing. One empty
-    field of view can be bad luck; two with nothing in any of them mean that nothing formed.
+    field of view can be bad luck; two with nothing in any of them mean that nothing formed. Pictures of one grey,
+    or whose greys are crowded into a sliver of their range, do not show that.
     """
     from closedloop.tem import NoParticles, NotAnImage, UnreadableScale
     from closedloop.tem.instance_maps import NotAnInstanceMap
 
     measurements: list[Measurement] = []
-    empty = 0
+    empty = clear = 0
     said = list(remarks)
     for field in fields:
         try:
             found = field.measured or _measured(field)
         except NoParticles as error:
             empty += 1
+            clear += _is_clear(field.path)
             said.append(_left_out(field, error))
         except (NotAnImage, NotAnInstanceMap, UnreadableScale) as error:
             if field.required:
@@ -116,7 +120,7 @@ def conclude(
     )
     if measurements:
         return judge(pooled(measurements, evidence), definition)
-    if empty >= FIELDS_THAT_SHOW_NOTHING:
+    if clear >= FIELDS_THAT_SHOW_NOTHING:
         return Outcome(success=False, failure_cause=FailureCause.NOTHING_FORMED, particle_count=0, evidence=evidence)
     if empty:
         return without_chemistry(FailureCause.TOO_FEW_PARTICLES, evidence)
@@ -131,6 +135,15 @@ def _measured(field: Field) -> "Measurement":
     if field.labels is None:
         return measure_image(field.path, field.nm_per_px)
     return measure_labels(field.path, read_instance_map(field.labels).labels, field.nm_per_px)
+
+
+def _is_clear(image: Path) -> bool:
+    """Whether a picture without particles shows that there are none."""
+    from closedloop.tem.reading import read_picture
+
+    grey = read_picture(image).grey
+    low, high = np.percentile(grey, (0.5, 99.5))
+    return bool(high - low > _CLEAR_SHARE * (grey.max() - grey.min()))
 
 
 def _left_out(field: Field, error: Exception) -> str:

@@ -133,6 +133,21 @@ def test_one_empty_field_is_bad_luck_and_two_mean_that_nothing_formed(campaign: 
     assert nothing.success is False
 
 
+def test_pictures_that_are_unclear_do_not_show_that_nothing_formed(campaign: Campaign, tmp_path: Path) -> None:
+    flat = [tmp_path / f"flat-{grey}.tif" for grey in (7, 8)]
+    for grey, path in enumerate(flat, start=7):
+        tifffile.imwrite(path, np.full((128, 128), grey, np.uint8))
+    random = np.random.default_rng(0)
+    drowned = [tmp_path / f"drowned-{name}.tif" for name in "ab"]
+    for path in drowned:
+        pixels = random.normal(1500, 30, (128, 128)).astype(np.uint16)
+        pixels[64, 10:40] = 65535
+        tifffile.imwrite(path, pixels)
+    for pair in (flat, drowned, [flat[0], drowned[0]]):
+        outcome = look(pair, campaign, nm_per_px=0.1)
+        assert (outcome.failure_cause, outcome.success) == (FailureCause.TOO_FEW_PARTICLES, None)
+
+
 def test_particles_that_the_edge_cuts_are_too_few_and_not_nothing(campaign: Campaign, images: list[Path]) -> None:
     measured = measure_image(images[0])
     cut = replace(measured, particles=tuple(replace(each, touches_edge=True) for each in measured.particles[:3]))
