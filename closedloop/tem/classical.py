@@ -26,7 +26,7 @@ _MOST_CHANGE, _MOST_CHANGE_PX = 0.12, 1.5
 # Of the changes' logarithms: one reason would change all alike, so a cut that scatters so much is as much in doubt as
 # the outlines before it.
 _EQUAL_SPREAD = 0.07
-_MOST_RIM = 0.05  # of a bright particle
+_MOST_RIM, _RIM_FOR_SURE = 0.05, 0.15  # of a bright particle; the first outlines tell less well
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def outlines_by_material(
     cut, rim = labels, 0.0
     for _ in range(2):
         cut, edge = _cut_at_edges(cut, contrast, smooth, sigma, settings, ignore)
-        if not edge.fitted or not cut.any():
+        if not edge.fitted or not cut.any() or (step <= 0 and edge.rim > _RIM_FOR_SURE):
             return None
         rim = edge.rim
     if step <= 0 and rim > _MOST_RIM:
