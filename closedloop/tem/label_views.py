@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from closedloop.tem.ocr import read_line
 from closedloop.tem.scale_decoding import Decoding, decode, likeliest, plainly, weigh
 from closedloop.tem.scale_lexicon import Entry
-from closedloop.tem.scale_reciprocal import has_ink_beyond, has_raised_minus_one, hints_at_a_power, says_reciprocal
+from closedloop.tem.scale_reciprocal import has_raised_minus_one, hints_at_a_power, says_reciprocal
 from closedloop.tem.scale_text import Label, parse_label
 from closedloop.tem.text_lines import Line, has_point, hides_a_point, unit_arch
 
@@ -104,9 +104,8 @@ def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None
     if reading is None:
         return None
     raised = has_raised_minus_one(line, crop, reading.ink)
-    if has_ink_beyond(line, crop, reading.ink) or any(says_reciprocal(one) or hints_at_a_power(one) for one in texts):
-        # Room enough for what is raised behind the unit, which the other views may cut off.
-        texts += [plainly(read_line(_grey(crop, line, light, room, above=0.3))) for room in _ROOM_FOR_POWER]
+    # Room enough for what is raised behind the unit, which the other views may cut off.
+    texts += [plainly(read_line(_grey(crop, line, light, room, above=0.3))) for room in _ROOM_FOR_POWER]
     said = sum(says_reciprocal(text) for text in texts)
     power = any(hints_at_a_power(text) for text in texts)
     if said + raised + power > 1:

@@ -34,22 +34,26 @@ def hints_at_a_power(text: str) -> bool:
     return bool(_POWER.search(text))
 
 
-def has_ink_beyond(line: Line, crop: NDArray[np.float32], ink: float) -> bool:
-    """Whether anything at all stands right of the line's last letter and above its feet, as `has_raised_minus_one`."""
-    marks = _raised_marks(line, crop, ink)
-    return marks is not None and bool(marks[0].any())
-
-
 def has_raised_minus_one(line: Line, crop: NDArray[np.float32], ink: float) -> bool:
     """Whether right of the line's last letter and above its feet stand a short stroke and an upright one, in its ink.
 
     crop (h, w) float32 between 0 and 1: what the line's box belongs to. ink: the grey of the letters.
     """
-    found = _raised_marks(line, crop, ink)
-    if found is None:
+    if not line.letters:
         return False
-    place, high = found
-    _, _, stated, _ = cv2.connectedComponentsWithStats(place, connectivity=8)
+    right = line.left + max(x + w for x, _, w, _ in line.letters)
+    top = line.top + min(y for _, y, _, _ in line.letters)
+    feet = line.top + max(y + h for _, y, _, h in line.letters)
+    high = feet - top
+    rows = slice(max(0, round(top - _ABOVE * high)), max(0, round(feet - _FEET * high)))
+    place = crop[rows, right + 1 : right + 1 + round(_ROOM * high)]
+    if min(place.shape) < 4:
+        return False
+    ground = float(np.median(place))
+    if abs(ink - ground) < _LEAST_STEP:
+        return False
+    marks = ((place - ground) / (ink - ground) > 0.5).astype(np.uint8)
+    _, _, stated, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
     minus, ones = [], []
     for x, y, w, h, _ in np.asarray(stated, np.int64)[1:]:
         if y == 0 or y + h == len(place) or x + w == place.shape[1]:
@@ -63,21 +67,3 @@ def has_raised_minus_one(line: Line, crop: NDArray[np.float32], ink: float) -> b
         for x, y, w, h in minus
         for one_x, one_y, _, one_h in ones
     )
-
-
-def _raised_marks(line: Line, crop: NDArray[np.float32], ink: float) -> tuple[NDArray[np.uint8], int] | None:
-    """What is of the ink there, (h, w) of 0 and 1, and how high the letters are; ``None`` without such a place."""
-    if not line.letters:
-        return None
-    right = line.left + max(x + w for x, _, w, _ in line.letters)
-    top = line.top + min(y for _, y, _, _ in line.letters)
-    feet = line.top + max(y + h for _, y, _, h in line.letters)
-    high = feet - top
-    rows = slice(max(0, round(top - _ABOVE * high)), max(0, round(feet - _FEET * high)))
-    place = crop[rows, right + 1 : right + 1 + round(_ROOM * high)]
-    if min(place.shape) < 4:
-        return None
-    ground = float(np.median(place))
-    if abs(ink - ground) < _LEAST_STEP:
-        return None
-    return ((place - ground) / (ink - ground) > 0.5).astype(np.uint8), high
