@@ -26,7 +26,7 @@ _MOST_CHANGE, _MOST_CHANGE_PX = 0.12, 1.5
 # Of the changes' logarithms: one reason would change all alike, so a cut that scatters so much is as much in doubt as
 # the outlines before it.
 _EQUAL_SPREAD = 0.07
-_MOST_RIM, _RIM_FOR_SURE = 0.05, 0.15  # of a bright particle; the first outlines tell less well
+_MOST_RIM = (0.15, 0.05)  # of bright particles, by the first cut and by the second: the first outlines tell less well
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,11 @@ def outlines_by_material(
     settings = ClassicalSettings()
     sigma = _smoothing(noise_level(image), abs(step) / 2)
     smooth = filters.blurred(contrast, sigma)
-    cut, rim = labels, 0.0
-    for _ in range(2):
+    cut = labels
+    for most_rim in _MOST_RIM:
         cut, edge = _cut_at_edges(cut, contrast, smooth, sigma, settings, ignore)
-        if not edge.fitted or not cut.any() or (step <= 0 and edge.rim > _RIM_FOR_SURE):
+        if not edge.fitted or not cut.any() or (step <= 0 and edge.rim > most_rim):
             return None
-        rim = edge.rim
-    if step <= 0 and rim > _MOST_RIM:
-        return None
     return _moved(labels, cut)
 
 

@@ -14,7 +14,7 @@ from closedloop.campaign import (
 )
 from closedloop.campaign.reading import find_campaign
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe, Shape, Vessel
-from closedloop.store import IllegalMove, OtherLab, State
+from closedloop.store import ExperimentRecord, IllegalMove, OtherLab, State
 from tests.campaign.fakes import TrendModel, killed_before, size_of
 
 
@@ -278,12 +278,18 @@ def test_what_is_over_cannot_be_given_up(campaign: Campaign) -> None:
     assert campaign.store.outcomes(record.id) == [record.outcome]
 
 
-def test_a_veto_that_comes_as_the_lab_begins_is_no_veto(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+def _begun_unseen(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> ExperimentRecord:
+    """A proposal that the lab has begun to make, while whoever asks the store is shown it as it was a moment ago."""
     _propose(campaign, 1)
     waiting = campaign.experiments()[0]
     for state in (State.APPROVED, State.CHECKED, State.RUNNING):
         campaign.store.move(waiting.id, state)
-    monkeypatch.setattr(campaign.store, "experiment", lambda _: waiting)  # as it was a moment ago
+    monkeypatch.setattr(campaign.store, "experiment", lambda _: waiting)
+    return waiting
+
+
+def test_a_veto_that_comes_as_the_lab_begins_is_no_veto(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = _begun_unseen(campaign, monkeypatch)
     with pytest.raises(IllegalMove, match="is running"):
         campaign.veto(waiting.id, "too late")
     assert campaign.store.outcomes(waiting.id) == []
@@ -293,11 +299,7 @@ def test_a_veto_that_comes_as_the_lab_begins_is_no_veto(campaign: Campaign, monk
 def test_an_edit_that_comes_as_the_lab_begins_leaves_one_experiment(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _propose(campaign, 1)
-    waiting = campaign.experiments()[0]
-    for state in (State.APPROVED, State.CHECKED, State.RUNNING):
-        campaign.store.move(waiting.id, state)
-    monkeypatch.setattr(campaign.store, "experiment", lambda _: waiting)  # as it was a moment ago
+    waiting = _begun_unseen(campaign, monkeypatch)
     with pytest.raises(IllegalMove, match="is running by now, no longer proposed; nothing was changed"):
         campaign.edit(waiting.id, ["reaction_time_min=12"])
     assert [record.state for record in campaign.experiments()] == [State.RUNNING]

@@ -88,6 +88,8 @@ def test_folders_have_the_shares_that_are_asked_for(folder: Path, tmp_path: Path
     even, uneven = (about(tmp_path / f"{name}.safetensors")["rounds"][-1]["data"] for name in ("even", "uneven"))
     assert [one["share"] for one in even] == [1, 1]
     assert [one["share"] for one in uneven] == [3, 1]
+    judges = [load_weights(tmp_path / f"{name}.safetensors").credibility.state_dict() for name in ("even", "uneven")]
+    assert any(not torch.equal(value, judges[1][name]) for name, value in judges[0].items())
 
 
 def test_fine_tuning_that_makes_the_frozen_test_worse_writes_nothing(
