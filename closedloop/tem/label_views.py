@@ -24,6 +24,7 @@ HIGH_CONFIDENCE = 0.9
 _SUREST, _RARELY_SURE, _ALONE, _UNUSUAL = 0.99, 0.85, 0.8, 0.5
 _CONTRADICTED = 0.5  # of the belief that is left where the other reader reads another length
 _ROOM_FOR_POWER = (1.6, 2.4)  # of the line's height
+_LEAST_ASKED = 0.3  # belief below which a line is not asked whether its unit is reciprocal
 _MANY_MICROMETRES = 100_000.0  # nm
 _HOPELESS = 0.02
 _ONE_MORE, _ANOTHER = 0.2, 0.6  # chance that one view gives a longer number, or any other, before it is an objection
@@ -104,6 +105,9 @@ def read(line: Line, crop: NDArray[np.float32], light: bool, seen: Glance | None
     if reading is None:
         return None
     raised = has_raised_minus_one(line, crop, reading.ink)
+    hinted = raised or any(says_reciprocal(text) or hints_at_a_power(text) for text in texts)
+    if reading.confidence < _LEAST_ASKED and not hinted:
+        return reading  # hardly a label, such as particles in a row: not worth two more looks
     # Room enough for what is raised behind the unit, which the other views may cut off.
     texts += [plainly(read_line(_grey(crop, line, light, room, above=0.3))) for room in _ROOM_FOR_POWER]
     said = sum(says_reciprocal(text) for text in texts)
