@@ -16,6 +16,8 @@ from closedloop.tem._splitting import split_touching
 THUMBNAIL = 320
 _POLYNOMIAL_TERMS = 6
 _ROUNDS = 4
+_LEAST_SHARE = 0.25  # of ground in a pixel of the thumbnail that tells of it
+_LEAST_KNOWN = 0.02  # of the thumbnail
 
 
 class Ground(NamedTuple):
@@ -36,8 +38,7 @@ def find_ground(image: NDArray[np.float32], ignore: NDArray[np.bool_]) -> Ground
 
     image: (H, W) float32, finite, not constant. ignore: (H, W) bool, pixels of the scale bar and its label.
     """
-    shrink = max(1.0, max(image.shape) / THUMBNAIL)
-    size = (max(8, round(image.shape[1] / shrink)), max(8, round(image.shape[0] / shrink)))
+    size = _thumbnail(image.shape)
     small = filters.blurred(filters.resized(image, size), 1.0)
     usable = cv2.resize(ignore.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) == 0
     if usable.sum() < 10 * _POLYNOMIAL_TERMS:
@@ -46,6 +47,23 @@ def find_ground(image: NDArray[np.float32], ignore: NDArray[np.bool_]) -> Ground
     coefficients, threshold, dark, _ = max(candidates, key=lambda candidate: candidate[3])
     small_level = np.tensordot(coefficients, np.stack(_terms(small.shape)), axes=1).astype(np.float32)
     return Ground(filters.resized(small_level, image.shape[::-1]), dark, threshold)
+
+
+def ground_level(image: NDArray[np.float32], ground: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    """The illumination that would be seen without particles, (H, W), where it is known which pixels are `ground`.
+
+    image: (H, W) float32. ground: (H, W) bool, clear of edges. `None` where that is too little to fit a surface to.
+    """
+    size = _thumbnail(image.shape)
+    share = filters.resized(ground.astype(np.float32), size)
+    small = filters.resized(image * ground, size) / np.maximum(share, 1e-6)
+    known = share > _LEAST_SHARE
+    if known.mean() < _LEAST_KNOWN:
+        return None
+    terms = _terms(small.shape)
+    columns = np.stack([term[known] for term in terms], axis=1)
+    coefficients = np.linalg.lstsq(columns, small[known], rcond=None)[0]
+    return filters.resized(np.tensordot(coefficients, np.stack(terms), axes=1).astype(np.float32), image.shape[::-1])
 
 
 def otsu(values: NDArray[np.floating]) -> float:
@@ -61,6 +79,12 @@ def otsu(values: NDArray[np.floating]) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         between = below * above * (moment / below - (moment[-1] - moment) / above) ** 2
     return float(centres[int(np.nanargmax(between[:-1]))] + (edges[1] - edges[0]) / 2)
+
+
+def _thumbnail(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height."""
+    shrink = max(1.0, max(shape) / THUMBNAIL)
+    return max(8, round(shape[1] / shrink)), max(8, round(shape[0] / shrink))
 
 
 def _fit(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem import _filters as filters
-from closedloop.tem._background import find_ground
+from closedloop.tem._background import find_ground, ground_level
 from closedloop.tem._between import between
 from closedloop.tem._distances import depth_in_own, territories
 from closedloop.tem._edge import EdgeLevel, edge_level
@@ -18,6 +18,7 @@ from closedloop.tem._edge_pixels import edge_pixels
 from closedloop.tem._splitting import split_touching
 
 _LEAST_GROUND = 0.1  # share of a picture that must be ground to cut by contrast above it
+_CLEAR_OF_EDGES = np.ones((5, 5), np.uint8)
 _LEAST_PARTICLES = 20
 _MOST_PIXELS = 2**25
 _LEAST_KEPT = 0.9  # share of the particles that a cut must keep
@@ -94,7 +95,9 @@ def outlines_by_material(
     inside, outside = labels > 0, (labels == 0) & ~ignore
     if labels.max() < _LEAST_PARTICLES or image.size > _MOST_PIXELS or outside.mean() < _LEAST_GROUND:
         return None
-    level = find_ground(image, ignore).level
+    level = ground_level(image, cv2.erode(outside.astype(np.uint8), _CLEAR_OF_EDGES) > 0)
+    if level is None:
+        level = find_ground(image, ignore).level
     step = float(level[inside].mean() - image[inside].mean())
     contrast = level - image if step > 0 else image - level
     contrast[ignore] = 0
