@@ -142,10 +142,10 @@ class Outcome(Frozen):
         if self.success and self.failure_cause:
             raise ValueError(f"a success cannot have a failure cause ({self.failure_cause}); leave one of them out")
         if self.failure_cause and self.failure_cause.kind is CauseKind.CHEMISTRY and self.success is None:
-            raise ValueError(f"{self.failure_cause!r} is a chemical failure; set success to false")
+            raise ValueError(f"{self.failure_cause.value!r} is a chemical failure; set success to false")
         if self.failure_cause and self.failure_cause.kind is not CauseKind.CHEMISTRY and self.success is False:
             raise ValueError(
-                f"{self.failure_cause!r} says nothing about the chemistry; leave success unknown (empty, null)"
+                f"{self.failure_cause.value!r} says nothing about the chemistry; leave success unknown (empty, null)"
             )
         total = sum(self.shape_fractions.values())
         if total > 1 + 1e-6:

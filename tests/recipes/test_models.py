@@ -107,8 +107,10 @@ def test_with_amounts_changes_only_what_is_named() -> None:
     ],
 )
 def test_success_and_cause_must_agree(success: bool | None, cause: FailureCause) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError) as caught:
         Outcome(success=success, failure_cause=cause)
+    assert cause.value in str(caught.value.errors()[0]["msg"])
+    assert "FailureCause" not in str(caught.value.errors()[0]["msg"])
 
 
 def test_only_chemistry_is_a_negative_example() -> None:
