@@ -78,6 +78,7 @@ _KINDS = {
     ),
     FailureCause.ABANDONED: CauseKind.ABANDONED,
 }
+_WITHOUT_THE_PRODUCT = (FailureCause.NOTHING_FORMED, FailureCause.WRONG_PRODUCT)
 
 
 class Method(StrEnum):
@@ -173,7 +174,10 @@ class Outcome(Frozen):
 
     @property
     def learnable_size_nm(self) -> float | None:
-        """The size to learn from and be judged by: not of a spoiled run, nor of a product other than the recipe's."""
+        """The size to learn from and be judged by: not of a spoiled run, nor of anything but the recipe's product.
+
+        What was measured where nothing formed (a seed, dirt, an amorphous speck) is no size of the product.
+        """
         return self.size_nm if self._is_of_the_recipe else None
 
     @property
@@ -183,7 +187,7 @@ class Outcome(Frozen):
 
     @property
     def _is_of_the_recipe(self) -> bool:
-        return not self.is_spoiled and self.failure_cause is not FailureCause.WRONG_PRODUCT
+        return not self.is_spoiled and self.failure_cause not in _WITHOUT_THE_PRODUCT
 
     @property
     def is_negative_example(self) -> bool:

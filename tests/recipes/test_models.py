@@ -121,12 +121,12 @@ def test_only_chemistry_is_a_negative_example() -> None:
     assert not Outcome(success=True).is_negative_example
 
 
-def test_a_size_is_learned_from_unless_it_is_of_a_spoiled_run_or_of_another_product() -> None:
+def test_a_size_is_learned_from_unless_the_run_was_spoiled_or_gave_nothing_or_another_product() -> None:
     for cause in (None, *FailureCause):
         chemical = cause is None or cause.kind is CauseKind.CHEMISTRY
         success = cause is None if chemical else None
         outcome = Outcome(success=success, failure_cause=cause, size_nm=4.0, shape=Shape.CUBE)
-        learned = chemical and cause is not FailureCause.WRONG_PRODUCT
+        learned = chemical and cause not in (FailureCause.WRONG_PRODUCT, FailureCause.NOTHING_FORMED)
         assert outcome.is_spoiled is not chemical
         assert outcome.learnable_size_nm == (4.0 if learned else None)
         assert outcome.learnable_shape == (Shape.CUBE if learned else None)
