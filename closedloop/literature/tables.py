@@ -1,12 +1,11 @@
 """A user's own table -> experiments, and an account of every fault in it, all in one pass.
 
-Columns and units are those of `COLUMNS`; ``reagents`` is ``CdO=0.1; oleic acid=1.9; ODE=40`` in mmol. Behind an amount
+Columns and units are those of `columns`; ``reagents`` is ``CdO=0.1; oleic acid=1.9; ODE=40`` in mmol. Behind an amount
 may stand the vessel and the role: ``Se powder=0.8 syringe anion precursor``; ``ODE=`` is an unknown amount. Reading
 cells is left to `grid`, numbers to `numbers`.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -18,50 +17,26 @@ from pydantic import ValidationError
 
 from closedloop.chemistry import InvalidFormula, UnknownChemical, canonical_name, composition, resolve
 from closedloop.chemistry.formula import parse_formula, plain_digits, without_phase
+from closedloop.literature.columns import (
+    COLUMNS,
+    CONDITIONS,
+    LEAST,
+    MOST,
+    NUMBERS,
+    OBSERVABLES,
+    POSITIVE,
+    REQUIRED,
+    SMALLEST_SIZE_NM,
+    column_name,
+    unit_of,
+)
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.grid import Formula, Grid, read_grid
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.numbers import NotANumber, has_decimal_comma, has_decimal_point, parse_number
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome, Reagent, Recipe, Role, Shape, Vessel
-from closedloop.recipes.bounds import MOST_MMOL, MOST_OF_CONDITIONS
-from closedloop.recipes.fields import ABSOLUTE_ZERO_C
+from closedloop.recipes.bounds import MOST_MMOL
 
-CONDITIONS = (
-    "injection_temperature_c",
-    "reaction_temperature_c",
-    "heating_rate_c_per_min",
-    "reaction_time_min",
-)
-OBSERVABLES = ("absorbance_peak_nm", "photoluminescence_peak_nm", "first_exciton_nm")
-COLUMNS = (
-    "id",
-    "source",
-    "product",
-    "reagents",
-    *CONDITIONS,
-    "size_nm",
-    "size_std_nm",
-    "size_error_nm",
-    "particle_count",
-    "shape",
-    "success",
-    "failure_cause",
-    "method",
-    *OBSERVABLES,
-)
-REQUIRED = ("product", "reagents")
-_NUMBERS = (*CONDITIONS, "size_nm", "size_std_nm", "size_error_nm", "particle_count", *OBSERVABLES)
-_LEAST = dict.fromkeys(_NUMBERS, 0.0) | dict.fromkeys(CONDITIONS[:2], ABSOLUTE_ZERO_C)
-# Beyond anything that a microscope can see, as the bounds of amounts and conditions are beyond any flask.
-_SMALLEST_SIZE_NM = 0.1
-_MOST = {
-    **MOST_OF_CONDITIONS,
-    **dict.fromkeys(("size_nm", "size_std_nm", "size_error_nm"), 1e4),
-    "particle_count": 1e9,
-    **dict.fromkeys(OBSERVABLES, 1e5),
-}
-_UNITS = {"c": "°C", "min": "min", "nm": "nm", "count": "particles"}
-_POSITIVE = ("size_nm", *OBSERVABLES)
 _LONGEST_NAME = 200
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _ENTRY = re.compile(r"(?P<amount>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)?\s*(?P<rest>.*)")
@@ -118,9 +93,9 @@ def load_table(path: str | Path) -> Loaded:
 def recipe_faults(recipe: Recipe) -> list[str]:
     """What a table would refuse in a recipe that came otherwise: impossible numbers, one chemical under two names."""
     faults = [
-        f"{column} {value:g} is more than {_MOST[column]:g} {_unit(column)}"
+        f"{column} {value:g} is more than {MOST[column]:g} {unit_of(column)}"
         for column in CONDITIONS
-        if (value := getattr(recipe, column)) is not None and value > _MOST[column]
+        if (value := getattr(recipe, column)) is not None and value > MOST[column]
     ]
     seen: dict[tuple[str, Vessel | None], str] = {}
     for reagent in recipe.reagents:
@@ -196,7 +171,7 @@ class _Reader:
 
     def _number_cells(self, positions: dict[str, int]) -> Iterator[Any]:
         for name, at in positions.items():
-            if name in _NUMBERS:
+            if name in NUMBERS:
                 yield from self._cells(at)
             elif name == "reagents":
                 for cell in self._cells(at):
@@ -216,7 +191,7 @@ class _Reader:
             if isinstance(cell, Formula):
                 self._fault(column, cell.text, "is a formula that was never calculated", "save the table with values")
                 row[column] = None
-        numbers = {name: self._number(name, row.get(name)) for name in _NUMBERS}
+        numbers = {name: self._number(name, row.get(name)) for name in NUMBERS}
         product = self._product(row.get("product"))
         reagents = self._reagents(row.get("reagents"))
         shape = self._choice("shape", row.get("shape"), Shape)
@@ -259,15 +234,15 @@ class _Reader:
             return None
         if value is None:
             return None
-        if column in _POSITIVE and value == 0:
+        if column in POSITIVE and value == 0:
             self._fault(column, cell, "is zero", "leave the cell empty if the value is unknown")
-        elif value < _LEAST[column]:
-            what = "lies below absolute zero" if _LEAST[column] else "is negative"
+        elif value < LEAST[column]:
+            what = "lies below absolute zero" if LEAST[column] else "is negative"
             self._fault(column, cell, what, "correct it, or leave the cell empty if it is unknown")
-        elif value > _MOST[column]:
-            self._beyond(column, cell, f"is more than {_MOST[column]:g} {_unit(column)}")
-        elif column == "size_nm" and value < _SMALLEST_SIZE_NM:
-            self._beyond(column, cell, f"is less than {_SMALLEST_SIZE_NM:g} nm")
+        elif value > MOST[column]:
+            self._beyond(column, cell, f"is more than {MOST[column]:g} {unit_of(column)}")
+        elif column == "size_nm" and value < SMALLEST_SIZE_NM:
+            self._beyond(column, cell, f"is less than {SMALLEST_SIZE_NM:g} nm")
         elif column == "particle_count" and not value.is_integer():
             self._fault(column, cell, "is not a whole number", "write the number of particles counted")
         return value
@@ -401,12 +376,6 @@ class _Reader:
         return text
 
 
-def column_name(written: str) -> str:
-    """A header cell in the form of `COLUMNS`: "Reaction temperature (°C)" -> "reaction_temperature_c"."""
-    text = unicodedata.normalize("NFKC", written).casefold().replace("°", " ").replace("/", " per ")
-    return re.sub(r"[^a-z0-9]+", "_", text).strip("_")
-
-
 def _plain_formula(name: str) -> str:
     """A formula with ordinary digits; another name stays as it is."""
     try:
@@ -414,10 +383,6 @@ def _plain_formula(name: str) -> str:
     except InvalidFormula:
         return name
     return plain_digits(name)
-
-
-def _unit(column: str) -> str:
-    return "°C/min" if column.endswith("_c_per_min") else _UNITS[column.rpartition("_")[2]]
 
 
 def _text(cell: Any) -> str:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from closedloop.cli.app import app
 from closedloop.lab import LabConfig, known_drivers
-from closedloop.literature.tables import COLUMNS
+from closedloop.literature.columns import COLUMNS
 from closedloop.recipes import FailureCause, Method, Role, Shape, Vessel
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from closedloop.literature import DataError, Fault, TableError, check_table, load, load_experiments
-from closedloop.literature.tables import COLUMNS, column_name
+from closedloop.literature.columns import COLUMNS, column_name
 from closedloop.recipes import FailureCause, Method, Role, Shape, Vessel
 
 DESIGN_COLUMNS = (
