@@ -2,10 +2,11 @@
 
 from closedloop.literature.catalogue import Listed, import_data, list_data, load, load_experiments
 from closedloop.literature.errors import DataError, TableError
+from closedloop.literature.fault import Fault
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.sources import one_spelling, source_key
 from closedloop.literature.splits import SPLITS, split
-from closedloop.literature.tables import Fault, check_table, recipe_faults
+from closedloop.literature.tables import check_table, recipe_faults
 
 __all__ = [
     "SPLITS",

@@ -5,6 +5,7 @@ Leaves the meaning of the cells to `tables`. A row keeps the number that the spr
 
 import csv
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 from closedloop.literature.errors import DataError
 
 SUFFIXES = (".csv", ".xlsx", ".parquet")
+# What a number format shows as it stands: "in quotation marks", or behind a backslash.
+_LITERAL = re.compile(r'"[^"]*"|\\.')
 _SIGNATURES = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -21,6 +24,14 @@ class Formula:
     """A spreadsheet cell with a formula that was never calculated, so that its value is not in the file."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A spreadsheet cell that was merged into ``range``; it shows the ``value`` that only the first of them holds."""
+
+    range: str
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ def read_grid(path: Path) -> Grid:
     numbered = [(number, cells) for number, cells in enumerate(lines, start=1) if not all(map(_is_empty, cells))]
     if not numbered:
         raise DataError(f"{path}: the table is empty; it needs a header row and at least one experiment")
-    header = tuple("" if cell is None else str(cell).strip() for cell in numbered[0][1])
+    header = tuple("" if cell is None or isinstance(cell, Merged) else str(cell).strip() for cell in numbered[0][1])
     while header and not header[-1]:
         header = header[:-1]
     return Grid(header, numbered[1:], width=len(numbered[0][1]), delimiter=delimiter)
@@ -98,26 +109,47 @@ def _xlsx(path: Path) -> tuple[list[list[Any]], str | None]:
             warnings.simplefilter("ignore", UserWarning)  # on styles and extensions, which hold no values
             values = load_workbook(io.BytesIO(raw), data_only=True).worksheets[0]
             formulas = load_workbook(io.BytesIO(raw), data_only=False).worksheets[0]
+        merged = _merged(formulas)
+        rows = [
+            [merged.get(source.coordinate, _content(cell, source)) for cell, source in zip(shown, written, strict=True)]
+            for shown, written in zip(values.iter_rows(), formulas.iter_rows(), strict=True)
+        ]
     except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
         raise DataError(f"{path}: not a whole Excel workbook with a sheet; save it as .xlsx again") from error
-    rows = [
-        [
-            Formula(str(source.value)) if source.data_type == "f" and cell.value is None else cell.value
-            for cell, source in zip(shown, written, strict=True)
-        ]
-        for shown, written in zip(values.iter_rows(), formulas.iter_rows(), strict=True)
-    ]
     return rows, None
+
+
+def _content(cell: Any, source: Any) -> Any:
+    """What the cell shows, as far as that is another value: 0.08 in a cell of percentages is the text "8%"."""
+    if source.data_type == "f" and cell.value is None:
+        return Formula(str(source.value))
+    if isinstance(cell.value, int | float) and not isinstance(cell.value, bool) and "%" in cell.number_format:
+        return f"{cell.value * (100 if '%' in _LITERAL.sub('', cell.number_format) else 1):.12g}%"
+    return cell.value
+
+
+def _merged(sheet: Any) -> dict[str, Merged]:
+    """Coordinate -> what it shows, of each cell but the first of a range that shows anything."""
+    found: dict[str, Merged] = {}
+    for area in sheet.merged_cells.ranges:
+        first, *others = (sheet.cell(row, column) for row, column in area.cells)
+        if not _is_empty(first.value):
+            found |= {cell.coordinate: Merged(area.coord, first.value) for cell in others}
+    return found
 
 
 def _parquet(path: Path) -> tuple[list[list[Any]], str | None]:
     import pandas as pd
+    import pyarrow as pa
 
     raw = path.read_bytes()
     try:
         frame = pd.read_parquet(io.BytesIO(raw), dtype_backend="pyarrow")
+        # An index that somebody named is a column like the others; pandas' own numbering has no name.
+        named = [place for place, name in enumerate(frame.index.names) if name is not None]
+        frame = frame.reset_index(level=named, allow_duplicates=True) if named else frame
         # NaN in a float column stays NaN, and is a fault; only a missing value is empty.
-        columns = [[value.as_py() for value in frame[name].array.__arrow_array__()] for name in frame.columns]
+        columns = [pa.array(frame.iloc[:, at].array, from_pandas=False).to_pylist() for at in range(frame.shape[1])]
     except Exception as error:  # a damaged file sets off whatever its decoder stumbles over
         raise DataError(f"{path}: not a whole Parquet file; write it again") from error
     rows = [list(row) for row in zip(*columns, strict=True)]

@@ -7,7 +7,6 @@ cells is left to `grid`, numbers to `numbers`.
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -31,7 +30,8 @@ from closedloop.literature.columns import (
     unit_of,
 )
 from closedloop.literature.errors import DataError, TableError
-from closedloop.literature.grid import Formula, Grid, read_grid
+from closedloop.literature.fault import Fault
+from closedloop.literature.grid import Formula, Grid, Merged, read_grid
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.numbers import NotANumber, has_decimal_comma, has_decimal_point, parse_number
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome, Reagent, Recipe, Role, Shape, Vessel
@@ -42,28 +42,6 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _ENTRY = re.compile(r"(?P<amount>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)?\s*(?P<rest>.*)")
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing wrong with a table; ``row`` is the row that the spreadsheet shows (1: the header), 0 the whole file."""
-
-    file: str
-    row: int
-    column: str
-    value: str
-    problem: str
-    remedy: str
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        place = [self.file, f"row {self.row}" if self.row else "", self.column]
-        where = ", ".join(part for part in place if part)
-        value = f" {self.value!r}" if self.value else ""
-        return f"{where}:{value} {self.problem}; {self.remedy}"
-
-    def as_dict(self) -> dict[str, str | int]:
-        return asdict(self)
 
 
 def check_table(path: str | Path) -> list[Fault]:
@@ -191,6 +169,9 @@ class _Reader:
             if isinstance(cell, Formula):
                 self._fault(column, cell.text, "is a formula that was never calculated", "save the table with values")
                 row[column] = None
+            elif isinstance(cell, Merged):
+                self._merged(column, cell)
+                row[column] = cell.value
         numbers = {name: self._number(name, row.get(name)) for name in NUMBERS}
         product = self._product(row.get("product"))
         reagents = self._reagents(row.get("reagents"))
@@ -249,6 +230,13 @@ class _Reader:
 
     def _beyond(self, column: str, cell: Any, what: str) -> None:
         self._fault(column, cell, f"{what}, which is not possible", "check the number and its unit, or leave it empty")
+
+    def _merged(self, column: str, cell: Merged) -> None:
+        """An error once for each range: every row of it but the first lacks its value."""
+        if cell.range not in self._warned:
+            self._warned.add(cell.range)
+            problem = "are merged cells, of which only the first holds the value"
+            self._fault(column, cell.range, problem, "unmerge them and fill down")
 
     def _product(self, cell: Any) -> str:
         name = plain_digits(_text(cell))
