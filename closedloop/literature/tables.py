@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -29,6 +30,7 @@ from closedloop.literature.columns import (
     column_name,
     unit_of,
 )
+from closedloop.literature.contradictions import contradictions
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.fault import Fault
 from closedloop.literature.grid import Formula, Grid, Merged, read_grid
@@ -173,7 +175,7 @@ class _Reader:
                 self._merged(column, cell)
                 row[column] = cell.value
         numbers = {name: self._number(name, row.get(name)) for name in NUMBERS}
-        product = self._product(row.get("product"))
+        product = self._product(row.get("product"), alone=not _text(row.get("reagents")))
         reagents = self._reagents(row.get("reagents"))
         shape = self._choice("shape", row.get("shape"), Shape)
         cause = self._choice("failure_cause", row.get("failure_cause"), FailureCause)
@@ -200,6 +202,10 @@ class _Reader:
                 evidence=None if method is None else Evidence(method=method),
             )
             recipe = Recipe(product=product, reagents=reagents, **{name: numbers[name] for name in CONDITIONS})
+            if not reagents:
+                self._fault("reagents", "", "names no chemical", "write NAME= where an amount is unknown", "warning")
+            for found in contradictions(outcome):
+                self._fault(*found, "warning")
             return Experiment(recipe=recipe, outcome=outcome, source=source, id=identity)
         except ValidationError as error:
             for detail in error.errors():
@@ -238,34 +244,41 @@ class _Reader:
             problem = "are merged cells, of which only the first holds the value"
             self._fault(column, cell.range, problem, "unmerge them and fill down")
 
-    def _product(self, cell: Any) -> str:
+    def _product(self, cell: Any, *, alone: bool) -> str:
+        """``alone``: the row names no reagent, and must be of a product by its formula to be an experiment at all."""
         name = plain_digits(_text(cell))
         if not name:
             self._fault("product", "", "is empty", "name the product, such as CdSe")
             return ""
-        if name not in self._warned:
+        made = _composition(name)
+        if made is None and alone:
+            problem = "is no formula, and the row names no reagent: a total or a remark is no experiment"
+            self._fault("product", name, problem, "remove the row, or name its reagents")
+        elif name not in self._warned:
             self._warned.add(name)
-            try:
-                made = frozenset(composition(name).items())
-            except InvalidFormula:
-                self._fault(
-                    "product",
-                    name,
-                    "is not a formula; it is kept as a product of its own",
-                    "write its formula, such as CdSe, where it has one",
-                    "warning",
-                )
-                return name
-            first, row = self._made.setdefault(made, (name, self._row))
-            if without_phase(first) != without_phase(name):
-                self._fault(
-                    "product",
-                    name,
-                    f"has the composition of {first!r} in row {row}; it is kept as a product of its own",
-                    "write both in one way, unless you mean two products",
-                    "warning",
-                )
+            self._remark_on(name, made)
         return name
+
+    def _remark_on(self, name: str, made: frozenset[tuple[str, float]] | None) -> None:
+        """Warn of a product in words, and of one that goes by another name elsewhere."""
+        if made is None:
+            self._fault(
+                "product",
+                name,
+                "is not a formula; it is kept as a product of its own",
+                "write its formula, such as CdSe, where it has one",
+                "warning",
+            )
+            return
+        first, row = self._made.setdefault(made, (name, self._row))
+        if without_phase(first) != without_phase(name):
+            self._fault(
+                "product",
+                name,
+                f"has the composition of {first!r} in row {row}; it is kept as a product of its own",
+                "write both in one way, unless you mean two products",
+                "warning",
+            )
 
     def _reagents(self, cell: Any) -> tuple[Reagent, ...]:
         reagents: list[Reagent] = []
@@ -362,6 +375,14 @@ class _Reader:
         if first != self._row:
             self._fault("id", text, f"is the id of row {first} as well", "give every experiment an id of its own")
         return text
+
+
+@lru_cache(maxsize=5_000)
+def _composition(product: str) -> frozenset[tuple[str, float]] | None:
+    try:
+        return frozenset(composition(product).items())
+    except InvalidFormula:
+        return None
 
 
 def _plain_formula(name: str) -> str:

@@ -249,7 +249,7 @@ def test_an_unknown_chemical_is_a_warning_and_goes_on(tmp_path: Path) -> None:
     ("written", "hint"), [("reaction_temperature_K", "reaction_temperature_c"), ("sizes_nm", "size_nm"), ("x", "")]
 )
 def test_unknown_columns_and_units_are_refused(tmp_path: Path, written: str, hint: str) -> None:
-    (fault,) = check_table(table(tmp_path, "CdSe,,1", header=f"product,reagents,{written}"))
+    (fault,) = check_table(table(tmp_path, "CdSe,CdO=1,1", header=f"product,reagents,{written}"))
     assert (fault.row, fault.column, fault.severity) == (1, written, "error")
     assert hint in fault.remedy
 
@@ -461,3 +461,24 @@ def test_a_product_in_words_is_warned_of_and_its_formula_asked_for(tmp_path: Pat
     (fault,) = check_table(table(tmp_path, ",,cadmium selenide,CdO=0.1", header="id,source,product,reagents"))
     assert fault.severity == "warning"
     assert "write its formula" in fault.remedy
+
+
+@pytest.mark.parametrize("product", ["mean", "Total", "cadmium selenide"])
+def test_a_row_without_a_formula_and_without_reagents_is_no_experiment(tmp_path: Path, product: str) -> None:
+    path = table(tmp_path, "CdSe,CdO=1,3", f"{product},,3", header="product,reagents,size_nm")
+    (fault,) = check_table(path)
+    assert (fault.row, fault.column, fault.value, fault.severity) == (3, "product", product, "error")
+
+
+def test_an_experiment_without_reagents_is_warned_of(tmp_path: Path) -> None:
+    path = table(tmp_path, "CdSe,CdO=1,3", "CdSe,,3", "cadmium oxide,,3", header="product,reagents,size_nm")
+    assert [(fault.row, fault.column, fault.severity) for fault in check_table(path)] == [
+        (3, "reagents", "warning"),
+        (4, "reagents", "warning"),
+    ]
+    assert len(load_experiments(path)) == 3
+
+
+def test_a_cause_with_the_wrong_success_is_named_as_the_table_has_it(tmp_path: Path) -> None:
+    (fault,) = errors(table(tmp_path, "CdSe,CdO=1,nothing formed", header="product,reagents,failure_cause"))
+    assert fault.problem == "'nothing formed' is a chemical failure; set success to false"
