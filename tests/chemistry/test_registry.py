@@ -367,3 +367,13 @@ def test_the_registry_loads_without_rdkit() -> None:
 def test_a_name_that_is_not_known_stands_for_itself_and_has_no_role() -> None:
     assert (canonical_name("ODE"), usual_role("ODE")) == ("1-octadecene", Role.SOLVENT)
     assert (canonical_name("grandmother's salt"), usual_role("grandmother's salt")) == ("grandmother's salt", None)
+
+
+@pytest.mark.parametrize("name", ["Pb(SCN)2", "CuSCN", "PbBr2", "CuI"])
+def test_a_salt_that_brings_a_metal_is_its_source(name: str) -> None:
+    assert usual_role(name) is Role.CATION_PRECURSOR
+
+
+@pytest.mark.parametrize("acid", ["oleate", "myristate", "stearate"])
+def test_soaps_are_ligands(acid: str) -> None:
+    assert usual_role(f"sodium {acid}") is Role.LIGAND
