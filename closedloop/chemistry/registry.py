@@ -72,13 +72,14 @@ def _look_up(name: str) -> Substance | None:
 
 
 def _same(name: str, other: str) -> Substance | None:
-    """The substance of "1-octadecene (ODE)" or "stearic acid (SA)": only if the second name can mean the first."""
-    found = _look_up(name)
-    if found is None or (
-        _look_up(other) is not found and found.name not in _ambiguous().get(key_of(other).casefold(), ())
-    ):
-        return None
-    return found
+    """The substance of "1-octadecene (ODE)", "stearic acid (SA)" or "SA (stearic acid)": only if each can mean it."""
+    first, second = _look_up(name), _look_up(other)
+    if first is second:
+        return first
+    for found, short in ((first, other), (second, name)):
+        if found is not None and found.name in _ambiguous().get(key_of(short).casefold(), ()):
+            return found
+    return None
 
 
 def _meanings(name: str) -> tuple[str, ...]:

@@ -58,6 +58,10 @@ DATA = Path(sys.modules["closedloop.chemistry.registry"].__file__ or "").parent 
         ("Oleylamine (70%, technical grade)", "oleylamine"),
         ("1-octadecene (ODE, 90%)", "1-octadecene"),
         ("stearic acid (SA)", "stearic acid"),
+        ("SA (stearic acid)", "stearic acid"),
+        ("HMDS (hexamethyldisilazane)", "hexamethyldisilazane"),
+        ("TEG (tetraethylene glycol, 99%)", "tetraethylene glycol"),
+        ("TBAB (borane tert-butylamine complex)", "borane tert-butylamine complex"),
         ("selenium powder (99.99%, trace metals basis)", "selenium"),
         ("Zinc acetate, anhydrous", "zinc acetate"),
         ("di-n-octyl ether", "dioctyl ether"),
@@ -94,6 +98,7 @@ def test_spellings_of_one_chemical_resolve_to_it(written: str, canonical: str) -
     [
         *("DEA", "SA", "TPP", "cs2", "Na", "oleic", "", "Cd", "octadecen"),
         # OLA is oleylamine; a chain of 16 is no 1-hexadecene because it begins with a 1; TOP in ODE is a stock.
+        *("TEG (oleic acid)", "SA (OA)", "SA (stearic)"),
         *("oleic acid (OLA)", "1-hexadecane", "5% TOP in ODE", "n-", "(90%)", "()", "technical grade"),
     ],
 )
@@ -114,6 +119,8 @@ def test_a_refusal_names_what_looks_like_it() -> None:
         ("DEA", ("decylamine", "diethanolamine", "diethylamine")),
         ("TPP", ("triphenylphosphine", "triphenyl phosphate", "triphenyl phosphite")),
         ("iron chloride", ("iron(II) chloride", "iron(III) chloride")),
+        ("HMDS", ("hexamethyldisilazane", "bis(trimethylsilyl) sulfide")),
+        ("TEG", ("triethylene glycol", "tetraethylene glycol")),
         ("SA (95%)", ("stearic acid", "succinic acid", "salicylic acid")),
     ],
 )
