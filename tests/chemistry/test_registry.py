@@ -384,3 +384,10 @@ def test_a_salt_that_brings_a_metal_is_its_source(name: str) -> None:
 @pytest.mark.parametrize("acid", ["oleate", "myristate", "stearate"])
 def test_soaps_are_ligands(acid: str) -> None:
     assert usual_role(f"sodium {acid}") is Role.LIGAND
+
+
+def test_ammonia_in_water_is_one_chemical_counted_as_ammonia() -> None:
+    for name in ("NH3·H2O", "NH4OH", "ammonium hydroxide", "aqueous ammonia", "ammonia solution (28%)"):
+        assert resolve(name) is resolve("ammonia solution")
+    assert resolve("NH4OH").molar_mass_g_per_mol == pytest.approx(17.03, abs=0.01)
+    assert resolve("NH4OH").nominal
