@@ -27,7 +27,8 @@ def resolve(name: str) -> Substance:
     """The substance that ``name`` means, whatever its case, spaces, hyphens, Greek letters, subscripts or purity.
 
     A formula in the wrong case counts only if its letters can be read in one way: "cdo" is CdO, but "cs2" could be
-    carbon disulfide or caesium, and is refused. Raises `UnknownChemical` with the nearest known names, or
+    carbon disulfide or caesium, and is refused. A metal's symbol counts in its own case alone, for NA and CD are
+    abbreviations (docs/decisions/0121). Raises `UnknownChemical` with the nearest known names, or
     `AmbiguousChemical`, which is one, with everything that the name can mean.
     """
     found = _look_up(name)
@@ -151,6 +152,8 @@ def _index() -> tuple[dict[str, Substance], dict[str, Substance]]:
             if exact.setdefault(key, substance) is not substance:
                 raise ValueError(f"{name!r} names both {exact[key].name!r} and {substance.name!r} in substances.csv")
             if _is_formula(name) and _readings(key.casefold()) != 1:
+                continue
+            if name in atomic_masses() and substance.role is not Role.ANION_PRECURSOR:
                 continue
             if folded.setdefault(key.casefold(), substance) is not substance:
                 other = folded[key.casefold()].name

@@ -22,12 +22,12 @@ _ACETYLACETONATE = re.compile(r"\((?:C5H7O2|Acac|ACAC)\)")
 # What a supplier writes beside a name, and a chemist copies: it says how pure or in what form, not what.
 _QUALITY = re.compile(
     r"""\b(?:technical|tech|reagent|analytical|acs|hplc|laboratory|lab|synthesis|electronic|semiconductor|puriss|
-        extra|pure)\b\.?(?:\s*(?:grade|reagent|quality|pure|dry)\b)?
+        absolute|extra|pure)\b\.?(?:\s*(?:grade|reagent|quality|pure|dry)\b)?
     |\b(?:anhydrous|degassed|distilled|dried|dry|purum|pro\ analysi|p\.a\.|(?:trace\ )?metals?\ basis|purity)(?!\w)
     |[<>≥~≈]?\s*\d{1,3}(?:\.\d+)?\s*\+?\s*(?:wt\.?\s*|vol\.?\s*)?%\s*\+?
     |[-+]?\d+\s*mesh\b
     |\b(?:average\s+)?(?:mw|mn|m\.w\.)\s*[=~≈]?\s*\d[\d,.]*\s*(?:k|kda|da|g/mol)?(?!\w)
-    |\b(?:powder|pellets?|shot|granules?|granulated|beads?|pieces|flakes|lumps?|chips)\b""",
+    |\b(?:powder|pellets?|shot|granules?|granulated|beads?|pieces|flakes|lumps?|chips|dust|turnings|foil|wire)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 _PUNCTUATION = re.compile(r"\(\s*[,;]*\s*\)|[,;]\s*(?=[,;)]|$)|^[,;\s]+")
