@@ -46,6 +46,8 @@ def drawn(rng: np.random.Generator) -> dict[str, Any]:
     if rng.random() < 0.3:
         space["max_volume_ml"] = float(rng.integers(10, 40))
     temperature = sorted(float(f"{t:.4g}") for t in rng.uniform(100, 330, 2))
+    if temperature[0] == temperature[1]:
+        temperature[1] += 0.1  # equal when rounded, once in two thousand draws: no range
     space["reaction_temperature_c"] = temperature
     space["constraints"], space["couplings"] = [], []
     if rng.random() < 0.5:
