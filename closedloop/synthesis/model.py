@@ -220,20 +220,14 @@ class SynthesisModel:
 
         Amounts that are not given are designed, the given ones stay; where all are given, all are designed afresh.
         Raises `DesignError` where the recipe contradicts the target (another product, a chemical that is not allowed).
-        Warns of `TargetMissed` where the size that the model predicts is outside the target's band all the same, and
-        says so where the amounts that were given come nearer.
+        Warns of `TargetMissed` where the size that the model predicts is outside the target's band all the same, or
+        failure is likelier than success, and says so where the amounts that were given come nearer.
         """
-        (found,) = self.designs(recipe, target, 1, seed=seed)
-        if not found.meets_size:
-            from closedloop.synthesis.design import remedy
+        from closedloop.synthesis.design import shortfall
 
-            low, high = target.band_nm
-            warnings.warn(
-                f"the designed amounts should give {found.prediction.size_nm:.2f} nm, not {low:.2f} to {high:.2f} nm; "
-                f"{remedy(self, recipe, target, found)}",
-                TargetMissed,
-                stacklevel=2,
-            )
+        (found,) = self.designs(recipe, target, 1, seed=seed)
+        if missed := shortfall(self, recipe, target, found):
+            warnings.warn(missed, TargetMissed, stacklevel=2)
         return found.recipe
 
     def designs(self, recipe: Recipe, target: Target, count: int = 3, *, seed: int = 0) -> "list[Design]":
