@@ -21,6 +21,7 @@ from closedloop.chemistry.vectors import VectorTable
 from closedloop.recipes import Experiment, Recipe, Target, TargetMissed
 from closedloop.recipes.fields import ReadOnly
 from closedloop.synthesis.calibration import Calibration, scales
+from closedloop.synthesis.experience import Experience, possible
 from closedloop.synthesis.fitting import Run, from_model, from_nothing
 from closedloop.synthesis.learned import Learned
 from closedloop.synthesis.members import usable
@@ -113,6 +114,7 @@ class SynthesisModel:
     def _chunk(self, recipes: Sequence[Recipe]) -> tuple[PredictedArrays, np.ndarray, np.ndarray]:
         """The numbers, the intervals' widths (n, levels), and the likeness to the nearest precedent (n,)."""
         learned = self.learned
+        recipes = [possible(recipe) for recipe in recipes]
         arrays = self.vocabulary.encode(recipes)
         heads = ask(self.network, arrays)
         inputs = learned.parts.columns(arrays)
@@ -151,9 +153,10 @@ class SynthesisModel:
     def _predictions(
         self, recipes: Sequence[Recipe], arrays: PredictedArrays, widths: np.ndarray, nearest: np.ndarray
     ) -> list[Prediction]:
-        outside = nearest < self.learned.outside_below
-        places = np.flatnonzero(outside).tolist()
-        unlike = dict(zip(places, self._unlike([recipes[i] for i in places]), strict=True))
+        beyond = [self._experience.beyond(recipe) for recipe in recipes]
+        places = np.flatnonzero(nearest < self.learned.outside_below).tolist()
+        for i, said in zip(places, self._unlike([recipes[i] for i in places]), strict=True):
+            beyond[i].append(said)
         general = (*self.priors.warnings, *self.learned.success.warnings)
         return [
             Prediction(
@@ -163,8 +166,8 @@ class SynthesisModel:
                 ReadOnly(dict(zip(SHAPES, arrays.shape_probabilities[i].tolist(), strict=True))),
                 float(expit(arrays.success_logit[i])),
                 None if np.isnan(arrays.relative_spread[i]) else float(arrays.relative_spread[i]),
-                bool(outside[i]),
-                (*self._unknowns(recipe), *((unlike[i],) if outside[i] else ()), *general),
+                bool(beyond[i]),
+                (*self._unknowns(recipe), *beyond[i], *general),
                 Calibration(widths[i]),
             )
             for i, recipe in enumerate(recipes)
@@ -172,7 +175,7 @@ class SynthesisModel:
 
     def predict_shape(self, recipes: Sequence[Recipe], sizes_nm: Sequence[float]) -> np.ndarray:
         """Shape probabilities (n, 11) of products whose size is known, as after a measurement of size alone."""
-        arrays = self.vocabulary.encode(recipes)
+        arrays = self.vocabulary.encode([possible(recipe) for recipe in recipes])
         standardised = (np.log(np.asarray(sizes_nm, dtype=float)) - self.scale.centre) / self.scale.scale
         found = self.learned.parts.shapes_given_size(self.learned.parts.columns(arrays), standardised)
         told = self.predict_arrays(recipes).shape_probabilities
@@ -194,8 +197,12 @@ class SynthesisModel:
 
     def _likeness(self, recipes: Sequence[Recipe]) -> np.ndarray:
         """Of each recipe with each precedent, (m, n)."""
-        parts = self.learned.parts
-        return parts.precedents.similarity(group_features(self.vocabulary.encode(recipes), parts.vocabulary))
+        parts, arrays = self.learned.parts, self.vocabulary.encode([possible(recipe) for recipe in recipes])
+        return parts.precedents.similarity(group_features(arrays, parts.vocabulary))
+
+    @cached_property
+    def _experience(self) -> Experience:
+        return Experience.of(self.vocabulary, self.past_amounts)
 
     @cached_property
     def _chemicals(self) -> frozenset[str]:

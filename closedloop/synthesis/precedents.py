@@ -38,6 +38,8 @@ _OFFSET_VARIANCE = 0.5
 _MOST_FOR_LEARNING = 800
 _STEPS = 45
 _FASTEST = 0.3
+# Where an unknown amount sits: at 1 mmol.
+UNKNOWN_LEVEL = float(np.log1p(AMOUNT_SLOPE))
 
 
 def group_features(arrays: Arrays, chemicals: int) -> dict[str, np.ndarray]:
@@ -47,8 +49,7 @@ def group_features(arrays: Arrays, chemicals: int) -> dict[str, np.ndarray]:
     """
     known = (arrays.state == KNOWN) & (arrays.chemical > 0)
     unknown = (arrays.state != KNOWN) & (arrays.chemical > 0)
-    typical = np.log1p(AMOUNT_SLOPE)
-    level = np.where(known, np.log1p(AMOUNT_SLOPE * np.exp(arrays.log_amount)), np.where(unknown, typical, 0.0))
+    level = np.where(known, np.log1p(AMOUNT_SLOPE * np.exp(arrays.log_amount)), np.where(unknown, UNKNOWN_LEVEL, 0.0))
     n = len(arrays)
     amounts = np.zeros((n, chemicals + 1))
     column = np.where(arrays.identity > 0, arrays.identity - 1, chemicals)

@@ -394,3 +394,31 @@ def test_the_shipped_model_is_fast_and_knows_cdse() -> None:
     true = np.array([e.outcome.size_nm for e in experiments])
     assert np.abs(np.exp(said.log_size_mean[: len(true)]) - true).mean() < 0.5
     assert "cdse2022" in shipped.description
+
+
+@pytest.mark.parametrize("changed", ["amount", "temperature", "time"])
+def test_impossible_numbers_are_answered_as_the_most_that_is_possible(
+    model: SynthesisModel, literature: list[Experiment], changed: str
+) -> None:
+    first = literature[0].recipe
+    some = first.reagents[1].model_copy(update={"amount_mmol": 1e300})
+    update = {
+        "amount": {"reagents": (first.reagents[0], some, *first.reagents[2:])},
+        "temperature": {"reaction_temperature_c": 1e300},
+        "time": {"reaction_time_min": 1e300},
+    }[changed]
+    (said,) = model.predict([first.model_copy(update=update)])
+    assert np.isfinite([said.size_nm, said.log_size_sd, said.success_probability]).all()
+    assert said.outside_experience
+    assert any("1e+300" in warning and "not possible" in warning for warning in said.warnings)
+
+
+def test_an_amount_far_beyond_all_that_was_used_is_outside(model: SynthesisModel, literature: list[Experiment]) -> None:
+    first = next(e for e in literature if e.outcome.size_nm).recipe
+    amounts = [e.recipe.reagents[1].amount_mmol or 0.0 for e in literature if e.outcome.size_nm]
+    for factor, outside in ((5.0, False), (20.0, True)):
+        some = first.reagents[1].model_copy(update={"amount_mmol": factor * max(amounts)})
+        (said,) = model.predict([first.model_copy(update={"reagents": (first.reagents[0], some, *first.reagents[2:])})])
+        named = [warning for warning in said.warnings if "more than ten times" in warning]
+        assert bool(named) == outside
+        assert said.outside_experience >= outside
