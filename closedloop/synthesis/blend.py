@@ -6,7 +6,7 @@ All that is learned here is learned from predictions for experiments that the pa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -23,6 +23,9 @@ PARTS = ("forest", "precedents", "consensus", "differences", "transformer")
 # Pull of the spread towards the precedents' own doubt, in experiments: with fewer held-out ones it decides.
 _PRIOR_EXPERIMENTS = 10.0
 _LEAST_HELD_OUT = 10
+# Of fewer than this, errors are of weights and spread that were learned without them: a few are soon learned by heart.
+_FEW_HELD_OUT = 40
+_FOLDS = 5
 _LEAST_SPREAD = 1e-3
 
 
@@ -38,6 +41,9 @@ class Said:
     noise: np.ndarray
     nearest: np.ndarray
     product_seen: np.ndarray
+
+    def rows(self, index: np.ndarray) -> "Said":
+        return Said(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
     def novelty(self) -> np.ndarray:
         """(n, 5): inputs of the gate."""
@@ -58,6 +64,22 @@ class Said:
             np.log(self.between_trees + _LEAST_SPREAD) / 2,
             np.log(apart + 0.05),
         ]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """See `Blend.of`."""
+
+    held_out: Sequence[Said]
+    truth: np.ndarray
+    weight: np.ndarray
+    groups: Sequence[np.ndarray]
+    centre: float
+    scale: float
+
+    def rows(self, index: np.ndarray) -> "_Trial":
+        said, groups = [one.rows(index) for one in self.held_out], [of[index] for of in self.groups]
+        return replace(self, held_out=said, truth=self.truth[index], weight=self.weight[index], groups=groups)
 
 
 @dataclass(frozen=True)
@@ -89,7 +111,7 @@ class Blend:
 
     @classmethod
     def unlearned(cls) -> Self:
-        """For too few experiments to leave any out: parts count alike, the precedents' own doubt stands."""
+        """For too few experiments to weigh parts by: they count alike, the precedents' own doubt stands."""
         nothing = np.zeros(5)
         widths = Calibration.of(np.zeros(0)).widths
         return cls(
@@ -113,14 +135,30 @@ class Blend:
     ) -> Self:
         """One `Said` for each regime; ``truth`` (n,) standardised: ln(nm) = centre + scale · truth. ``groups``: of each
         regime, numbers (n,) of what was left out as a whole; every experiment by itself unless given."""
-        if not held_out or len(truth) < _LEAST_HELD_OUT:
+        if not held_out:
             return cls.unlearned()
         if groups is None:
             groups = [np.arange(len(truth))] * len(held_out)
+        trial = _Trial(held_out, truth, weight, groups, centre, scale)
+        if len(truth) < _LEAST_HELD_OUT:
+            # What is new next time is as new as what was left out last.
+            trial = replace(trial, held_out=held_out[-1:], groups=groups[-1:])
+            blend, errors = cls.unlearned(), cls.unlearned()._errors(trial)
+        else:
+            blend = cls._without_widths(trial)
+            errors = _errors_left_out(trial) if len(truth) < _FEW_HELD_OUT else blend._errors(trial)
+        widths = [
+            Calibration.of(of, len(np.unique(group))).widths for of, group in zip(errors, trial.groups, strict=True)
+        ]
+        return replace(blend, widths=np.stack(widths))
+
+    @classmethod
+    def _without_widths(cls, trial: _Trial) -> Self:
+        held_out, truth, weight = trial.held_out, trial.truth, trial.weight
         weights = np.stack(
             [
-                part_weights(LeftOutAnswers(said.means, truth, weight / weight.mean(), of, centre, scale))
-                for said, of in zip(held_out, groups, strict=True)
+                part_weights(LeftOutAnswers(said.means, truth, weight / weight.mean(), of, trial.centre, trial.scale))
+                for said, of in zip(held_out, trial.groups, strict=True)
             ]
         )
         novelty = np.concatenate([said.novelty() for said in held_out])
@@ -131,10 +169,11 @@ class Blend:
         means = np.concatenate([blend.mean(said) for said in held_out])
         error = np.tile(truth, len(held_out)) - means
         spread = _spread(np.concatenate([said.doubt() for said in held_out]), error, np.tile(weight, len(held_out)))
-        widths = []
-        for said, errors, of in zip(held_out, error.reshape(len(held_out), -1), groups, strict=True):
-            widths.append(Calibration.of(errors / np.exp(said.doubt() @ spread), len(np.unique(of))).widths)
-        return cls(weights, gate, middle, width, spread, np.stack(widths))
+        return replace(blend, spread=spread)
+
+    def _errors(self, trial: _Trial) -> list[np.ndarray]:
+        """Of each regime, in spreads, (n,)."""
+        return [(trial.truth - self.mean(said)) / np.exp(said.doubt() @ self.spread) for said in trial.held_out]
 
     def state(self) -> dict[str, torch.Tensor]:
         """Everything as named tensors; `from_state` is the way back."""
@@ -173,6 +212,19 @@ class Blend:
         parts = shares @ self.weights[:, :-1]
         transformer = parts[:, -1] / np.maximum(parts.sum(1), 1e-9)
         return Blended(self.mean(said), spread, noise, shares, transformer, widths)
+
+
+def _errors_left_out(trial: _Trial) -> list[np.ndarray]:
+    """`Blend._errors` by blends that were learned without them."""
+    from sklearn.model_selection import GroupKFold
+
+    found = [np.empty(len(trial.truth)) for _ in trial.held_out]
+    last = trial.groups[-1]
+    for rest, out in GroupKFold(min(_FOLDS, len(np.unique(last)))).split(last, groups=last):
+        learned = Blend._without_widths(trial.rows(rest))
+        for into, errors in zip(found, learned._errors(trial.rows(out)), strict=True):
+            into[out] = errors
+    return found
 
 
 def _gate(novelty: np.ndarray, regime: np.ndarray, regimes: int) -> np.ndarray:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 LEVELS = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6827, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975])
-# Fewer held-out errors than this say too little about the scale; then the model's own deviations stand as they are.
-LEAST_ERRORS = 8
+# Of fewer groups than this the quantile may be a lucky one: no interval is then narrower than Student's law makes it.
+FEW_GROUPS = 20
+# Errors of nothing at all are no promise: widths in predicted standard deviations are at least this share of a normal
+# law's.
+_LEAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Calibration:
         """
         normal = norm.ppf((1 + LEVELS) / 2)
         n = len(errors)
-        if n < LEAST_ERRORS:
+        if not n:
             return cls(normal)
         # The (n + 1)(1 - alpha)th smallest error; where there are too few errors for a level, the normal law goes on.
         groups = n if groups is None else min(groups, n)
@@ -39,7 +42,9 @@ class Calibration:
         widths = np.quantile(np.abs(errors), np.minimum(wanted, 1), method="higher")
         last = int(np.flatnonzero(reached)[-1])
         widths = np.where(reached, widths, widths[last] * normal / normal[last])
-        return cls(np.maximum.accumulate(widths))
+        if groups < FEW_GROUPS:
+            widths = np.maximum(widths, _student(errors, groups))
+        return cls(np.maximum(np.maximum.accumulate(widths), _LEAST_SHARE * normal))
 
     def width(self, coverage: float) -> float:
         """Half width of the interval in predicted standard deviations; ``coverage`` between 0 and 1, both excluded."""
@@ -58,4 +63,11 @@ class Calibration:
 def scales(widths: np.ndarray) -> np.ndarray:
     """`Calibration.scale` for many widths (n, levels) at once, (n,)."""
     found: np.ndarray = widths[:, int(np.flatnonzero(np.isclose(LEVELS, 0.9))[0])] / norm.ppf(0.95)
+    return found
+
+
+def _student(errors: np.ndarray, groups: int) -> np.ndarray:
+    """(levels,): within what the next error falls if errors are normal and so many of them told their scale."""
+    scale = np.sqrt(np.square(errors).mean() * (1 + 1 / groups))
+    found: np.ndarray = scale * t.ppf((1 + LEVELS) / 2, groups)
     return found

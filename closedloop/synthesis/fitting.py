@@ -14,7 +14,7 @@ from closedloop.literature import one_spelling
 from closedloop.recipes import Experiment
 from closedloop.synthesis.amount_choice import AmountChoice
 from closedloop.synthesis.blend import Blend
-from closedloop.synthesis.learned import Learned, Priors
+from closedloop.synthesis.learned import ITSELF, Learned, Priors
 from closedloop.synthesis.members import Scale, doubts, labels, scale_of
 from closedloop.synthesis.network import Network, Settings
 from closedloop.synthesis.parts import Parts
@@ -152,8 +152,8 @@ def _learned(start: _Start, experiments: list[Experiment], weight: np.ndarray, r
         scale.scale,
         [groups_of(own, regime) for regime in start.left_out.tried(own)],
     )
-    # A precedent itself must never be outside, whatever single precision makes of a likeness of one.
-    outside = min(float(np.quantile(tried[-1].nearest, 1 - _UNLIKE)), 0.999) if tried else 0.0
+    # Where nothing could be held out, all but the precedents themselves is outside.
+    outside = min(float(np.quantile(tried[-1].nearest, 1 - _UNLIKE)), ITSELF) if tried else ITSELF
     origins = tuple(Precedent(e.source, e.recipe.product, e.outcome.size_nm or np.nan, 1.0) for e in own)
     run.part(0.95, 1.0)(0.0, "learning which amounts go together")
     past = PastAmounts.of(parts, scale, [one.product for one in origins])

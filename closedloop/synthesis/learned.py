@@ -41,6 +41,12 @@ class Priors:
         return ("shape: a prior, for the experiments that the model learned from name fewer than two shapes",)
 
 
+# A precedent itself is never outside the model's experience, whatever single precision makes of a likeness of one.
+ITSELF = 0.999
+# With fewer sizes than this, what was held out says little of how far the next one may be off.
+_FEW = 20
+
+
 @dataclass(frozen=True)
 class Learned:
     """Everything that a model consists of. ``origins``: where each precedent comes from, in the parts' order;
@@ -58,3 +64,15 @@ class Learned:
     origins: tuple[Precedent, ...]
     outside_below: float
     description: str
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its sizes rest on, where that is little."""
+        said = []
+        if len(self.origins) < _FEW:
+            said.append(
+                f"size: learned from {len(self.origins)} experiments, too few to tell well by how much it may be off"
+            )
+        if self.outside_below >= ITSELF:
+            said.append("size: learned from experiments so alike that every other recipe counts as outside")
+        return tuple(said)

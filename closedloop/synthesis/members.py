@@ -13,6 +13,8 @@ from closedloop.synthesis.training import Labels
 LEAST_EXPERIMENTS = 3
 # Sizes closer together than this (standard deviation of ln size) are not stretched to unit scale.
 _LEAST_SCALE = 0.05
+# The least standard deviation of ln(size) that is believed of a mean diameter: a microscope's own scale is not surer.
+LEAST_LOG_SD = 0.02
 # Gu et al. hold sizes from fewer particles than this for less certain.
 MANY_PARTICLES = 300
 FEW_PARTICLES_DOUBT = 3.0

@@ -24,7 +24,7 @@ from closedloop.synthesis.calibration import Calibration, scales
 from closedloop.synthesis.experience import Experience, possible
 from closedloop.synthesis.fitting import Run, from_model, from_nothing
 from closedloop.synthesis.learned import Learned
-from closedloop.synthesis.members import usable
+from closedloop.synthesis.members import LEAST_LOG_SD, usable
 from closedloop.synthesis.network import SHAPES, Settings
 from closedloop.synthesis.past_amounts import PastAmounts
 from closedloop.synthesis.precedents import group_features
@@ -123,6 +123,9 @@ class SynthesisModel:
         blended = learned.blend(said)
         spread = self.scale.scale * blended.spread * scales(blended.widths)
         noise = self.scale.scale * blended.noise * scales(blended.widths)
+        # Experiments that agree by chance do not make the next one surer than it can be measured.
+        widened = np.maximum(1.0, LEAST_LOG_SD / spread)
+        spread, noise = widened * spread, widened * noise
         log_spread = heads.log_spread.mean(0)
         by_trees = learned.parts.log_spread(inputs)
         if shapes is not None:
@@ -157,7 +160,7 @@ class SynthesisModel:
         places = np.flatnonzero(nearest < self.learned.outside_below).tolist()
         for i, said in zip(places, self._unlike([recipes[i] for i in places]), strict=True):
             beyond[i].append(said)
-        general = (*self.priors.warnings, *self.learned.success.warnings)
+        general = (*self.learned.warnings, *self.priors.warnings, *self.learned.success.warnings)
         return [
             Prediction(
                 float(np.exp(arrays.log_size_mean[i])),

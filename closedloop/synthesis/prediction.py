@@ -26,8 +26,9 @@ class Prediction:
 
     ``log_size_sd`` is the calibrated standard deviation of ln(size), ``epistemic_log_sd`` the part of it that more data
     could remove. ``relative_spread`` is the particles' own, standard deviation over mean diameter; ``None`` where the
-    data did not tell it. ``outside_experience``: the recipe is unlike all that the model learned from. ``warnings`` say
-    what the numbers do not rest on: unknown chemicals, or a prior instead of data.
+    data did not tell it. ``outside_experience``: the recipe is unlike all that the model learned from, or a number of
+    it is far beyond that. ``warnings`` say what the numbers do not rest on: unknown chemicals, a prior instead of data,
+    or very few experiments.
     """
 
     size_nm: float

@@ -18,6 +18,7 @@ FOLDS = 5
 SIBLING = "sibling"
 # With fewer groups than this, leaving some out would say nothing of new ones.
 _LEAST_GROUPS = 2 * FOLDS
+_LEAST_ALONE = 3
 # Pairs of networks that leave out the same experiments, and which share of each regime's groups a pair leaves out.
 PAIRS = 3
 _LEFT_OUT = 0.1
@@ -58,10 +59,12 @@ def regimes_of(experiments: Sequence[Experiment]) -> tuple[str, ...]:
 
 
 def folds_of(experiments: Sequence[Experiment], regime: str) -> np.ndarray:
-    """Folds (n,) of about equal size that keep the regime's groups together."""
+    """Folds (n,) of about equal size that keep the regime's groups together; of few groups each is a fold."""
     from sklearn.model_selection import GroupKFold
 
     groups = groups_of(experiments, regime)
+    if len(np.unique(groups)) < _LEAST_GROUPS:
+        return groups
     folds = np.empty(len(groups), dtype=np.int64)
     for number, (_, tested) in enumerate(GroupKFold(FOLDS).split(groups, groups=groups)):
         folds[tested] = number
@@ -81,9 +84,13 @@ class LeftOut:
         return cls(regimes_of(experiments), seed)
 
     def tried(self, experiments: Sequence[Experiment]) -> tuple[str, ...]:
-        """The regimes that these experiments can try; not those of too few groups: a lab's own are one source."""
+        """The regimes that these experiments can try; not those of too few groups: a lab's own are one source. Where
+        they can try none, each experiment is left out by itself, if two others remain."""
         possible = regimes_of(experiments)
-        return tuple(name for name in self.regimes if name in possible)
+        found = tuple(name for name in self.regimes if name in possible)
+        if found or len(np.unique(groups_of(experiments, SIBLING))) < _LEAST_ALONE:
+            return found
+        return (SIBLING,)
 
     def pairs(self, experiments: Sequence[Experiment], regime: str) -> np.ndarray:
         """(n,): the pair that leaves the experiment out in this regime, -1 for none."""

@@ -26,8 +26,26 @@ def test_fresh_errors_fall_inside_as_often_as_promised() -> None:
     assert np.mean(hits) == pytest.approx(0.9, abs=0.02)
 
 
-def test_too_few_errors_leave_the_normal_law() -> None:
-    assert Calibration.of(np.full(3, 50.0)).scale == pytest.approx(1)
+def test_no_errors_leave_the_normal_law() -> None:
+    assert Calibration.of(np.zeros(0)).scale == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n", [3, 6, 12])
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.95])
+def test_few_errors_hold_what_they_promise_whatever_their_scale(n: int, coverage: float) -> None:
+    rng = np.random.default_rng(n)
+    held = []
+    for _ in range(3000):
+        width = Calibration.of(7 * rng.normal(size=n)).width(coverage)
+        held.append(norm.cdf(width / 7) - norm.cdf(-width / 7))
+    # Never fewer; more by what lies between one of the n errors and the next.
+    assert coverage - 0.01 <= np.mean(held) <= coverage + 1 / (n + 1) + 0.05
+
+
+def test_errors_of_nothing_still_have_a_shape() -> None:
+    calibration = Calibration.of(np.zeros(30))
+    assert calibration.scale > 0
+    assert calibration.width(0.95) > calibration.width(0.9) > calibration.width(0.5) > 0
 
 
 def test_beyond_the_errors_that_there_are_the_normal_law_goes_on() -> None:

@@ -396,6 +396,48 @@ def test_the_shipped_model_is_fast_and_knows_cdse() -> None:
     assert "cdse2022" in shipped.description
 
 
+def test_a_model_of_a_few_experiments_has_others_outside_its_experience_and_says_what_it_rests_on(
+    run_lab: Lab,
+) -> None:
+    foo = [
+        Experiment(
+            recipe=Recipe(product="Foo", reagents=(Reagent(name=f"blob{i}", amount_mmol=1),)),
+            outcome=Outcome(size_nm=3 + i / 10),
+        )
+        for i in range(8)
+    ]
+    model = SynthesisModel.fit(foo, schedule=QUICK)
+    own, other = model.predict([foo[0].recipe, run_lab(1, 5)[0].recipe])
+    assert [own.outside_experience, other.outside_experience] == [False, True]
+    assert sum("learned from 8 experiments, too few" in warning for warning in own.warnings) == 1
+    # With nothing to leave out, a precedent alone is within.
+    model = SynthesisModel.fit(foo[:1] * 9, schedule=QUICK)
+    own, other = model.predict([foo[0].recipe, foo[1].recipe])
+    assert [own.outside_experience, other.outside_experience] == [False, True]
+    assert any("every other recipe counts as outside" in warning for warning in own.warnings)
+
+
+def test_ten_recipes_of_one_size_do_not_make_the_next_one_certain(run_lab: Lab) -> None:
+    same = [e.model_copy(update={"outcome": Outcome(success=True, size_nm=4.0)}) for e in run_lab(10, 21)]
+    said = SynthesisModel.fit(same, schedule=QUICK).predict([run_lab(1, 22)[0].recipe])[0]
+    low, high = said.size_interval(0.9)
+    # No electron microscope knows its own magnification to less than about two per cent.
+    assert low < 4.0 * (1 - 0.02) < 4.0 * (1 + 0.02) < high
+    inner = said.size_interval(0.5)
+    assert low < inner[0] < 4.0 < inner[1] < high
+
+
+def test_a_few_experiments_promise_no_more_than_they_hold(run_lab: Lab) -> None:
+    fresh, held = run_lab(60, 23), []
+    for seed in range(4):
+        model = SynthesisModel.fit(run_lab(4, 30 + seed), schedule=QUICK)
+        for e, said in zip(fresh, model.predict([e.recipe for e in fresh]), strict=True):
+            low, high = said.size_interval(0.9)
+            held.append(low <= (e.outcome.size_nm or 0) <= high)
+    # Four draws of four.
+    assert np.mean(held) > 0.8
+
+
 @pytest.mark.parametrize("changed", ["amount", "temperature", "time"])
 def test_impossible_numbers_are_answered_as_the_most_that_is_possible(
     model: SynthesisModel, literature: list[Experiment], changed: str

@@ -130,3 +130,12 @@ def test_how_many_of_a_product_were_seen_before() -> None:
     done = [experiment(i, None, product) for i, product in enumerate(products)]
     # Two of CdSe in fold 0, one in fold 1; ZnS in one fold of its own; InP alone.
     assert seen_before(done, np.array([0, 0, 1, 2, 2, 1])).tolist() == [1, 1, 2, 0, 0, 0]
+
+
+def test_of_too_few_for_any_regime_each_is_left_out_by_itself() -> None:
+    few = [experiment(i, None) for i in range(5)]
+    left_out = LeftOut.of(few, 0)
+    assert left_out.regimes == (), "no network has too little to learn from"
+    assert left_out.tried(few) == ("sibling",)
+    assert sorted(folds_of(few, "sibling").tolist()) == list(range(5))
+    assert left_out.tried([*few[:2], *few[:2]]) == (), "two different ones leave one to learn from"
