@@ -48,7 +48,7 @@ def read_two_columns(path: Path, *, fewest_rows: int, most_columns: int = 2) -> 
     """The first two columns of the one table of numbers in the file, (n,) each, in file order; and their heading.
 
     ``most_columns`` is 3 where a third (an error estimate) may follow and be left aside. The heading is the last two
-    lines of text above the numbers, without marks of a comment. Raises `ColumnFileError`.
+    lines of text above the numbers, without quotes and marks of a comment. Raises `ColumnFileError`.
     """
     lines = [line.strip() for line in _text(path).splitlines()]
     block = _table(lines, path)
@@ -68,7 +68,7 @@ def read_two_columns(path: Path, *, fewest_rows: int, most_columns: int = 2) -> 
 
 
 def _heading(lines: list[str]) -> str:
-    said = [line.lstrip("".join(_COMMENTS)).strip() for line in lines]
+    said = [line.lstrip("".join(_COMMENTS)).replace('"', "").strip() for line in lines]
     return "\n".join([line for line in said if line][-_HEADING_LINES:])
 
 

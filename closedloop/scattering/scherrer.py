@@ -28,15 +28,26 @@ _WIDER_THAN_INSTRUMENT, _FEWEST_STEPS = 1.2, 4.0
 # What overlap and the background do to a width, whatever the fit's own covariance says.
 _LEAST_RELATIVE_SD = 0.03
 
-# What a heading calls another axis than 2θ. One letter may begin a sample's name, and counts where a unit or the other
-# column follows it.
-_TWO_THETA = re.compile(r"(?:2|two)[\s_*·-]*(?:theta|th\b|θ)", re.IGNORECASE)
-_ONE_LETTER = r"^{}(?=[\s_]*[,;\t(\[/]|\s+(?:i|int\w*|counts?|cps|nm\S*|å\S*|a\^?-1)\b)"
+# What a heading calls another axis than 2θ. A name that may begin a sample's counts where a unit or the other column
+# follows it.
+_TWO_THETA = re.compile(r"(?:2|two)[\s*·-]*(?:theta|th\b|θ)", re.IGNORECASE)
+_INTENSITY = r"(?:i|int\w*|counts?|cps)\b"
+_FOLLOWED = rf"(?=\s*[,;\t(\[/]|\s+(?:{_INTENSITY}|(?:deg|mm|nm|å)\S*|°|a\^?-1\b))"
 _FLAGS = re.IGNORECASE | re.MULTILINE
+_PER_LENGTH = r"\b1/(?:nm|å|a\b)|(?:(?:\bnm|å)\s*(?:\^|\*\*)?|\ba\s*(?:\^|\*\*))[({]?(?:[-−]1|⁻¹)"
 _OTHER_AXES = (
-    ("q", re.compile(_ONE_LETTER.format("[qs]") + r"|\b1/(?:nm|å)|(?:\bnm|å)\s*(?:\^|\*\*)?[({]?(?:[-−]1|⁻¹)", _FLAGS)),
-    ("d", re.compile(_ONE_LETTER.format("d") + r"|\bd[\s_-]*(?:spacing|value)", _FLAGS)),
+    ("q", re.compile(r"^[qs]" + _FOLLOWED + "|" + _PER_LENGTH, _FLAGS)),
+    ("d", re.compile(r"^d" + _FOLLOWED + r"|\bd[\s-]*(?:spacing|value)", _FLAGS)),
+    ("r", re.compile(r"^r" + _FOLLOWED, _FLAGS)),
     ("θ", re.compile(r"^(?:theta|θ)", _FLAGS)),
+    ("another angle of the goniometer", re.compile(r"^(?:omega|phi|chi|[ωφχ])" + _FOLLOWED, _FLAGS)),
+)
+# Peaks are narrower or wider in these than in the intensity itself.
+_FUNCTION = r"(?:log|log10|ln|lg|sqrt)"
+_OTHER_INTENSITY = re.compile(
+    rf"(?:\b{_FUNCTION}|\bsquare root of|√)[ \t(\[]*{_INTENSITY}"
+    rf"|\b{_INTENSITY}[ \t]*(?:[(\[][ \t]*)?(?:{_FUNCTION}\b|\^\s*\(?(?:0?\.5|1/2))",
+    _FLAGS,
 )
 
 
@@ -69,13 +80,17 @@ class ScatteringSize(Frozen):
 def read_pattern(path: Path) -> Columns:
     """(two_theta_deg, intensity) of a .xy, .xye, .csv or .dat file.
 
-    Raises `closedloop.columns.ColumnFileError`, and `PatternError` where the heading says that it is another axis.
+    Raises `closedloop.columns.ColumnFileError`, and `PatternError` where the heading says that it is another
+    axis, or not the intensity itself.
     """
     columns, heading = read_two_columns(path, fewest_rows=FEWEST_POINTS, most_columns=3)
+    heading = heading.replace("_", " ")
     if not _TWO_THETA.search(heading):
         for axis, pattern in _OTHER_AXES:
             if pattern.search(heading):
                 raise PatternError(f"{path}: its heading says that the first column is {axis}; give 2θ in degrees")
+    if other := _OTHER_INTENSITY.search(heading):
+        raise PatternError(f"{path}: its heading says {other[0]!r}, not the intensity itself; give counts")
     return columns
 
 

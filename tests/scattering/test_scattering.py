@@ -163,10 +163,18 @@ def test_reads_patterns_with_an_error_column_but_does_not_guess(tmp_path: Path) 
         ("q,I", "q"),
         ("x (nm^-1);counts", "q"),
         ("Å⁻¹\tcounts", "q"),
+        ("# q_nm^-1 I", "q"),
+        ("q_A^-1\tI", "q"),
+        ("q_nm-1;Intensity", "q"),
+        ("x (A^-1),counts", "q"),
+        ('"q","I"', "q"),
+        ("# r_mm I", "r"),
         ("d (nm) intensity", "d"),
         ("d-spacing,counts", "d"),
         ("theta,counts", "θ"),
         ("θ (deg);counts", "θ"),
+        ("Omega,Intensity", "another angle"),
+        ("Phi (deg) counts", "another angle"),
     ],
 )
 def test_an_axis_that_is_not_two_theta_is_refused(tmp_path: Path, heading: str, what: str) -> None:
@@ -189,12 +197,28 @@ def test_an_axis_that_is_not_two_theta_is_refused(tmp_path: Path, heading: str, 
         "d. of 3 May",
         "TTh I",
         "Angle,PSD",
+        "2th_deg I",
+        "Omega 3 acids\n2theta,I",
+        "2Theta/Omega,Intensity",
+        "R 12 of May",
+        "Angle,Intensity\nlog of run 3",
+        "2theta,Intensity (counts)",
     ],
 )
 def test_a_heading_that_could_be_two_theta_is_not(tmp_path: Path, heading: str) -> None:
     path = tmp_path / "a.xy"
     path.write_text(f"{heading}\n" + "".join(f"{x:.2f} {y:.1f}\n" for x, y in zip(ANGLES, ANGLES, strict=True)))
     assert read_pattern(path)[0] == pytest.approx(ANGLES)
+
+
+@pytest.mark.parametrize(
+    "intensity", ["log(I)", "log10 counts", "sqrt(I)", "√I", "Intensity (log)", "I^0.5", "ln(Intensity)", "sqrt_counts"]
+)
+def test_what_is_not_the_intensity_itself_is_refused(tmp_path: Path, intensity: str) -> None:
+    path = tmp_path / "a.xy"
+    path.write_text(f"2theta\t{intensity}\n" + "".join(f"{x:.2f}\t{x:.1f}\n" for x in ANGLES))
+    with pytest.raises(PatternError, match=r"a\.xy: .* not the intensity itself"):
+        read_pattern(path)
 
 
 def test_intensities_below_zero_are_refused() -> None:
