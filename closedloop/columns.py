@@ -27,6 +27,8 @@ _SECOND_BLOCK = 0.2
 
 _COMMENTS = ("#", "!", "%", "//")
 _HEADING_LINES = 2
+# A line that says what a column holds, however far above the numbers: JASCO and JCAMP write XUNITS and YUNITS.
+_DECLARATION = re.compile(r"[xy]\s*(?:units?|axis|label)\b", re.IGNORECASE)
 
 Columns = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -48,7 +50,8 @@ def read_two_columns(path: Path, *, fewest_rows: int, most_columns: int = 2) -> 
     """The first two columns of the one table of numbers in the file, (n,) each, in file order; and their heading.
 
     ``most_columns`` is 3 where a third (an error estimate) may follow and be left aside. The heading is the last two
-    lines of text above the numbers, without quotes and marks of a comment. Raises `ColumnFileError`.
+    lines of text above the numbers, and before them any that declares a column's units, without quotes and marks of a
+    comment. Raises `ColumnFileError`.
     """
     lines = [line.strip() for line in _text(path).splitlines()]
     block = _table(lines, path)
@@ -69,7 +72,9 @@ def read_two_columns(path: Path, *, fewest_rows: int, most_columns: int = 2) -> 
 
 def _heading(lines: list[str]) -> str:
     said = [line.lstrip("".join(_COMMENTS)).replace('"', "").strip() for line in lines]
-    return "\n".join([line for line in said if line][-_HEADING_LINES:])
+    said = [line for line in said if line]
+    declared = [line for line in said[:-_HEADING_LINES] if _DECLARATION.match(line)]
+    return "\n".join([*declared, *said[-_HEADING_LINES:]])
 
 
 def _text(path: Path) -> str:

@@ -14,13 +14,14 @@ from closedloop.optical.exciton import FEWEST_POINTS, PeakKind, find_exciton
 from closedloop.recipes import Evidence, Method, Outcome
 from closedloop.recipes.fields import Finite, Frozen, Positive
 
-# A column that is called A, as the last one of the heading, is absorbance as well.
-_ABSORBANCE = re.compile(
-    r"\babs|\bOD\b|optical density|extinction|(?-i:[,;\s]A)\s*(?:[\[(][^\])]*[\])])?\s*$", re.IGNORECASE
-)
+# A column that is called A, T or R, as the last one of the heading. T and R may be a sample's names, and count where
+# the other column is named before them.
+_LAST = r"\s*(?:[\[(][^\])]*[\])])?[,;\s]*$"
+_ABSORBANCE = re.compile(r"\babs|\bOD\b|optical density|extinction|(?-i:[,;\s]A)" + _LAST, re.IGNORECASE)
 _OTHER = re.compile(
     r"%\s*[TR]\b|\b[TR]\s*[\[(]?\s*%|transmi(?:ttance|ssion)|reflect(?:ance|ivity)"
-    r"|\bPLE?\b|\b\w*luminescence|\bemission|\bfluor\w*|\bexcitation|\bcounts?\b|\bcps\b",
+    r"|\bPLE?\b|\b\w*luminescence|\bemission|\bfluor\w*|\bexcitation|\bcounts?\b|\bcps\b"
+    r"|(?:[,;\t]|(?:wavelength|nm|λ)[^\n,;\t]*\s)\s*(?P<letter>(?-i:[TR]))" + _LAST,
     re.IGNORECASE,
 )
 
@@ -51,8 +52,8 @@ def read_spectrum(path: Path) -> Columns:
     other = _OTHER.search(heading)
     if other and not _ABSORBANCE.search(heading):
         raise SpectrumError(
-            f"{path}: its heading says {other[0]}, which is not absorbance; give an absorbance spectrum (2 - log10 "
-            "of per cent transmittance)"
+            f"{path}: its heading says {other['letter'] or other[0]}, which is not absorbance; give an absorbance "
+            "spectrum (2 - log10 of per cent transmittance)"
         )
     return columns
 

@@ -140,6 +140,12 @@ def test_what_is_no_absorbance_is_refused() -> None:
         "nm,counts",
         "nm,Intensity (cps)",
         "Excitation wavelength,Intensity",
+        "Wavelength (nm),T",
+        '"Wavelength","R",',
+        "nm\tT (a.u.)",
+        "wavelength T",
+        "TITLE\t\nXUNITS\tNANOMETERS\nYUNITS\tTRANSMITTANCE\nNPOINTS\t450\nFIRSTX\t350\nXYDATA",
+        "##TITLE=x\n##YUNITS=%T\n##NPOINTS=450\n##XYDATA=(XY..XY)",
     ],
 )
 def test_a_heading_that_says_something_else_is_believed(tmp_path: Path, heading: str) -> None:
@@ -157,6 +163,9 @@ def test_a_heading_that_says_something_else_is_believed(tmp_path: Path, heading:
         "T 25 C\nnm,A",
         "PL-3\nnm,A",
         "after emission\nnm\tA (1 cm)",
+        "sample T",
+        "batch R\nnm,A",
+        "TITLE\tT\nXUNITS\tNANOMETERS\nYUNITS\tABSORBANCE\nNPOINTS\t450\nXYDATA",
     ],
 )
 def test_other_headings_are_not(tmp_path: Path, heading: str) -> None:
