@@ -29,6 +29,11 @@ _ORDER = 4
 _NOISE_TIMES, _LOCAL_SHARE, _GLOBAL_SHARE = 6.0, 0.02, 0.02
 # So far above the peak, on so many points of the grid, the absorbance is at least this share of the peak's.
 _BEYOND_EV, _BEYOND_POINTS, _CONTINUUM_SHARE = 0.3, 25, 0.15
+# A first exciton keeps a fifth of its height in the valley beyond it, even in the narrowest ensembles, and what follows
+# nearby is at most about twice as high. What falls to this share, over this much energy, and is followed by something
+# so many times as high so near (in eV) is a band of something else.
+_VALLEY_EV = 0.04
+_BANDS = ((0.1, 0.5, np.inf), (0.3, 5.0, 0.35))
 
 
 class PeakKind(StrEnum):
@@ -41,7 +46,7 @@ class ExcitonPeak:
     """Position in nm and eV, and the half width at half maximum of the red (low-energy) side.
 
     The width is ``None`` where the spectrum ends before the absorbance has fallen to half. ``absorbance`` is above the
-    baseline. ``notes`` say what was taken out of the spectrum beforehand.
+    baseline. ``notes`` say what was taken out of the spectrum, or passed over in it.
     """
 
     kind: PeakKind
@@ -60,16 +65,18 @@ def find_exciton(wavelength_nm: ArrayLike, absorbance: ArrayLike) -> ExcitonPeak
     """
     wavelengths, values = _checked(wavelength_nm, absorbance)
     values, notes = without_artefacts(wavelengths, values)
+    passed_over: tuple[str, ...] = ()
     # A narrow window keeps a narrow line; a broad or noisy one may stand out only in a wide window.
     for half_window_ev in _HALF_WINDOWS_EV:
-        spectrum = _smoothed(wavelengths, values, half_window_ev)
-        index = _first_peak(spectrum)
+        spectrum, index, bands = _past_bands(wavelengths, values, half_window_ev)
         if index is not None:
-            return replace(_measured(spectrum, index), notes=tuple(notes))
-    raise NoExcitonPeak(
+            return replace(_measured(spectrum, index), notes=(*notes, *bands))
+        passed_over = passed_over or bands
+    nothing = (
         "no maximum and no shoulder stands out of the noise; the sample may be too dilute, too broad, or no "
         "semiconductor nanocrystal"
     )
+    raise NoExcitonPeak("; ".join((*passed_over, nothing)))
 
 
 def _checked(wavelength_nm: ArrayLike, absorbance: ArrayLike) -> tuple[Array, Array]:
@@ -141,6 +148,53 @@ def _smoothed(wavelength_nm: Array, absorbance: Array, half_window_ev: float) ->
         fits[row, 1] = -2 * (solver[2] @ values[first:last]) / half_window_ev**2
         fits[row, 2] = 2 * sd * np.linalg.norm(solver[2]) / half_window_ev**2
     return _Smoothed(grid, fits[:, 0], fits[:, 1], fits[:, 2], half_window_ev)
+
+
+def _past_bands(
+    wavelengths: Array, values: Array, half_window_ev: float
+) -> tuple["_Smoothed", int | None, tuple[str, ...]]:
+    """The spectrum without the bands red of its first exciton, the latter's grid index, and a sentence for each band.
+
+    A solvent's C-H bands are such: nanocrystals absorb at every energy above their first exciton, and these do not.
+    """
+    passed_over: tuple[str, ...] = ()
+    while True:
+        spectrum = _smoothed(wavelengths, values, half_window_ev)
+        index = _first_peak(spectrum)
+        band = (
+            None if index is None else _band(spectrum, np.interp(-spectrum.energy, -EV_NM / wavelengths, values), index)
+        )
+        if band is None:
+            return spectrum, index, passed_over
+        top_ev, end_ev = band
+        note = (
+            f"the band at {EV_NM / top_ev:.0f} nm was passed over: the absorbance beyond it falls to the baseline, as "
+            "a solvent's does and that of nanocrystals does not"
+        )
+        passed_over += (note,)
+        kept = EV_NM / wavelengths > end_ev
+        wavelengths, values = wavelengths[kept], values[kept]
+        if len(wavelengths) < FEWEST_POINTS:
+            return spectrum, None, passed_over
+
+
+def _band(spectrum: _Smoothed, readings: Array, index: int) -> tuple[float, float] | None:
+    """Where the peak at ``index`` has its top and where it has fallen to the baseline, if it does so and the
+    absorbance rises again. ``readings``, (g,), are not smoothed, which would lower a narrow band."""
+    window = round(_VALLEY_EV / _STEP_EV)
+    means = np.convolve(readings, np.full(window, 1 / window), mode="valid")
+    first = index - spectrum.reach
+    top = first + int(np.argmax(readings[first : index + spectrum.reach + 1]))
+    # A fit of scatter would reach too far here: where it is strong, solvents have no bands.
+    baseline = float(means[:index].min())
+    height = float(readings[top]) - baseline
+    for share, following, within_ev in _BANDS:
+        low = top + np.flatnonzero(means[top:] - baseline < share * height)
+        if len(low):
+            near = readings[low[0] :][spectrum.energy[low[0] :] < spectrum.energy[top] + within_ev] - baseline
+            if near.max(initial=0.0) > following * height:
+                return float(spectrum.energy[top]), float(spectrum.energy[low[0]])
+    return None
 
 
 def _first_peak(spectrum: _Smoothed) -> int | None:
