@@ -31,8 +31,8 @@ _NOISE_TIMES, _LOCAL_SHARE, _GLOBAL_SHARE = 6.0, 0.02, 0.02
 _BEYOND_EV, _BEYOND_POINTS, _CONTINUUM_SHARE = 0.3, 25, 0.15
 # A first exciton keeps a fifth of its height in the valley beyond it, even in the narrowest ensembles, and what follows
 # nearby is at most about twice as high. What falls to this share, over this much energy, and is followed by something
-# so many times as high so near (in eV) is a band of something else.
-_VALLEY_EV = 0.04
+# so many times as high so near (in eV) is a band of something else. Those of solvents are narrow.
+_VALLEY_EV, _WIDEST_BAND_EV = 0.04, 0.08
 _BANDS = ((0.1, 0.5, np.inf), (0.3, 5.0, 0.35))
 
 
@@ -188,6 +188,10 @@ def _band(spectrum: _Smoothed, readings: Array, index: int) -> tuple[float, floa
     # A fit of scatter would reach too far here: where it is strong, solvents have no bands.
     baseline = float(means[:index].min())
     height = float(readings[top]) - baseline
+    below = np.flatnonzero(readings - baseline < height / 2)
+    width = int(below[below > top].min(initial=len(readings)) - below[below < top].max(initial=0))
+    if width * _STEP_EV > _WIDEST_BAND_EV:
+        return None
     for share, following, within_ev in _BANDS:
         low = top + np.flatnonzero(means[top:] - baseline < share * height)
         if len(low):

@@ -61,3 +61,10 @@ def test_deep_valleys_of_narrow_ensembles_are_theirs(
     peak = find_exciton(WAVELENGTHS, ensemble(peak_nm, width_ev, peak_to_valley, noise))
     assert peak.peak_nm == pytest.approx(peak_nm, rel=0.01)
     assert peak.notes == ()
+
+
+def test_a_broad_line_is_an_exciton_wherever_it_stands() -> None:
+    wavelengths = np.arange(400.0, 750.0, 1.0)
+    line = np.exp(-0.5 * ((wavelengths - 550) / 15) ** 2)
+    peak = find_exciton(wavelengths, line + 1.5 / (1 + np.exp((wavelengths - 450) / 12)))
+    assert peak.peak_nm == pytest.approx(550, abs=2)
