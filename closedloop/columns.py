@@ -117,11 +117,16 @@ def _table(lines: list[str], path: Path) -> _Block:
     for other in (*best[1:2], *in_order[max(0, place - 1) : place], *in_order[place + 1 : place + 2]):
         after, before = min(table.last, other.last) + 1, max(table.first, other.first)
         between = [row for row in range(after, before) if _counts(lines[row])]
-        torn = bool(between) and all(_BEGUN.match(lines[row]) for row in between)
-        if torn or len(other.rows) > max(2, _SECOND_BLOCK * len(table.rows)):
+        breaker = _named(lines, between[0] if between else before)
+        sizes = f"{len(table.rows)} and {len(other.rows)} rows"
+        if between and all(_BEGUN.match(lines[row]) for row in between):
             raise ColumnFileError(
-                f"{path}: holds more than one table of numbers ({len(table.rows)} and {len(other.rows)} rows, broken "
-                f"by {_named(lines, between[0] if between else before)}); correct that line, or keep one of them"
+                f"{path}: {breaker}, is no row of numbers like the others and breaks the table ({sizes}); correct or "
+                "delete it and any other like it"
+            )
+        if len(other.rows) > max(2, _SECOND_BLOCK * len(table.rows)):
+            raise ColumnFileError(
+                f"{path}: holds more than one table of numbers ({sizes}, broken by {breaker}); keep one of them"
             )
     if best_format == (",", _POINT) and len(table.rows[0]) > 2 and not any("." in line for line in lines):
         raise ColumnFileError(
