@@ -37,8 +37,7 @@ def absorbance(
     from closedloop.optical import outcome_from_absorbance, read_spectrum, size_from_absorbance
 
     size = size_from_absorbance(*read_spectrum(file), product, curve=curve)
-    if size.note:
-        STDERR.print(f"note: {size.note}", soft_wrap=True, markup=False)
+    _noted(size.note)
     content = size.model_dump(mode="json")
     if experiment is not None:
         opened = _opened(store)
@@ -67,6 +66,7 @@ def xrd(
     from closedloop.scattering import outcome_from_pattern, read_pattern, size_from_pattern
 
     size = size_from_pattern(*read_pattern(file), wavelength_nm=wavelength_nm, instrument_fwhm_deg=instrument_fwhm_deg)
+    _noted(size.note)
     content = size.model_dump(mode="json")
     if experiment is not None:
         opened = _opened(store)
@@ -78,6 +78,11 @@ def xrd(
     STDOUT.print(f"{size.size_nm:.2f} ± {size.size_sd_nm:.2f} nm from {len(size.peaks)} peaks (spheres, K {size.k:g})")
     for peak in size.peaks:
         STDOUT.print(f"  {peak.two_theta_deg:7.2f}°  width {peak.fwhm_deg:.2f}°  {peak.size_nm:.2f} nm")
+
+
+def _noted(note: str | None) -> None:
+    if note:
+        STDERR.print(f"note: {note}", soft_wrap=True, markup=False)
 
 
 def _opened(store: str | None) -> "Store":

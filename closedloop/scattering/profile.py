@@ -3,13 +3,14 @@
 All peaks are fitted together, because those of nanocrystals overlap. Knows no wavelength and no crystallite size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from closedloop.scattering.errors import NoPeaks, PatternError
+from closedloop.scattering.artefacts import without_spikes
+from closedloop.scattering.errors import NarrowerThanInstrument, NoPeaks, PatternError
 
 Array = NDArray[np.float64]
 # (position, full width at half maximum, height), in degrees 2θ and counts.
@@ -44,23 +45,33 @@ class PeakFit:
     """All peaks of a pattern, by rising angle, and what they have in common.
 
     ``width_deg`` is the full width at half maximum times cos θ that fits all peaks at once. The width of a single peak
-    may differ from it where the pattern demands that.
+    may differ from it where the pattern demands that. ``notes`` say what was left out of the pattern.
     """
 
     peaks: tuple[Peak, ...]
     width_deg: float
     width_sd_deg: float
     lorentzian: float
+    notes: tuple[str, ...] = ()
 
 
 def fit_peaks(two_theta_deg: ArrayLike, intensity: ArrayLike) -> PeakFit:
     """The peaks of ``intensity`` at ``two_theta_deg``, (n,) each.
 
-    Raises `PatternError` where the arrays are no pattern, `NoPeaks` where nothing stands out.
+    Raises `PatternError` where the arrays are no pattern, `NoPeaks` where nothing stands out, `NarrowerThanInstrument`
+    where only spikes do.
     """
-    angle, counts = _checked(two_theta_deg, intensity)
-    first = _first_guess(angle, counts)
-    return _fitted(angle, counts, first)
+    angle, counts, notes = without_spikes(*_checked(two_theta_deg, intensity))
+    try:
+        first = _first_guess(angle, counts)
+    except NoPeaks:
+        if notes:
+            raise NarrowerThanInstrument(
+                "all that stands out is no wider than two steps; measure with finer steps, or the crystallites are "
+                "too large for this method"
+            ) from None
+        raise
+    return replace(_fitted(angle, counts, first), notes=tuple(notes))
 
 
 def _checked(two_theta_deg: ArrayLike, intensity: ArrayLike) -> tuple[Array, Array]:

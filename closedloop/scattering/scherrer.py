@@ -67,6 +67,7 @@ class ScatteringSize(Frozen):
     """Sphere diameter (or whatever ``k`` stands for) from the width common to all peaks, with its standard deviation.
 
     The standard deviation grows where single peaks disagree: strain, other shapes than spheres, a second phase.
+    ``note`` says what was left out of the pattern.
     """
 
     size_nm: Positive
@@ -75,6 +76,7 @@ class ScatteringSize(Frozen):
     wavelength_nm: Positive
     instrument_fwhm_deg: NonNegative
     peaks: tuple[PeakSize, ...]
+    note: str | None = None
 
 
 def read_pattern(path: Path) -> Columns:
@@ -141,6 +143,7 @@ def size_from_pattern(
         wavelength_nm=wavelength_nm,
         instrument_fwhm_deg=instrument_fwhm_deg,
         peaks=sizes,
+        note="; ".join(fit.notes) or None,
     )
 
 
@@ -184,6 +187,8 @@ def outcome_from_pattern(
         f"Scherrer, {len(size.peaks)} peaks, K {size.k:g}, volume weighted: "
         f"{size.size_nm:.2f} ± {size.size_sd_nm:.2f} nm"
     )
+    if size.note:
+        note = f"{note}; {size.note}"
     return Outcome(
         success=success,
         size_nm=size.size_nm,

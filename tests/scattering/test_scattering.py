@@ -115,6 +115,36 @@ def test_peaks_that_disagree_widen_the_uncertainty() -> None:
     assert sd(2.5) > 1.5 * sd(agreeing)
 
 
+@pytest.mark.parametrize("readings", [1, 2])
+@pytest.mark.parametrize("at_deg", [26.0, 33.0, 43.0])
+@pytest.mark.parametrize("height", [1500.0, 60000.0])
+def test_a_cosmic_ray_is_left_out_and_told(readings: int, at_deg: float, height: float) -> None:
+    clean = counted(debye(4.0)[0], 0)
+    spiked = clean.copy()
+    first = int(np.argmin(np.abs(ANGLES - at_deg)))
+    spiked[first : first + readings] += height
+    size = size_from_pattern(ANGLES, spiked, wavelength_nm=COPPER_NM)
+    assert size.size_nm == pytest.approx(size_from_pattern(ANGLES, clean, wavelength_nm=COPPER_NM).size_nm, rel=0.01)
+    assert f"at {ANGLES[first]:g}° was left out" in (size.note or "")
+    assert (outcome_from_pattern(size).evidence.note or "").endswith(size.note or "?")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("width_deg", [0.2, 0.5])
+def test_nothing_is_left_out_of_narrow_peaks(width_deg: float, seed: int) -> None:
+    pattern = sum(pseudo_voigt(ANGLES, at, width_deg, 3000.0, 0.3) for at in (26.03, 30.0, 43.02)) + 20
+    fit = fit_peaks(ANGLES, np.random.default_rng(seed).poisson(pattern).astype(float))
+    assert fit.notes == ()
+    assert len(fit.peaks) == 3
+
+
+def test_a_pattern_of_spikes_alone_is_too_narrow() -> None:
+    pattern = np.random.default_rng(0).poisson(50, len(ANGLES)).astype(float)
+    pattern[[120, 400, 610]] += 5000
+    with pytest.raises(NarrowerThanInstrument, match="no wider than two steps"):
+        size_from_pattern(ANGLES, pattern, wavelength_nm=COPPER_NM)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_has_no_peaks(seed: int) -> None:
     with pytest.raises(NoPeaks):
@@ -235,7 +265,7 @@ def test_the_row_that_breaks_a_table_is_named(tmp_path: Path, broken: str, first
     rows[first : first + 2] = [broken, broken]
     path = tmp_path / "a.xy"
     path.write_text("2theta;I\n" + "\n".join(rows))
-    with pytest.raises(ColumnFileError, match=rf'line {first + 2}, "{broken}"'):
+    with pytest.raises(ColumnFileError, match=rf'line {first + 2}, "{broken}", is no row of numbers'):
         read_pattern(path)
 
 
