@@ -24,6 +24,8 @@ _MOST_PEAKS = 12
 # A hidden peak is looked for where the fit misses this share of the pattern's span, and kept where it brings the sum of
 # squares down to this share.
 _LEAST_HUMP, _HUMP_GAIN = 0.02, 0.6
+# How many terms more the background gets, to see how far the width depends on it.
+_MORE_TERMS = (1, 2, 4)
 # Relative deviation of one peak's width from the common one that costs as much as the common fit's share of misfit.
 _HELD = 0.2
 _SMOOTHING_DEG = 0.4
@@ -44,8 +46,9 @@ class Peak:
 class PeakFit:
     """All peaks of a pattern, by rising angle, and what they have in common.
 
-    ``width_deg`` is the full width at half maximum times cos θ that fits all peaks at once. The width of a single peak
-    may differ from it where the pattern demands that. ``notes`` say what was left out of the pattern.
+    ``width_deg`` is the full width at half maximum times cos θ that fits all peaks at once; ``width_sd_deg`` holds the
+    fit's own deviation and how far the width moves when the background is freer. The width of a single peak may differ
+    from it where the pattern demands that. ``notes`` say what was left out of the pattern.
     """
 
     peaks: tuple[Peak, ...]
@@ -141,13 +144,13 @@ class _Common:
 class _Fit:
     """Least squares with a Chebyshev background; widths common to all peaks, or held near the common one."""
 
-    def __init__(self, angle: Array, counts: Array, widest_deg: float) -> None:
+    def __init__(self, angle: Array, counts: Array, widest_deg: float, *, more_terms: int = 0) -> None:
         self.angle, self.scale = angle, float(np.ptp(counts))
         self.counts = counts / self.scale
         self.low, self.span = float(angle[0]), float(angle[-1] - angle[0])
         self.step = float(np.median(np.diff(angle)))
         # One background term for every few peak widths; more would take the peaks' tails away.
-        self.terms = int(np.clip(1 + self.span / (8 * widest_deg), 2, 4))
+        self.terms = int(np.clip(1 + self.span / (8 * widest_deg), 2, 4)) + more_terms
         reduced = 2 * (angle - self.low) / self.span - 1
         self.chebyshev = np.polynomial.chebyshev.chebvander(reduced, self.terms - 1)
 
@@ -229,7 +232,8 @@ class _Fit:
 def _fitted(angle: Array, counts: Array, guess: list[_Guess]) -> PeakFit:
     widths = np.array([width * np.cos(np.radians(position / 2)) for position, width, _ in guess])
     width = float(np.median(widths))
-    fit = _Fit(angle, counts, float(widths.max()))
+    widest = float(widths.max())
+    fit = _Fit(angle, counts, widest)
     shared = fit.common(guess, width)
     # Peaks hidden in the flank of another leave a hump; each is taken in if it explains much of what was left.
     while len(shared.peaks) < _MOST_PEAKS:
@@ -247,8 +251,11 @@ def _fitted(angle: Array, counts: Array, guess: list[_Guess]) -> PeakFit:
         raise NoPeaks("what stands out of the background has not the shape of a peak; check the pattern")
     if len(peaks) < len(shared.peaks):
         shared = fit.common(peaks, shared.width_deg)
+    freer = [_Fit(angle, counts, widest, more_terms=n).common(shared.peaks, shared.width_deg) for n in _MORE_TERMS]
+    by_background = np.sqrt(np.mean([(free.width_deg - shared.width_deg) ** 2 for free in freer]))
+    width_sd = float(np.hypot(shared.width_sd_deg, by_background))
     singles = sorted(fit.single(shared), key=lambda peak: peak.two_theta_deg)
-    return PeakFit(tuple(singles), shared.width_deg, shared.width_sd_deg, shared.lorentzian)
+    return PeakFit(tuple(singles), shared.width_deg, width_sd, shared.lorentzian)
 
 
 def _hump(angle: Array, residuals: Array, width_deg: float) -> _Guess | None:

@@ -72,6 +72,15 @@ def test_spheres_of_known_size(diameter_nm: float, seed: int | None) -> None:
     assert size.peaks[0].two_theta_deg == pytest.approx(25.98, abs=0.4)
 
 
+@pytest.mark.parametrize("diameter_nm", [2.5, 4.0, 6.0])
+def test_what_a_curved_background_costs_is_stated(diameter_nm: float) -> None:
+    """The broad hump of a glass holder and the air's scatter at low angles, of 30 and 50% of the highest peak."""
+    intensity, truth = debye(diameter_nm)
+    curved = 0.3 * np.exp(-(((ANGLES - 24) / 8) ** 2)) + 0.5 * np.exp(-(ANGLES - 20) / 7)
+    size = size_from_pattern(ANGLES, counted(intensity / intensity.max() + curved, 0), wavelength_nm=COPPER_NM)
+    assert abs(size.size_nm - truth) < 2.5 * size.size_sd_nm
+
+
 def test_the_instrument_is_taken_off() -> None:
     """A pattern blurred by a Gaussian of 1° gives the sharp pattern's size when told so, and much less when not."""
     intensity, truth = debye(6.0)
