@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from closedloop.campaign.definition import CampaignDefinition, canonical, supply_faults
 from closedloop.campaign.errors import CampaignFileError
 from closedloop.chemistry import UnknownChemical, usual_role
+from closedloop.fault_words import in_words
 from closedloop.propose import Coupling, Faults, SearchSpaceError, name_faults
 from closedloop.propose.constraints import parse_comparison
 from closedloop.recipes import Role
-from closedloop.yaml_lines import complaint, in_words, line_of, load
+from closedloop.yaml_lines import Path as Place
+from closedloop.yaml_lines import complaint, line_of, load
 
 QUANTITY_FORMS = ("value", "range")
 
@@ -50,12 +52,13 @@ def read_campaign(path_or_name: str | Path) -> CampaignDefinition:
 def parse_campaign(text: str, where: str) -> CampaignDefinition:
     """A definition from a campaign's YAML text; ``where`` names it in the message of a `CampaignFileError`."""
     try:
-        content, lines = load(text)
+        written = load(text)
     except yaml.YAMLError as error:
         raise CampaignFileError(where, [complaint(error)]) from error
+    content, lines = written.content, written.lines
     if not isinstance(content, dict):
         raise CampaignFileError(where, ["holds no campaign; begin with 'name:', 'target:' and 'space:'"])
-    faults = _resolve_names(content, lines)
+    faults = [*written.faults, *_resolve_names(content, lines)]
     space, target = content.get("space"), content.get("target")
     if isinstance(space, dict) and isinstance(target, dict) and "product" not in space and "product" in target:
         space["product"] = target["product"]
@@ -77,7 +80,7 @@ def _line_number(fault: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _independent_faults(content: dict[str, Any], lines: dict[tuple[int | str, ...], int]) -> list[str]:
+def _independent_faults(content: dict[str, Any], lines: Mapping[Place, int]) -> list[str]:
     """Faults that a first fault elsewhere keeps from being looked for: names in constraints and couplings, and whether
     the chemicals can make the product. They need no more of the file than its names."""
     space, target = content.get("space"), content.get("target")
@@ -105,12 +108,12 @@ def _coupling(written: Any) -> Coupling | None:
         return None
 
 
-def _resolve_names(content: dict[str, Any], lines: dict[tuple[int | str, ...], int]) -> list[str]:
+def _resolve_names(content: dict[str, Any], lines: Mapping[Place, int]) -> list[str]:
     """Puts the registry's names in place of the writer's, and returns a fault for each that it does not know."""
     faults: list[str] = []
     renamed: dict[str, str] = {}
 
-    def rename(name: Any, place: tuple[int | str, ...]) -> Any:
+    def rename(name: Any, place: Place) -> Any:
         if not isinstance(name, str):
             return name
         try:
@@ -183,7 +186,7 @@ def _rename_coupling(coupling: Any, renamed: Mapping[str, str]) -> Any:
     return coupling | {key: rename(coupling[key]) for key in ("of", "ratio") if key in coupling}
 
 
-def _faults(error: Any, lines: dict[tuple[int | str, ...], int]) -> list[str]:
+def _faults(error: Any, lines: Mapping[Place, int]) -> list[str]:
     """The faults of one error of pydantic's; a check of ours may have found several at once."""
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, Faults):
@@ -191,11 +194,11 @@ def _faults(error: Any, lines: dict[tuple[int | str, ...], int]) -> list[str]:
     return [_fault(error, lines)]
 
 
-def _said(place: tuple[int | str, ...], message: str, lines: dict[tuple[int | str, ...], int]) -> str:
+def _said(place: Place, message: str, lines: Mapping[Place, int]) -> str:
     return f"line {line_of(place, lines)}: {'.'.join(map(str, place)) + ': ' if place else ''}{message}"
 
 
-def _fault(error: Any, lines: dict[tuple[int | str, ...], int]) -> str:
+def _fault(error: Any, lines: Mapping[Place, int]) -> str:
     # The last part may only say which form of a value was tried (a number or a range).
     place = error["loc"][:-1] if error["loc"] and error["loc"][-1] in QUANTITY_FORMS else error["loc"]
     if error["type"] == "model_type" and place[:2] == ("space", "reagents") and isinstance(error["input"], str):

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from closedloop.fault_words import in_words
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
-from closedloop.yaml_lines import complaint, in_words, load
+from closedloop.yaml_lines import complaint, load
 
 # Twice what a pump's counter may be off before a dose counts as wrong; a smaller one could not be told from none.
 LEAST_DOSE_ML = 0.01
@@ -129,19 +130,20 @@ class LabConfig(_Model):
 def read_lab_file(path: Path) -> LabConfig:
     """Raises `LabFileError` with every fault of the file, each with the place that it stands at."""
     try:
-        content, _ = load(path.read_text(encoding="utf-8"))
+        written = load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LabFileError(f"{path}: cannot be read ({error.strerror}); give the path of a lab file") from error
     except UnicodeDecodeError as error:
         raise LabFileError(f"{path}: is not text in UTF-8; save it as such") from error
     except yaml.YAMLError as error:
         raise LabFileError(f"{path}: {complaint(error)}") from error
-    if not isinstance(content, dict):
+    if not isinstance(written.content, dict):
         raise LabFileError(f"{path}: holds no lab; begin with 'name:', 'instruments:' and 'stocks:'")
+    faults = list(written.faults)
     try:
-        return LabConfig.model_validate(content)
+        config = LabConfig.model_validate(written.content)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {in_words(fault, 'lab')}" for fault in error.errors()
-        )
-        raise LabFileError(f"{path}: {faults}") from error
+        faults += [f"{'.'.join(map(str, each['loc'])) or 'file'}: {in_words(each, 'lab')}" for each in error.errors()]
+    if faults:
+        raise LabFileError(f"{path}: {'; '.join(faults)}")
+    return config

@@ -124,6 +124,14 @@ def test_all_faults_come_at_once() -> None:
     assert len(faults) == 3
 
 
+def test_keys_given_twice_hide_no_other_fault() -> None:
+    text = GOOD.replace("  size_nm: 4.0", "  size_nm: -1\n  product: CdSe") + "name: demo\ncolour: red\n12: a\n"
+    faults = _faults(text)
+    assert [fault.split(":")[0] for fault in faults] == ["line 4", "line 5", "line 14", "line 15", "line 16"]
+    assert "'product' is given twice (first in line 3)" in faults[1]
+    assert "'name' is given twice (first in line 1)" in faults[2]
+
+
 def test_faults_behind_other_faults_are_found_too() -> None:
     """A negative amount must not hide a constraint on a chemical that is not there, nor what the product lacks."""
     text = (

@@ -75,6 +75,14 @@ def test_what_is_no_yaml_is_told_in_one_line(tmp_path: Path, more: str, said: st
     assert re.search(said, faults(tmp_path, WRITTEN + more))
 
 
+def test_keys_given_twice_hide_no_other_fault(tmp_path: Path) -> None:
+    said = faults(tmp_path, WRITTEN.replace("above: 330", "above: .nan") + "interlock: []\nhandler: me\nname: other\n")
+    assert "line 16: 'handler' is given twice (first in line 4)" in said
+    assert "line 17: 'name' is given twice (first in line 2)" in said
+    assert "interlocks.0.above: " in said
+    assert "interlock: is not a key" in said
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [
