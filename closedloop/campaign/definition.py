@@ -16,7 +16,7 @@ from closedloop.campaign.stopping import StoppingRules
 from closedloop.chemistry import canonical_name, composition, resolve
 from closedloop.propose import Coupling, Faults, Range, SearchSpace, SpaceReagent, narrowed, shut_out
 from closedloop.recipes import ClosedloopError, Recipe, Target, Vessel
-from closedloop.recipes.fields import Frozen, Positive
+from closedloop.recipes.fields import Frozen, Positive, Whole
 
 # Below a few unit cells nothing is a crystal; above a micrometre nothing is a colloid.
 SMALLEST_NM, LARGEST_NM = 0.5, 1000.0
@@ -42,13 +42,13 @@ class CampaignDefinition(Frozen):
     description: str = ""
     target: Target
     space: SearchSpace
-    budget: Annotated[int, Field(ge=1, le=100_000)] = 24
-    batch_size: Annotated[int, Field(ge=1, le=64)] = 4
-    hits_wanted: Annotated[int, Field(ge=1)] = 1
-    retrain_every: Annotated[int, Field(ge=1)] = 8
+    budget: Annotated[Whole, Field(ge=1, le=100_000)] = 24
+    batch_size: Annotated[Whole, Field(ge=1, le=64)] = 4
+    hits_wanted: Annotated[Whole, Field(ge=1)] = 1
+    retrain_every: Annotated[Whole, Field(ge=1)] = 8
     approval: Approval = Approval.AUTOMATIC
     lab: str = "virtual"
-    smallest_particle_count: Annotated[int, Field(ge=1)] = 20
+    smallest_particle_count: Annotated[Whole, Field(ge=1)] = 20
     largest_relative_spread: Positive = 0.35
     stop: StoppingRules = StoppingRules()
 

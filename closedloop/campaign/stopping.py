@@ -13,7 +13,7 @@ from pydantic import Field
 from closedloop.campaign.same_recipe import groups
 from closedloop.propose import Outlook
 from closedloop.recipes import Evidence, Method, Outcome, Target
-from closedloop.recipes.fields import Frozen
+from closedloop.recipes.fields import Finite, Frozen, Whole
 from closedloop.store import ExperimentRecord
 
 # A campaign whose next experiments have less than this chance between them should be looked at by a person.
@@ -27,14 +27,14 @@ _IN_THE_WAY = 0.25
 class NoHope(Frozen):
     """Give up when the chance that one of the next ``over`` experiments hits is below ``chance_below``."""
 
-    chance_below: Annotated[float, Field(gt=0, lt=1)]
-    over: Annotated[int, Field(ge=1, le=50)] = 8
+    chance_below: Annotated[Finite, Field(gt=0, lt=1)]
+    over: Annotated[Whole, Field(ge=1, le=50)] = 8
 
 
 class StoppingRules(Frozen):
     """``confirmed_by``: repeats that must hit as well before a hit counts."""
 
-    confirmed_by: Annotated[int, Field(ge=0, le=10)] = 0
+    confirmed_by: Annotated[Whole, Field(ge=0, le=10)] = 0
     no_hope: NoHope | None = None
 
 

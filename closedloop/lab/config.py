@@ -12,12 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from closedloop.fault_words import in_words
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
+from closedloop.recipes.fields import Finite, NonNegative, Positive
 from closedloop.yaml_lines import complaint, load
 
 # Twice what a pump's counter may be off before a dose counts as wrong; a smaller one could not be told from none.
 LEAST_DOSE_ML = 0.01
-
-Positive = Annotated[float, Field(gt=0)]
 
 
 def _not_empty(contents: Mapping[str, float]) -> Mapping[str, float]:
@@ -65,14 +64,14 @@ class Stock(_Model):
     contains: Annotated[Mapping[str, Positive], AfterValidator(_not_empty)]
     rate_ml_per_min: Positive = 10.0
     injected: bool = Field(default_factory=_waits_in_syringe)
-    smallest_volume_ml: Annotated[float, Field(ge=LEAST_DOSE_ML)] = LEAST_DOSE_ML
+    smallest_volume_ml: Annotated[Finite, Field(ge=LEAST_DOSE_ML)] = LEAST_DOSE_ML
 
 
 class InterlockConfig(_Model):
     """Trips when the signal (``instrument.quantity``) is above the limit."""
 
     signal: str
-    above: float
+    above: Finite
 
 
 class LabConfig(_Model):
@@ -86,10 +85,10 @@ class LabConfig(_Model):
     microscope: str | None = None
     clock: str | None = None
     vessel_volume_ml: Positive = 50.0
-    max_temperature_c: float = 340.0
+    max_temperature_c: Finite = 340.0
     stirring_rpm: Positive = 600.0
-    cool_below_c: float = 60.0
-    watchdog_s: Annotated[float, Field(ge=0)] = 120.0
+    cool_below_c: Finite = 60.0
+    watchdog_s: NonNegative = 120.0
     interlocks: tuple[InterlockConfig, ...] = ()
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from closedloop.propose.errors import EmptySpaceError
-from closedloop.recipes.fields import Frozen, Positive
+from closedloop.recipes.fields import Frozen, Positive, Whole
 from closedloop.recipes.recipe import Name
 
 Masks = NDArray[np.bool_]
@@ -24,9 +24,9 @@ class Coupling(Frozen):
     out) of all; or ``ratio: [A, B]`` of amounts ``between: [low, high]``, which holds where both are there, A and B
     being chemicals or roles."""
 
-    at_least: int | None = None
-    at_most: int | None = None
-    exactly: int | None = None
+    at_least: Whole | None = None
+    at_most: Whole | None = None
+    exactly: Whole | None = None
     of: Name | tuple[Name, ...] | None = None
     ratio: tuple[Name, Name] | None = None
     between: tuple[Positive, Positive] | None = None

@@ -4,15 +4,26 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 ABSOLUTE_ZERO_C = -273.15
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-TemperatureC = Annotated[float, Field(ge=ABSOLUTE_ZERO_C, allow_inf_nan=False)]
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} (YAML's yes, no, on and off are that too) is no number; write one")
+    return value
+
+
+# To pydantic and Python true is 1: a campaign that said "size_nm: yes" asked for 1 nm.
+_NUMBER = BeforeValidator(_no_truth)
+
+Whole = Annotated[int, _NUMBER]
+Finite = Annotated[float, Field(allow_inf_nan=False), _NUMBER]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), _NUMBER]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _NUMBER]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _NUMBER]
+TemperatureC = Annotated[float, Field(ge=ABSOLUTE_ZERO_C, allow_inf_nan=False), _NUMBER]
 
 
 # So much of a number is rounding: 4.0 - 0.2 is a little less than 3.8.

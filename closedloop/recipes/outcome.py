@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from closedloop.recipes.fields import READ_ONLY, Finite, Fraction, Frozen, NonNegative, Positive
+from closedloop.recipes.fields import READ_ONLY, Finite, Fraction, Frozen, NonNegative, Positive, Whole
 
 
 class Shape(StrEnum):
@@ -130,7 +130,7 @@ class Outcome(Frozen):
     size_std_nm: NonNegative | None = None
     # Left out where nobody states it: digests of outcomes from before there was such a field stay as they were.
     size_error_nm: NonNegative | None = Field(default=None, exclude_if=lambda value: value is None)
-    particle_count: Annotated[int, Field(ge=0)] | None = None
+    particle_count: Annotated[Whole, Field(ge=0)] | None = None
     shape: Shape | None = None
     shape_fractions: Annotated[Mapping[Shape, Fraction], *READ_ONLY] = Field(
         default_factory=dict, validate_default=True

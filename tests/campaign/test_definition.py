@@ -118,6 +118,41 @@ def test_each_fault_is_named_with_its_line(change: tuple[str, str], line: int, w
     assert any(f"line {line}:" in fault and words in fault for fault in faults), faults
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("  size_nm: 4.0", "  size_nm: yes", "target.size_nm"),
+        ("  size_nm: 4.0", "  size_nm: 4.0\n  limits: {max_temperature_c: on}", "target.limits.max_temperature_c"),
+        ("  size_nm: 4.0", "  size_nm: 4.0\n  limits: {max_amounts_mmol: {CdO: true}}", "max_amounts_mmol"),
+        ("amount_mmol: 4,", "amount_mmol: yes,", "space.reagents.1.amount_mmol"),
+        ("[0.1, 0.6]", "[no, 0.6]", "space.reagents.0.amount_mmol"),
+        ("amount_mmol: 4,", "fill_to_ml: yes,", "space.reagents.1.fill_to_ml"),
+        ("reaction_time_min: 10", "reaction_time_min: on", "space.reaction_time_min"),
+        (
+            "reaction_time_min: 10",
+            "reaction_time_min: 10\n  couplings: [{at_least: yes}]",
+            "space.couplings.0.at_least",
+        ),
+        ("name: demo", "name: demo\nbudget: true", "budget"),
+        ("name: demo", "name: demo\nlargest_relative_spread: off", "largest_relative_spread"),
+        ("name: demo", "name: demo\nstop: {no_hope: {chance_below: 0.1, over: yes}}", "stop.no_hope.over"),
+    ],
+)
+def test_yes_is_no_number(old: str, new: str, place: str) -> None:
+    """Pydantic takes true for 1: such a campaign asked for particles of 1 nm."""
+    faults = _faults(GOOD.replace(old, new))
+    assert any(place in fault and "is no number" in fault for fault in faults), faults
+
+
+def test_yes_and_no_remain_what_they_are_where_they_belong() -> None:
+    text = SHELF.replace("max_mmol: 8,", "amount_mmol: [1, 8], optional: yes,")
+    assert [reagent.optional for reagent in parse_campaign(text, "shelf.yaml").space.reagents][2:] == [
+        True,
+        False,
+        False,
+    ]
+
+
 def test_all_faults_come_at_once() -> None:
     text = GOOD.replace("CdO", "unobtainium").replace("4.0", "-1") + "colour: red\n"
     faults = _faults(text)

@@ -102,6 +102,23 @@ def test_a_limit_that_could_never_be_passed_is_refused(tmp_path: Path, old: str,
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("above: 330", "above: on", "interlocks.0.above"),
+        ("hotplate: plate", "hotplate: plate\nmax_temperature_c: yes", "max_temperature_c"),
+        ("hotplate: plate", "hotplate: plate\nwatchdog_s: off", "watchdog_s"),
+        ("hotplate: plate", "hotplate: plate\nstirring_rpm: yes", "stirring_rpm"),
+        ("contains: {CdO: 0.2}", "contains: {CdO: yes}", "stocks.0.contains.CdO"),
+        ("vessel: flask,", "vessel: flask, smallest_volume_ml: yes,", "stocks.0.smallest_volume_ml"),
+    ],
+)
+def test_yes_is_no_number(tmp_path: Path, old: str, new: str, place: str) -> None:
+    said = faults(tmp_path, WRITTEN.replace(old, new))
+    assert f"{place}: " in said
+    assert "is no number" in said
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "holds no lab; begin with 'name:'"),
