@@ -56,10 +56,10 @@ def parse_number(cell: object, *, comma_decimals: bool = False) -> float | None:
             return _finite(math.inf)
     text = str(cell).strip().replace("\u2212", "-")
     if _AMBIGUOUS.fullmatch(text) and ("," in text or comma_decimals):
-        whole = re.sub("[.,]", "", text)
+        mark = "," if comma_decimals and "," in text else "."
         raise NotANumber(
             "can be read in two ways: with a decimal mark, or with a separator of thousands",
-            f"write {whole} or {text.replace(',', '.')}0" if not comma_decimals else f"write {whole} or {text}0",
+            f"write {re.sub('[.,]', '', text)} or {_with_decimals(text, mark)}",
         )
     if _POINT.fullmatch(text):
         return _finite(float(text))
@@ -77,6 +77,13 @@ def parse_number(cell: object, *, comma_decimals: bool = False) -> float | None:
             f"has {unit.group(2)!r} behind the number", "write the number alone, in the unit that the column's name has"
         )
     raise NotANumber("is not a number", "write a number, or leave the cell empty if it is unknown")
+
+
+def _with_decimals(text: str, mark: str) -> str:
+    """The number with a decimal mark, in as few digits as say it, and never in three, which could be thousands."""
+    whole, decimals = re.split("[.,]", text)
+    decimals = decimals.rstrip("0") or "0"
+    return f"{whole}{mark}{decimals}{'0' if len(decimals) == 3 else ''}"
 
 
 def _finite(value: float) -> float:
