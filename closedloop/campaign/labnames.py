@@ -5,21 +5,30 @@ from importlib.metadata import EntryPoint
 
 from closedloop.campaign.definition import canonical
 from closedloop.chemistry import UnknownChemical
-from closedloop.lab import LabConfig, LabFileError, ProcedureError, compile_recipe
+from closedloop.lab import LabConfig, LabFileError, ProcedureError, Stock, compile_recipe
 from closedloop.recipes import Recipe
 
 
 def canonical_lab(config: LabConfig) -> LabConfig:
-    """The lab with its stocks' chemicals under the registry's names. Raises `LabFileError` for an unknown one."""
-    stocks = []
+    """The lab with its stocks' chemicals under the registry's names. Raises `LabFileError` with each that is unknown or
+    stands in one stock twice."""
+    stocks: list[Stock] = []
+    faults: list[str] = []
     for stock in config.stocks:
-        try:
-            contains = {canonical(name): concentration for name, concentration in stock.contains.items()}
-        except UnknownChemical as error:
-            raise LabFileError(f"{config.name}: stock {stock.name!r}: {error}") from error
-        if len(contains) < len(stock.contains):
-            raise LabFileError(f"{config.name}: stock {stock.name!r} names a chemical twice; add the two up")
+        given: dict[str, str] = {}
+        for name in stock.contains:
+            try:
+                known = canonical(name)
+            except UnknownChemical as error:
+                faults.append(f"stock {stock.name!r}: {error}")
+                continue
+            if known in given:
+                faults.append(f"stock {stock.name!r}: {given[known]!r} and {name!r} are one chemical; add the two up")
+            given[known] = name
+        contains = {known: stock.contains[name] for known, name in given.items()}
         stocks.append(stock.model_copy(update={"contains": contains}))
+    if faults:
+        raise LabFileError(f"{config.name}: {'; '.join(faults)}")
     return config.model_copy(update={"stocks": tuple(stocks)})
 
 
