@@ -1,7 +1,7 @@
 """A campaign's file: YAML with names that the registry knows -> a definition, or every fault at once with its line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from closedloop.propose import Coupling, Faults, SearchSpaceError, name_faults
 from closedloop.propose.constraints import parse_comparison
 from closedloop.recipes import Role
 from closedloop.yaml_lines import Path as Place
-from closedloop.yaml_lines import complaint, line_of, load
+from closedloop.yaml_lines import complaint, line_of, load, place_of
 
 QUANTITY_FORMS = ("value", "range")
 
@@ -55,7 +55,7 @@ def parse_campaign(text: str, where: str) -> CampaignDefinition:
         written = load(text)
     except yaml.YAMLError as error:
         raise CampaignFileError(where, [complaint(error)]) from error
-    content, lines = written.content, written.lines
+    content, lines = written.content, dict(written.lines)
     if not isinstance(content, dict):
         raise CampaignFileError(where, ["holds no campaign; begin with 'name:', 'target:' and 'space:'"])
     faults = [*written.faults, *_resolve_names(content, lines)]
@@ -92,8 +92,9 @@ def _independent_faults(content: dict[str, Any], lines: Mapping[Place, int]) -> 
     roles = {str(r["role"]) for r in written if r.get("role") in {str(role) for role in Role}}
     roles |= {str(role) for name in names if (role := usual_role(name))}
     constraints = space.get("constraints")
-    couplings = [_coupling(each) for each in space.get("couplings") or [] if isinstance(space.get("couplings"), list)]
-    found = name_faults(constraints if isinstance(constraints, list) else [], couplings, names, roles)
+    couplings = space.get("couplings")
+    ruled = [_coupling(each) for each in couplings] if isinstance(couplings, list) else []
+    found = name_faults(constraints if isinstance(constraints, list) else [], ruled, names, roles)
     said = [_said(("space", *place), message, lines) for place, message in found]
     if isinstance(target, dict) and isinstance(target.get("product"), str) and names:
         used = [r["name"] for r in written if r.get("amount_mmol") != 0]
@@ -108,7 +109,7 @@ def _coupling(written: Any) -> Coupling | None:
         return None
 
 
-def _resolve_names(content: dict[str, Any], lines: Mapping[Place, int]) -> list[str]:
+def _resolve_names(content: dict[str, Any], lines: dict[Place, int]) -> list[str]:
     """Puts the registry's names in place of the writer's, and returns a fault for each that it does not know."""
     faults: list[str] = []
     renamed: dict[str, str] = {}
@@ -140,10 +141,32 @@ def _resolve_names(content: dict[str, Any], lines: Mapping[Place, int]) -> list[
                 rename(name, (*here, "allowed_chemicals", index)) for index, name in enumerate(names)
             ]
         if isinstance(amounts := limits.get("max_amounts_mmol"), dict):
-            limits["max_amounts_mmol"] = {
-                rename(name, (*here, "max_amounts_mmol", name)): amount for name, amount in amounts.items()
-            }
+            limits["max_amounts_mmol"] = _one_limit_each(amounts, (*here, "max_amounts_mmol"), rename, lines, faults)
     return faults
+
+
+def _one_limit_each(
+    amounts: dict[Any, Any],
+    place: Place,
+    rename: Callable[[Any, Place], Any],
+    lines: dict[Place, int],
+    faults: list[str],
+) -> dict[Any, Any]:
+    """The limits by the registry's names, each with its line; of two for one chemical the first would vanish."""
+    limits: dict[Any, Any] = {}
+    given: dict[Any, tuple[Any, int]] = {}
+    for name, amount in amounts.items():
+        here = (*place, place_of(name))
+        known, line = rename(name, here), line_of(here, lines)
+        if known in given:
+            first, before = given[known]
+            message = f"{first!r} (line {before}) and {name!r} are one chemical; keep one limit of the two"
+            faults.append(f"line {line}: {'.'.join(map(str, place))}: {message}")
+            continue
+        given[known] = name, line
+        limits[known] = amount
+    lines.update({(*place, place_of(known)): line for known, (_, line) in given.items()})
+    return limits
 
 
 def _rename_in(constraint: Any, renamed: Mapping[str, str]) -> Any:

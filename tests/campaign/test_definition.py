@@ -159,6 +159,30 @@ def test_all_faults_come_at_once() -> None:
     assert len(faults) == 3
 
 
+@pytest.mark.parametrize("couplings", ["3", "true", "2.5", "at_least", "{at_least: 1}"])
+def test_couplings_that_are_no_list_are_called_so(couplings: str) -> None:
+    (fault,) = _faults(GOOD + f"  couplings: {couplings}\n")
+    assert fault.startswith("line 13: space.couplings: is no list")
+
+
+@pytest.mark.parametrize("second", ["CdO: 0.5", "CdO: 0.2", "Cadmium oxide: 0.5, cadmium(II) oxide: 1"])
+def test_two_limits_for_one_chemical_are_refused(second: str) -> None:
+    """The second took the place of the first, and 0.2 mmol were no limit any more."""
+    limits = f"  limits:\n    max_amounts_mmol:\n      {{cadmium oxide: 0.2,\n       {second}, OA: 5}}"
+    faults = _faults(GOOD.replace("  size_nm: 4.0", f"  size_nm: 4.0\n{limits}"))
+    assert len(faults) == second.count(":")
+    for fault in faults:
+        assert fault.startswith("line 8: target.limits.max_amounts_mmol: 'cadmium oxide' (line 7) and '")
+        assert "keep one limit of the two" in fault
+
+
+def test_a_limit_is_named_with_its_line_whatever_its_chemical_is_called() -> None:
+    limits = "  limits:\n    max_amounts_mmol:\n      OA: 8\n      CdO: 0.05"
+    (fault,) = _faults(GOOD.replace("  size_nm: 4.0", f"  size_nm: 4.0\n{limits}"))
+    assert fault.startswith("line 8: ")
+    assert "the limit of 0.05 mmol of cadmium oxide" in fault
+
+
 def test_keys_given_twice_hide_no_other_fault() -> None:
     text = GOOD.replace("  size_nm: 4.0", "  size_nm: -1\n  product: CdSe") + "name: demo\ncolour: red\n12: a\n"
     faults = _faults(text)
