@@ -162,9 +162,12 @@ def _beyond(label: str, value: float, most: float, unit: str) -> str:
 
 
 def _place_of(message: str, space: "SearchSpace") -> Place:
-    """Where the constraint or coupling stands that a message quotes, if it quotes but one."""
+    """Where the constraint or coupling stands that a message quotes, or what fills a vessel, if it quotes but one."""
     places: list[Place] = [("constraints", i) for i, text in enumerate(space.constraints) if repr(text) in message]
     places += [("couplings", i) for i, each in enumerate(space.couplings) if repr(each.text) in message]
+    places += [
+        ("reagents", i) for i, each in enumerate(space.reagents) if each.filling and repr(each.filling) in message
+    ]
     if len(places) == 1:
         return places[0]
     return ("max_volume_ml",) if not places and "max_volume_ml" in message else ()

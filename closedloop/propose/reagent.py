@@ -30,8 +30,8 @@ class SpaceReagent(Frozen):
 
     ``amount_mmol`` is fixed or ranged; a range that starts at 0 lets a recipe do without it, and ``optional`` makes
     whether it is there part of the search. ``max_mmol`` alone is an entry of a stock list: optional, from a hundredth
-    of it upwards, by ratio. ``fill_to_ml`` makes up the contents of its vessel to that volume; ``amount_mmol`` then
-    only bounds what that may take.
+    of it upwards, by ratio. ``fill_to_ml`` makes up the contents of its vessel to that volume; a ranged ``amount_mmol``
+    then only bounds what that may take.
     """
 
     name: Name
@@ -60,6 +60,11 @@ class SpaceReagent(Frozen):
     def _is_an_amount(self) -> Self:
         if self.amount_mmol is None and self.fill_to_ml is None:
             raise ValueError(f"{self.name}: no amount; give amount_mmol, max_mmol or fill_to_ml")
+        if self.fill_to_ml is not None and isinstance(self.amount_mmol, float):
+            raise ValueError(
+                f"{self.name}: amount_mmol {self.amount_mmol:g} and fill_to_ml {self.fill_to_ml:g} both say how much "
+                "of it there is; give one of them (a range of amount_mmol bounds what fills the vessel)"
+            )
         if self.amount_mmol is not None and low_of(self.amount_mmol) < 0:
             raise ValueError(f"{self.name}: an amount cannot be negative ({low_of(self.amount_mmol):g} mmol)")
         if self.optional and self.fill_to_ml is not None:
@@ -75,6 +80,16 @@ class SpaceReagent(Frozen):
     @property
     def label(self) -> str:
         return f"{self.name} ({self.vessel})" if self.vessel else self.name
+
+    @property
+    def filling(self) -> str | None:
+        """What it asks of its vessel, as a person says it; ``None`` for a chemical that fills none."""
+        if self.fill_to_ml is None:
+            return None
+        said = f"{self.name} fills the {self.vessel or 'vessel'} to {self.fill_to_ml:g} mL"
+        if self.amount_mmol is None:
+            return said
+        return f"{said} with {low_of(self.amount_mmol):g} to {high_of(self.amount_mmol):g} mmol"
 
     @property
     def varies(self) -> bool:

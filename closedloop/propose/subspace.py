@@ -124,9 +124,8 @@ class Subspace:
             found.append((coupling.text, {key: low * under - over for key, over, under in both}, 0.0))
             found.append((coupling.text, {key: over - high * under for key, over, under in both}, 0.0))
         for i, reagent in enumerate(space.reagents):
-            if reagent.fill_to_ml is None:
+            if (text := reagent.filling) is None:
                 continue
-            text = f"{reagent.name} fills the vessel to {reagent.fill_to_ml:g} mL"
             bounds = reagent.amount_mmol
             found.append((text, {i: -1.0}, 0.0 if bounds is None else -low_of(bounds)))
             if bounds is not None:

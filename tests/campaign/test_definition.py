@@ -276,6 +276,24 @@ def test_faults_of_a_stock_list_are_named(old: str, new: str, line: int, words: 
     assert any(f"line {line}:" in fault and words in fault for fault in faults), faults
 
 
+@pytest.mark.parametrize(
+    ("filler", "words"),
+    [
+        ("fill_to_ml: 0.5", "'1-octadecene fills the flask to 0.5 mL' cannot be met"),
+        (
+            "fill_to_ml: 30, amount_mmol: [1, 3]",
+            "'1-octadecene fills the flask to 30 mL with 1 to 3 mmol' cannot be met",
+        ),
+        ("fill_to_ml: 30, amount_mmol: 3", "1-octadecene: amount_mmol 3 and fill_to_ml 30 both say how much"),
+    ],
+)
+def test_what_cannot_fill_its_vessel_is_named_with_its_own_line(filler: str, words: str) -> None:
+    entry = f"    - {{name: ODE, {filler}, vessel: flask}}\n  reaction_temperature_c"
+    (fault,) = _faults(GOOD.replace("  reaction_temperature_c", entry))
+    assert fault.startswith("line 10: space.reagents.3: ")
+    assert words in fault
+
+
 def test_a_chemical_that_limits_or_the_product_shut_out_is_named() -> None:
     ratio = SHELF.replace("[OA, CdO], between: [2, 12]", "[OA, Se], between: [20, 30]")
     assert parse_campaign(ratio, "shelf.yaml").search_space.optional

@@ -218,6 +218,7 @@ def test_a_chemical_may_be_on_both_sides_of_a_ratio() -> None:
         ({"name": "a", "max_mmol": 1, "amount_mmol": 2}, "give it or amount_mmol"),
         ({"name": "a"}, "no amount"),
         ({"name": "1-octadecene", "fill_to_ml": 5, "optional": True}, "always there"),
+        ({"name": "1-octadecene", "fill_to_ml": 5, "amount_mmol": 40}, "both say how much of it there is; give one"),
         ({"name": "unobtainium", "fill_to_ml": 5}, "density is not known"),
         ({"name": "a", "amount_mmol": [0, 1], "optional": True}, "starts above 0"),
     ],
