@@ -4,12 +4,14 @@ Leaves the file that it is written in to `reading`.
 """
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from closedloop.campaign.errors import OneChemicalTwice
 from closedloop.campaign.stopping import StoppingRules
@@ -35,10 +37,22 @@ class Approval(StrEnum):
     ASK = "ask"
 
 
+def _plain(name: str) -> str:
+    """A name that files and experiments can be called by."""
+    if not re.fullmatch("[a-z0-9][a-z0-9-]*", name):
+        letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+        plain = re.sub("[^a-z0-9]+", "-", letters).strip("-")
+        raise ValueError(
+            f"{name!r} names files and experiments; write it in lower-case letters, digits and hyphens alone, such as "
+            f"{plain or 'cdse-4-nm'}"
+        )
+    return name
+
+
 class CampaignDefinition(Frozen):
     """What a campaign wants and may do. ``budget`` counts experiments, ``retrain_every`` counts outcomes."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
+    name: Annotated[str, Field(max_length=60), AfterValidator(_plain)]
     description: str = ""
     target: Target
     space: SearchSpace

@@ -12,14 +12,12 @@ from pydantic import ValidationError
 from closedloop.campaign.definition import CampaignDefinition, canonical, supply_faults
 from closedloop.campaign.errors import CampaignFileError
 from closedloop.chemistry import UnknownChemical, usual_role
-from closedloop.fault_words import in_words
+from closedloop.fault_words import in_words, written_place
 from closedloop.propose import Coupling, Faults, SearchSpaceError, name_faults
 from closedloop.propose.constraints import parse_comparison
 from closedloop.recipes import Role
 from closedloop.yaml_lines import Path as Place
 from closedloop.yaml_lines import complaint, line_of, load, place_of
-
-QUANTITY_FORMS = ("value", "range")
 
 
 def shipped_campaigns() -> list[str]:
@@ -67,7 +65,7 @@ def parse_campaign(text: str, where: str) -> CampaignDefinition:
     except ValidationError as error:
         # A name that is not known has been reported already, with its own line.
         said = [fault.partition(": ")[2] for fault in faults]
-        found = [fault for each in error.errors() for fault in _faults(each, lines)]
+        found = [fault for each in error.errors() for fault in _faults(each, content, lines)]
         found += _independent_faults(content, lines)
         faults += [fault for fault in found if not any(fault.endswith(known) for known in said)]
     if faults:
@@ -209,25 +207,23 @@ def _rename_coupling(coupling: Any, renamed: Mapping[str, str]) -> Any:
     return coupling | {key: rename(coupling[key]) for key in ("of", "ratio") if key in coupling}
 
 
-def _faults(error: Any, lines: Mapping[Place, int]) -> list[str]:
+def _faults(error: Any, content: Any, lines: Mapping[Place, int]) -> list[str]:
     """The faults of one error of pydantic's; a check of ours may have found several at once."""
+    if error["type"] == "missing" and error["loc"] == ("space", "product"):
+        # It is the target's, and that is told to be missing.
+        return []
+    place = written_place(error, content)
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, Faults):
-        return [_said((*error["loc"], *place), message, lines) for place, message in raised.faults]
-    return [_fault(error, lines)]
+        return [_said((*place, *below), message, lines) for below, message in raised.faults]
+    if error["type"] == "model_type" and place[:2] == ("space", "reagents") and isinstance(error["input"], str):
+        message = f"is a name alone; write it as {{name: {error['input']}, amount_mmol: [0.1, 1.0]}}"
+        return [_said(place, message, lines)]
+    return [_said(place, in_words(error, "campaign", CampaignDefinition), lines)]
 
 
 def _said(place: Place, message: str, lines: Mapping[Place, int]) -> str:
     return f"line {line_of(place, lines)}: {'.'.join(map(str, place)) + ': ' if place else ''}{message}"
-
-
-def _fault(error: Any, lines: Mapping[Place, int]) -> str:
-    # The last part may only say which form of a value was tried (a number or a range).
-    place = error["loc"][:-1] if error["loc"] and error["loc"][-1] in QUANTITY_FORMS else error["loc"]
-    if error["type"] == "model_type" and place[:2] == ("space", "reagents") and isinstance(error["input"], str):
-        message = f"is a name alone; write it as {{name: {error['input']}, amount_mmol: [0.1, 1.0]}}"
-        return _said(place, message, lines)
-    return _said(place, in_words(error, "campaign"), lines)
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from closedloop.fault_words import in_words
+from closedloop.fault_words import in_words, written_place
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
 from closedloop.recipes.fields import Finite, NonNegative, Positive
@@ -142,7 +142,9 @@ def read_lab_file(path: Path) -> LabConfig:
     try:
         config = LabConfig.model_validate(written.content)
     except ValidationError as error:
-        faults += [f"{'.'.join(map(str, each['loc'])) or 'file'}: {in_words(each, 'lab')}" for each in error.errors()]
+        for each in error.errors():
+            place = ".".join(map(str, written_place(each, written.content)))
+            faults.append(f"{place or 'file'}: {in_words(each, 'lab', LabConfig)}")
     if faults:
         raise LabFileError(f"{path}: {'; '.join(faults)}")
     return config

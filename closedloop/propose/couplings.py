@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Discriminator, Tag, model_validator
 
 from closedloop.propose.errors import EmptySpaceError
 from closedloop.recipes.fields import Frozen, Positive, Whole
@@ -19,6 +19,14 @@ _LISTED, _DRAWN = 12, 512
 _TRIES = 40
 
 
+def _kind(group: Any) -> str:
+    return "names" if isinstance(group, list | tuple) else "name"
+
+
+# Told apart by what was written, so that a wrong name is one fault and not two.
+Group = Annotated[Annotated[Name, Tag("name")] | Annotated[tuple[Name, ...], Tag("names")], Discriminator(_kind)]
+
+
 class Coupling(Frozen):
     """One of: ``at_least``, ``at_most`` or ``exactly`` so many chemicals ``of`` a role, of a list of names, or (left
     out) of all; or ``ratio: [A, B]`` of amounts ``between: [low, high]``, which holds where both are there, A and B
@@ -27,7 +35,7 @@ class Coupling(Frozen):
     at_least: Whole | None = None
     at_most: Whole | None = None
     exactly: Whole | None = None
-    of: Name | tuple[Name, ...] | None = None
+    of: Group | None = None
     ratio: tuple[Name, Name] | None = None
     between: tuple[Positive, Positive] | None = None
 

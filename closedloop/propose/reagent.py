@@ -1,6 +1,6 @@
 """One chemical of a search space, and the words for its conditions."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
@@ -33,6 +33,9 @@ class SpaceReagent(Frozen):
     of it upwards, by ratio. ``fill_to_ml`` makes up the contents of its vessel to that volume; a ranged ``amount_mmol``
     then only bounds what that may take.
     """
+
+    # Keys that may be written and are no fields.
+    shorthands: ClassVar[tuple[str, ...]] = ("max_mmol",)
 
     name: Name
     amount_mmol: Quantity | None = None

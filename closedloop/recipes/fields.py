@@ -11,7 +11,7 @@ ABSOLUTE_ZERO_C = -273.15
 
 def _no_truth(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} (YAML's yes, no, on and off are that too) is no number; write one")
+        raise ValueError(f"{str(value).lower()} is no number (YAML reads yes, no, on and off so); write one")
     return value
 
 

@@ -81,7 +81,44 @@ def test_the_digest_follows_the_content_not_the_spelling() -> None:
         (("    - {name: Se, amount_mmol: [0.1, 1.0], vessel: syringe}\n", ""), 6, "Se"),
         (("  size_nm: 4.0", "  size_nm: 4.0\n  limits: {max_temperature_c: 100}"), 5, "max_temperature_c 100"),
         (("  size_nm: 4.0", "  size_nm: 4.0\n  size_nm: 5.0"), 5, "given twice"),
-        (("name: demo", "name: ../demo"), 1, "pattern"),
+        (("name: demo", "name: ../Démo 4"), 1, "lower-case letters, digits and hyphens alone, such as demo-4"),
+        (("name: demo", f"name: {'a' * 61}"), 1, "has 61 characters; shorten it to 60"),
+        (("name: demo", "name:"), 1, "name: is empty; write a value"),
+        (
+            ("  size_nm: 4.0", "  size_nm: 4.0 nm"),
+            4,
+            "size_nm: '4.0 nm' is no number; write the number alone",
+        ),
+        (("  size_nm: 4.0", "  size_nm:"), 4, "size_nm: is empty; write a value"),
+        (("  size_nm: 4.0", "  size_nm: [4.0]"), 4, "size_nm: [4.0] is no number"),
+        (("  size_nm: 4.0", "  size_nm: 4.0\n  shape: spheres"), 5, "or 'triangle'; did you mean 'sphere'?"),
+        (("  product: CdSe\n", ""), 2, "target.product: is missing"),
+        (("budget", "budget: 24.5\n"), 13, "24.5 is no whole number; write 24 or 25"),
+        (
+            ("budget", "batchsize: 3\n"),
+            13,
+            "here; did you mean 'batch_size'?",
+        ),
+        (
+            ("  size_nm: 4.0", "  size_mn: 4.0"),
+            4,
+            "target.size_mn: is not a key that a campaign has here; did",
+        ),
+        (("amount_mmol: 4,", "max_mmoll: 4,"), 8, "did you mean 'max_mmol'?"),
+        (("[0.1, 0.6]", "[.nan, 0.6]"), 7, "space.reagents.0.amount_mmol: nan should be a finite number"),
+        (
+            ("[0.1, 0.6]", "{low: 0.1, hihg: 0.6}"),
+            7,
+            "amount_mmol.hihg: is not a key that a campaign has here; did",
+        ),
+        (("[0.1, 0.6]", "{low: 0.1}"), 7, "space.reagents.0.amount_mmol.high: is missing"),
+        (("budget", "  couplings: [{at_least: 1, of: [CdO, 3]}]\n"), 13, "space.couplings.0.of.1: 3 is no text"),
+        (("budget", "  couplings: [{at_least: 1, of: 3}]\n"), 13, "space.couplings.0.of: 3 is no text"),
+        (
+            ("budget", "  couplings: [{ratio: [OA, CdO, Se], between: [1, 2]}]\n"),
+            13,
+            "ratio: has 3 values where 2 belong",
+        ),
         (("[0.1, 0.6]", "0"), 6, "brings Cd"),
         (("[0.1, 0.6]", "0\n     , optional: false"), 6, "brings Cd"),
         (("  size_nm: 4.0", "  size_nm: 4.0\n  max_relative_spread: 20"), 5, "write 0.2 for 20 %"),
@@ -116,6 +153,22 @@ def test_each_fault_is_named_with_its_line(change: tuple[str, str], line: int, w
     text = GOOD + new if old == "budget" else GOOD.replace(old, new)
     faults = _faults(text)
     assert any(f"line {line}:" in fault and words in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[0.1, 0.6]", "[.nan, 0.6]"),
+        ("amount_mmol: 4,", "amount_mmol: four,"),
+        ("  product: CdSe\n", ""),
+        ("constraints:", "couplings: [{at_least: 1, of: [1]}]\n  constraints:"),
+        ("constraints:", "couplings: [{ratio: [[OA], CdO], between: [1, 2]}]\n  constraints:"),
+        ("constraints:", "12: 3\n  constraints:"),
+    ],
+)
+def test_a_fault_is_told_once_and_only_of_what_the_file_has(old: str, new: str) -> None:
+    (fault,) = _faults(GOOD.replace(old, new))
+    assert not any(word in fault for word in ("constrained", "tuple", "Input", "range.", "[key]", "valid")), fault
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,8 @@ def test_what_a_person_can_get_wrong(
         ([{"name": "CdO", "amount_mmol": 1}, {"name": "cadmium oxide", "amount_mmol": 1}], {}, "'CdO' is the same"),
         ([{"name": "CdO", "amount_mmol": 1e308}], {}, "CdO: 1e+308 mmol is more than 1e+06 mmol"),
         ([{"name": "CdO"}], {"reaction_temperature_c": 5230}, "5230 is more than 1500 °C"),
+        ([{"name": "CdO", "amount_mmol": True}], {}, "reagents.0.amount_mmol: true is no number"),
+        ([{"name": "CdO"}], {"reaction_tme_min": 5}, "here; did you mean 'reaction_time_min'?"),
         ([{"name": "CdO"}], {"reaction_time_min": 1e9}, "1e+09 is more than 525600 min"),
     ],
 )

@@ -128,7 +128,27 @@ def test_yes_is_no_number(tmp_path: Path, old: str, new: str, place: str) -> Non
             "instruments.me: is no mapping; write a value behind each name",
         ),
         (WRITTEN.partition("interlocks:")[0] + "interlocks: plate\n", "interlocks: is no list; write it as [plate]"),
-        (WRITTEN.partition("interlocks:")[0] + "interlock: []\n", "interlock: is not a key that a lab has here"),
+        (
+            WRITTEN.partition("interlocks:")[0] + "interlock: []\n",
+            "interlock: is not a key that a lab has here; did you mean 'interlocks'?",
+        ),
+        (
+            WRITTEN.replace("contains: {Se", "contain: {Se"),
+            "contain: is not a key that a lab has here; did you mean",
+        ),
+        (
+            WRITTEN.replace("above: 330", "above: 330 °C"),
+            "interlocks.0.above: '330 °C' is no number; write",
+        ),
+        (
+            WRITTEN.replace("vessel: syringe", "vessel: syring"),
+            "vessel: 'syring' should be 'flask' or 'syringe'; did",
+        ),
+        (
+            WRITTEN.replace("injected: true", "injected: perhaps"),
+            "injected: 'perhaps' is neither true nor false",
+        ),
+        (WRITTEN.replace("{CdO: 0.2}", "{12: 0.2}"), "stocks.0.contains.12: 12 is no text"),
         (WRITTEN.replace("handler: me", ""), "handler: is missing; add it"),
     ],
 )
@@ -139,4 +159,4 @@ def test_faults_are_in_words_that_need_no_programmer(tmp_path: Path, text: str, 
 def test_doses_that_a_pumps_counter_cannot_tell_from_none_are_refused(tmp_path: Path) -> None:
     """The executor takes 0.005 mL more or less for what was asked, so such a dose would never be given."""
     said = faults(tmp_path, WRITTEN.replace("vessel: flask,", "vessel: flask, smallest_volume_ml: 0.004,"))
-    assert "stocks.0.smallest_volume_ml: Input should be greater than or equal to 0.01" in said
+    assert "stocks.0.smallest_volume_ml: 0.004 should be greater than or equal to 0.01" in said
