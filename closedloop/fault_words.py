@@ -79,6 +79,11 @@ def written_place(error: Mapping[str, Any], content: Any) -> Path:
     return (*place, error["loc"][-1]) if error["type"] == "missing" else tuple(place)
 
 
+def spelled(place: Path) -> str:
+    """The place in one line, whatever its keys hold: ``space.reagents.0.name``."""
+    return ".".join(" ".join(str(part).split()) for part in place)
+
+
 def _inside(content: Any) -> Mapping[int | str, Any]:
     if isinstance(content, Mapping):
         return {place_of(key): value for key, value in content.items()}

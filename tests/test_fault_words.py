@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from closedloop.fault_words import in_words, written_place
+from closedloop.fault_words import in_words, spelled, written_place
 
 
 class Part(BaseModel):
@@ -29,7 +29,7 @@ def said(content: dict[Any, Any]) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         Whole.model_validate(content)
     errors = caught.value.errors()
-    return [f"{'.'.join(map(str, written_place(e, content)))}: {in_words(e, 'whole', Whole)}" for e in errors]
+    return [f"{spelled(written_place(e, content))}: {in_words(e, 'whole', Whole)}" for e in errors]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def said(content: dict[Any, Any]) -> list[str]:
         ({"parts": [{"wieght": 1}]}, "parts.0.wieght: is not a key that a whole has here; did you mean 'weight'?"),
         ({"named": {"x": {"labell": 1}}}, "named.x.labell: is not a key that a whole has here; did you mean 'label'?"),
         ({"weight": 1}, "weight: is not a key that a whole has here; remove it or mend its spelling"),
+        ({"a\n b": 1}, "a b: is not a key that a whole has here; remove it or mend its spelling"),
         ({None: 1}, "None: is not a key that a whole has here; remove it or mend its spelling"),
         ({"parts": {}}, "parts: is no list; begin its entries with '- '"),
         ({"parts": 3}, "parts: is no list; begin its entries with '- '"),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from closedloop.campaign.definition import CampaignDefinition, canonical, supply_faults
 from closedloop.campaign.errors import CampaignFileError
 from closedloop.chemistry import UnknownChemical, usual_role
-from closedloop.fault_words import in_words, written_place
+from closedloop.fault_words import in_words, spelled, written_place
 from closedloop.propose import Coupling, Faults, SearchSpaceError, name_faults
 from closedloop.propose.constraints import parse_comparison
 from closedloop.recipes import Role
@@ -159,7 +159,7 @@ def _one_limit_each(
         if known in given:
             first, before = given[known]
             message = f"{first!r} (line {before}) and {name!r} are one chemical; keep one limit of the two"
-            faults.append(f"line {line}: {'.'.join(map(str, place))}: {message}")
+            faults.append(f"line {line}: {spelled(place)}: {message}")
             continue
         given[known] = name, line
         limits[known] = amount
@@ -223,7 +223,7 @@ def _faults(error: Any, content: Any, lines: Mapping[Place, int]) -> list[str]:
 
 
 def _said(place: Place, message: str, lines: Mapping[Place, int]) -> str:
-    return f"line {line_of(place, lines)}: {'.'.join(map(str, place)) + ': ' if place else ''}{message}"
+    return f"line {line_of(place, lines)}: {spelled(place) + ': ' if place else ''}{message}"
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -78,7 +78,7 @@ def _from_json(given: str) -> Recipe:
     """A recipe, or anything that has one under ``recipe``, such as an experiment."""
     from pydantic import ValidationError
 
-    from closedloop.fault_words import in_words, written_place
+    from closedloop.fault_words import in_words, spelled, written_place
     from closedloop.literature import recipe_faults
 
     try:
@@ -96,7 +96,7 @@ def _from_json(given: str) -> Recipe:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, written_place(first, content))) or "recipe"
+        where = spelled(written_place(first, content)) or "recipe"
         raise RecipeNotReadable(f"{given}: {where}: {in_words(first, 'recipe', Recipe)}") from error
     if faults := recipe_faults(recipe):
         raise RecipeNotReadable(f"{given}: {'; '.join(faults)}; correct it there")

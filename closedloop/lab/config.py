@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from closedloop.fault_words import in_words, written_place
+from closedloop.fault_words import in_words, spelled, written_place
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
 from closedloop.recipes.fields import Finite, NonNegative, Positive
@@ -143,8 +143,8 @@ def read_lab_file(path: Path) -> LabConfig:
         config = LabConfig.model_validate(written.content)
     except ValidationError as error:
         for each in error.errors():
-            place = ".".join(map(str, written_place(each, written.content)))
-            faults.append(f"{place or 'file'}: {in_words(each, 'lab', LabConfig)}")
+            place = spelled(written_place(each, written.content)) or "file"
+            faults.append(f"{place}: {in_words(each, 'lab', LabConfig)}")
     if faults:
         raise LabFileError(f"{path}: {'; '.join(faults)}")
     return config
