@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from closedloop.campaign.definition import CampaignDefinition, canonical
 from closedloop.campaign.errors import EditNotReadable, RecipeBreaksLimits
 from closedloop.chemistry import UnknownChemical
+from closedloop.chemistry import limits_broken as target_limits_broken
 from closedloop.propose import CONDITIONS, refilled
 from closedloop.recipes import Reagent, Recipe
 from closedloop.recipes.fields import ABSOLUTE_ZERO_C
@@ -57,7 +58,7 @@ def edited(recipe: Recipe, settings: Sequence[str], definition: CampaignDefiniti
 
 def limits_broken(recipe: Recipe, definition: CampaignDefinition) -> list[str]:
     """One sentence for each limit of the campaign that the recipe breaks."""
-    return [*definition.target.limits.violations(recipe), *definition.space.violations(recipe)]
+    return [*target_limits_broken(recipe, definition.target.limits), *definition.space.violations(recipe)]
 
 
 def changes(before: Recipe, after: Recipe) -> list[str]:

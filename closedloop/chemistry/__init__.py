@@ -8,7 +8,7 @@ from closedloop.chemistry.errors import (
     UnknownChemical,
 )
 from closedloop.chemistry.formula import molar_mass_g_per_mol, phase_of
-from closedloop.chemistry.limits import canonical_limits
+from closedloop.chemistry.limits import canonical_limits, limits_broken
 from closedloop.chemistry.registry import canonical_name, composition, known_names, resolve, substances, usual_role
 from closedloop.chemistry.substance import Substance
 
@@ -23,6 +23,7 @@ __all__ = [
     "canonical_name",
     "composition",
     "known_names",
+    "limits_broken",
     "molar_mass_g_per_mol",
     "phase_of",
     "resolve",

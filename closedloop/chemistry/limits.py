@@ -1,7 +1,7 @@
 """Limits on chemicals, whatever they are called: a limit on oleic acid is one on OA."""
 
 from closedloop.chemistry.registry import canonical_name
-from closedloop.recipes import Limits
+from closedloop.recipes import Limits, Recipe
 
 
 def canonical_limits(limits: Limits) -> Limits:
@@ -18,3 +18,10 @@ def canonical_limits(limits: Limits) -> Limits:
             "max_amounts_mmol": most,
         }
     )
+
+
+def limits_broken(recipe: Recipe, limits: Limits) -> list[str]:
+    """One sentence for each limit that the recipe breaks, whatever either of them calls its chemicals."""
+    # Not validated: one substance under two names is then listed twice.
+    named = tuple(r.model_copy(update={"name": canonical_name(r.name)}) for r in recipe.reagents)
+    return canonical_limits(limits).violations(recipe.model_copy(update={"reagents": named}))

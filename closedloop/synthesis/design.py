@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logit
 
-from closedloop.chemistry import canonical_limits, canonical_name
+from closedloop.chemistry import canonical_limits, canonical_name, limits_broken
 from closedloop.recipes import Limits, Recipe, Target
 from closedloop.synthesis.amounts import usual_amounts
 from closedloop.synthesis.errors import DesignError
@@ -151,7 +151,7 @@ def _remedy(model: "SynthesisModel", recipe: Recipe, target: Target, missed: Des
     """A design does not depend on the amounts that it replaces (docs/decisions/0029); where these come nearer, whoever
     gave them is told."""
     all_given = all(reagent.amount_mmol is not None for reagent in recipe.reagents)
-    if all_given and not _broken(recipe, canonical_limits(target.limits)):
+    if all_given and not limits_broken(recipe, target.limits):
         (said,) = model.predict([recipe])
         given, chance = said.size_nm, _chance_if_low(said)
         if target.holds_size(given) and not chance:
@@ -202,16 +202,9 @@ def _check(recipe: Recipe, target: Target, limits: Limits) -> None:
             f"the recipe makes {recipe.product} but the target is {target.product}; give a recipe for the target"
         )
     open_amounts = {(recipe.reagents[i].name, recipe.reagents[i].vessel): 0.0 for i in _wanted(recipe)}
-    broken = _broken(recipe.with_amounts(open_amounts), limits)
+    broken = limits_broken(recipe.with_amounts(open_amounts), limits)
     if broken:
         raise DesignError(f"no amounts can help: {'; '.join(broken)}; change the recipe or the limits")
-
-
-def _broken(recipe: Recipe, limits: Limits) -> list[str]:
-    """What the recipe breaks of limits under the registry's names, whatever it calls its chemicals."""
-    # Not validated: one substance under two names is then listed twice.
-    named = tuple(r.model_copy(update={"name": canonical_name(r.name)}) for r in recipe.reagents)
-    return limits.violations(recipe.model_copy(update={"reagents": named}))
 
 
 def _wanted(recipe: Recipe) -> np.ndarray:

@@ -12,8 +12,10 @@ from closedloop.campaign import (
     OneChemicalTwice,
     only_runner,
 )
+from closedloop.campaign.edit import limits_broken
 from closedloop.campaign.reading import find_campaign
-from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Reagent, Recipe, Shape, Vessel
+from closedloop.chemistry import resolve
+from closedloop.recipes import Evidence, FailureCause, Limits, Method, Outcome, Reagent, Recipe, Shape, Vessel
 from closedloop.store import ExperimentRecord, IllegalMove, OtherLab, State
 from tests.campaign.fakes import TrendModel, killed_before, size_of
 
@@ -340,3 +342,15 @@ def test_a_faulty_file_leaves_no_store_behind(tmp_path: Path) -> None:
     with pytest.raises(CampaignFileError):
         Campaign.open(faulty, store=f"sqlite:///{tmp_path}/new.db")
     assert not (tmp_path / "new.db").exists()
+
+
+def test_an_edit_is_held_to_a_limit_that_was_set_under_another_name(campaign: Campaign) -> None:
+    """A definition that was made in Python names chemicals as its author does."""
+    recipe = campaign.definition.space.sample(1, seed=1)[0]
+    reagent = recipe.reagents[0]
+    assert reagent.amount_mmol
+    other = resolve(reagent.name).synonyms[0]
+    limits = Limits(max_amounts_mmol={other: reagent.amount_mmol / 2})
+    target = campaign.definition.target.model_copy(update={"limits": limits})
+    definition = campaign.definition.model_copy(update={"target": target})
+    assert any("above the limit" in said for said in limits_broken(recipe, definition))
