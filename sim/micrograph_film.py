@@ -39,6 +39,22 @@ class Film:
     heaps: int
 
 
+NOTHING = Film(
+    speckle=0.0,
+    speckle_px=1.0,
+    clouds=0.0,
+    tilt=(0.0, 0.0),
+    vignette=0.0,
+    holes=0.0,
+    stains=0,
+    debris=0,
+    streaks=0,
+    grains=0.0,
+    rough=0.0,
+    heaps=0,
+)
+
+
 def draw_film(scanning: bool, size: tuple[int, int], generator: np.random.Generator) -> Film:
     """An ordinary ground, now and then a bad one."""
     bad = generator.random() < 0.25

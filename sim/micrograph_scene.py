@@ -4,13 +4,13 @@ The ranges are a microscopist's experience put into numbers, not fitted to any p
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from sim.micrograph_camera import Camera, draw_camera
-from sim.micrograph_film import Film, draw_film
+from sim.micrograph_film import NOTHING, Film, draw_film
 from sim.micrograph_layout import LAYOUTS, PACKED, Layout
 from sim.micrograph_outlines import Outline, draw_outline
 
@@ -183,6 +183,53 @@ def draw_scene(
         lettered=bool(generator.random() < 0.55),
         film=draw_film(scanning, (size, size), generator),
         camera=draw_camera(scanning, contrast == "bright field", 2.0 * 0.5 * diameter, generator),
+    )
+
+
+def made_plain(scene: Scene, generator: np.random.Generator) -> Scene:
+    """The same particles and nothing else: no film, shells, fringes or letters, an even light, a camera that only blurs
+    and counts. Flat as plates to as round as their family, from all but touching to far apart, dark or bright.
+
+    Pictures are seldom so plain, and whoever draws one by hand draws it so; a network that never met one draws the
+    particles of another size (docs/decisions/0128).
+    """
+    flat = float(generator.choice([0.02, 1.0, generator.uniform(0.02, 1.0)]))
+    outlines = tuple(replace(outline, root=flat * outline.root) for outline in scene.outlines)
+    camera = replace(
+        scene.camera,
+        fresnel=0.0,
+        drift=0.0,
+        lines=0.0,
+        sway=0.0,
+        gamma=1.0,
+        stretch=None,
+        denoise=False,
+        shrink=1.0,
+        jpeg=None,
+        negative=bool(generator.random() < 0.3),
+    )
+    close = float(generator.uniform(0.0, 0.08)) * scene.diameter
+    return replace(
+        scene,
+        contrast="bright field",
+        outlines=outlines,
+        gap=min(scene.gap, close) if generator.random() < 0.5 else scene.gap,
+        depth=_between(0.15, 1.2, generator),
+        variation=float(generator.uniform(0.0, 0.15)),
+        strong=0.0,
+        faint=0.0,
+        fringes=0.0,
+        equal=0.0,
+        contours=0.0,
+        grain=0.0,
+        inner=0.5,
+        core=0.0,
+        halo=0.0,
+        level=float(generator.uniform(0.5, 0.92)),
+        gain=1.0,
+        lettered=False,
+        film=NOTHING,
+        camera=camera,
     )
 
 

@@ -24,7 +24,7 @@ from sim.micrograph_labels import consecutive, intensity, made_legible, visible_
 from sim.micrograph_layout import Layout, Places, lay_out, noise
 from sim.micrograph_outlines import FAMILIES
 from sim.micrograph_paint import Looks, paint
-from sim.micrograph_scene import Contrast, Scene, draw_scene
+from sim.micrograph_scene import Contrast, Scene, draw_scene, made_plain
 
 FEWEST = 5  # particles in a picture, but for a close-up of a few and for an empty film
 REDRAWN = 6  # times at most
@@ -58,10 +58,16 @@ def render_scene(
     contrast: Contrast | None = None,
     layout: Layout | None = None,
     family: str | None = None,
+    plain: bool = False,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32], SceneInfo]:
-    """One picture of a scene drawn at random: grey (H, W), labels (H, W) from 1 without gaps, and what it is."""
+    """One picture of a scene drawn at random: grey (H, W), labels (H, W) from 1 without gaps, and what it is.
+
+    plain: particles and nothing else (`sim.micrograph_scene.made_plain`).
+    """
     for _ in range(REDRAWN):
         scene = draw_scene(generator, size, contrast=contrast, layout=layout, family=family)
+        if plain:
+            scene = made_plain(scene, generator)
         picture = render(scene, generator, size)
         if picture[2].particles >= {"few": 1, "empty": 0}.get(scene.layout, FEWEST):
             break
@@ -172,11 +178,19 @@ def _info(
 COLUMNS = ("image", "kind", "layout", "particles", "mean_diameter_px", "shape", "nm_per_px")
 
 
-def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0, families: Sequence[str] = ()) -> None:
+def write(
+    folder: Path,
+    count: int,
+    seed: int,
+    size: int = 512,
+    first: int = 0,
+    families: Sequence[str] = (),
+    plain: bool = False,
+) -> None:
     """Write pictures ``first`` to ``first + count - 1`` of a seed: ``images/``, ``masks/`` and ``scenes.csv``.
 
     families: where any are given, each picture holds one of them alone, in turn by its number. A picture depends on the
-    seed, its own number and its family alone. Raises `RenderError` where the folder holds other files.
+    seed, its own number, its family and ``plain`` alone. Raises `RenderError` where the folder holds other files.
     """
     images, masks, table = folder / "images", folder / "masks", folder / "scenes.csv"
     if table.exists():
@@ -189,7 +203,7 @@ def write(folder: Path, count: int, seed: int, size: int = 512, first: int = 0, 
         rows.writerow(COLUMNS)
         for number in range(first, first + count):
             family = families[number % len(families)] if families else None
-            grey, labels, info = render_scene(np.random.default_rng([seed, number]), size, family=family)
+            grey, labels, info = render_scene(np.random.default_rng([seed, number]), size, family=family, plain=plain)
             name = f"{number:06d}"
             cv2.imwrite(str(images / f"{name}.png"), grey)
             cv2.imwrite(str(masks / f"{name}.png"), labels.astype(np.uint16))
@@ -215,13 +229,14 @@ def main(arguments: list[str] | None = None) -> int:
         choices=sorted(FAMILIES),
         help="particles of this kind alone; repeated, each picture is of one of them in turn; by default of all",
     )
+    parser.add_argument("--plain", action="store_true", help="particles and nothing else: no film, fringes or letters")
     asked = parser.parse_args(arguments)
     try:
         if asked.count < 1 or asked.first < 0 or asked.seed < 0:
             raise RenderError("--count has to be at least 1, --first and --seed at least 0")
         if not 128 <= asked.size <= 8192:
             raise RenderError(f"--size {asked.size} is outside of 128 to 8192 px")
-        write(asked.out, asked.count, asked.seed, asked.size, asked.first, asked.family)
+        write(asked.out, asked.count, asked.seed, asked.size, asked.first, asked.family, asked.plain)
     except (RenderError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

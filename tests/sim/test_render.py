@@ -188,3 +188,23 @@ def test_thousands_are_affordable() -> None:
         render_scene(np.random.default_rng([9, number]))
     # 0.10 s each on a quiet core.
     assert time.process_time() - begun < 12 * 0.5
+
+
+def test_a_plain_picture_holds_nothing_but_its_particles() -> None:
+    """Its ground is of one grey but for the noise, and particles of one depth are all as dark or as bright."""
+    for number in range(12):
+        grey, labels, info = render_scene(np.random.default_rng([19, number]), 256, plain=True)
+        outside = cv2.erode((labels == 0).astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+        halves = [grey[:, :128][outside[:, :128]], grey[:, 128:][outside[:, 128:]]]
+        if min(len(half) for half in halves) > 2000:
+            assert abs(float(halves[0].mean()) - float(halves[1].mean())) < 2
+        assert info.contrast == "bright field"
+
+
+def test_plain_pictures_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
+    for folder, more in (("plain", ["--plain"]), ("full", [])):
+        assert main(["--out", str(tmp_path / folder), "--count", "1", "--seed", "3", "--size", "128", *more]) == 0
+    expected = render_scene(np.random.default_rng([3, 0]), 128, plain=True)[0]
+    written = [cv2.imread(str(tmp_path / folder / "images" / "000000.png"), 0) for folder in ("plain", "full")]
+    assert np.array_equal(written[0], expected)
+    assert not np.array_equal(written[0], written[1])
