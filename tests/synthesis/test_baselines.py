@@ -1,5 +1,8 @@
 """Every baseline learns, keeps its promises where data are thin, and looks at nothing but its training experiments."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -69,6 +72,28 @@ def test_the_same_seed_gives_the_same_predictions(run_lab: Lab, name: str) -> No
         assert one.shape_probabilities == two.shape_probabilities
         assert sum(one.shape_probabilities.values()) == pytest.approx(1)
     assert Baseline(METHODS[name], done, 3).predict([]) == []
+
+
+_COLUMNS = """
+from closedloop.literature import load_experiments
+from closedloop.synthesis.baselines.inputs import Table
+
+recipes = [one.recipe for one in load_experiments("cdse2022")[:20]]
+print(Table(recipes)(recipes).tobytes().hex())
+"""
+
+
+def test_columns_and_components_are_the_same_in_every_process() -> None:
+    tables = {
+        subprocess.run(
+            [sys.executable, "-c", _COLUMNS],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
+    assert len(tables) == 1
 
 
 @pytest.mark.parametrize("name", ["nearest", "extra-trees", "lightgbm", "lstm"])

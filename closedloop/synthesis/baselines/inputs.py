@@ -39,8 +39,11 @@ class Chemicals:
         self.usual = {name: float(np.median(values)) for name, values in amounts.items()}
         known = [value for values in amounts.values() for value in values]
         self.typical_mmol = float(np.median(known)) if known else 1.0
-        self.frequent = [name for name, count in uses.most_common(_MOST_COLUMNS) if count >= _LEAST_USES]
-        vectors = np.array([describe_substance(name).vector for name in uses] or [describe_substance("").vector], float)
+        # By name, not as counted: a set's order differs between processes, and columns and components come of it.
+        names = sorted(uses)
+        frequent = sorted((name for name in names if uses[name] >= _LEAST_USES), key=lambda name: -uses[name])
+        self.frequent = frequent[:_MOST_COLUMNS]
+        vectors = np.array([describe_substance(name).vector for name in names or [""]], float)
         self._mean, spread = vectors.mean(0), vectors.std(0)
         self._scale = np.where(spread > 1e-6, spread, np.inf)
         _, _, axes = np.linalg.svd((vectors - self._mean) / self._scale, full_matrices=False)
