@@ -11,6 +11,8 @@ from urllib.parse import unquote
 _PREFIX = re.compile(r"(?:doi\s*:|doi\s(?=10\.)|(?:https?://)?(?:www\.|dx\.)?doi\.org/)\s*")
 # A publisher's page of a paper: https://pubs.acs.org/doi/full/10.1021/nl0123456?ref=pdf.
 _LINK = re.compile(r"https?://[^/\s?#]+/(?:[^\s?#]*?/)?(10\.\d{4,9}/[^\s?]+)")
+# Where a link's query or fragment begins. An old DOI's check character may be the # of a fragment: ...3.0.CO;2-#.
+_AFTER_PATH = re.compile(r"\?|(?<!;2-)#")
 _DOI = re.compile(r"(10\.\d{4,9})\s*/\s*(.+)")
 
 
@@ -45,9 +47,23 @@ def _plain(source: str) -> str:
     text = " ".join(source.lower().split())
     while prefix := _PREFIX.match(text):
         text = text[prefix.end() :]
-    if link := _LINK.fullmatch(text.partition("?")[0]):
+        if "/" in prefix[0] and _DOI.fullmatch(path := _path(text)):
+            text = path
+    if link := _LINK.fullmatch(_path(text)):
         text = link[1]
     if not _DOI.fullmatch(text):
         return text
-    whole = " ".join(unquote(text).lower().split()).rstrip(" .,;/")
+    whole = _unescaped(text).rstrip(" .,;/")
     return whole if _DOI.fullmatch(whole) else text
+
+
+def _path(link: str) -> str:
+    """A link without query, fragment and escapes."""
+    return _unescaped(_AFTER_PATH.split(link, maxsplit=1)[0])
+
+
+def _unescaped(text: str) -> str:
+    """Without escapes, however often it was escaped, in small letters."""
+    while (again := " ".join(unquote(text).lower().split())) != text:
+        text = again
+    return text

@@ -25,6 +25,12 @@ DOI = "10.1021/acs.nanolett.5b02000"
         "doi.org/10.1021/acs.nanolett.5b02000",
         "doi: https://doi.org/10.1021/acs.nanolett.5b02000/",
         "https://pubs.acs.org/doi/full/10.1021/acs.nanolett.5b02000?ref=pdf",
+        "https://pubs.acs.org/doi/10.1021/acs.nanolett.5b02000#_i1",
+        "https://pubs.acs.org/doi/10.1021%2Facs.nanolett.5b02000",
+        "https://doi.org/10.1021/acs.nanolett.5b02000?ref=pdf",
+        "https://doi.org/10.1021/acs.nanolett.5b02000#s1",
+        "https://doi.org/10.1021%2Facs.nanolett.5b02000",
+        "doi.org/10.1021%252FACS.nanolett.5b02000?a=b#s",
     ],
 )
 def test_one_doi_is_one_source(written: str) -> None:
@@ -36,6 +42,18 @@ def test_a_link_with_escaped_brackets_is_the_doi() -> None:
     link = "https://doi.org/10.1016/S0022-0248%2899%2900123-4"
     assert source_key(link) == source_key("10.1016/s0022-0248(99)00123-4")
     assert year_of(link) == 1999
+
+
+def test_a_doi_may_end_in_the_sign_of_a_fragment() -> None:
+    doi = "10.1002/(sici)1521-4095(199803)10:4<326::aid-adma326>3.0.co;2-#"
+    assert source_key(doi) == doi
+    assert source_key(f"https://doi.org/{doi}") == doi
+    assert source_key(f"https://doi.org/{doi.replace('#', '%23')}?ref=pdf#s1") == doi
+
+
+@pytest.mark.parametrize("address", ["https://lab.org/runs?doi=7", "https://doi.org/list#7", "https://lab.org/a#7"])
+def test_other_links_keep_query_and_fragment(address: str) -> None:
+    assert source_key(address) != source_key(address.replace("7", "8"))
 
 
 def test_a_citation_is_known_by_its_words() -> None:
