@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from closedloop.store.errors import (
     NotADatabase,
     StoreDamaged,
+    StoreDiskFailed,
     StoreError,
     StoreFolderMissing,
     StoreFull,
@@ -176,7 +177,12 @@ def _name(message: str, url: URL) -> StoreError | None:
         return StoreFull(f"{where}: no room left on the disk; make some and run again, nothing was half-written")
     if "not a database" in said:
         return NotADatabase(f"{where}: is not a SQLite database; move it away, or give another path")
-    if "malformed" in said or "disk i/o error" in said:
+    if "disk i/o error" in said:
+        return StoreDiskFailed(
+            f"{where}: could not be read or written ({message}); look for a quota, a limit on the size of files "
+            "(ulimit -f) or a failing disk, and run again: nothing was half-written"
+        )
+    if "malformed" in said:
         return StoreDamaged(f"{where}: is damaged ({message}); restore a copy (such as a .before- file beside it)")
     if url.get_backend_name() != "sqlite" and ("connection" in said or "authentication" in said):
         return StoreError(f"{where}: no connection ({' '.join(message.split())}); check the address and the server")

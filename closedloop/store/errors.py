@@ -40,7 +40,11 @@ class StoreFull(StoreError):
 
 
 class StoreDamaged(StoreError):
-    """The database file is corrupt, or the disk failed while it was read."""
+    """The database file is corrupt."""
+
+
+class StoreDiskFailed(StoreError):
+    """The operating system would not read or write the database file: a quota, a limit, or a failing disk."""
 
 
 class CampaignNameError(StoreError):

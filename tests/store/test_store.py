@@ -108,6 +108,30 @@ def test_a_file_that_is_no_database_is_refused(url: str, tmp_path: Path, content
     assert contents(tmp_path) == {"lab.db": content}
 
 
+_LIMITED = """
+import resource, sys
+from closedloop.recipes import Recipe
+from closedloop.store import Store
+
+store = Store.open(sys.argv[1])
+store.save_campaign("cdse", "{}", "digest")
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+try:
+    for _ in range(200):
+        store.add_experiment("cdse", Recipe(product="CdSe"))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+def test_a_file_that_may_not_grow_is_no_damaged_store(url: str) -> None:
+    said = subprocess.run([sys.executable, "-c", _LIMITED, url], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("StoreDiskFailed ")
+    assert "ulimit -f" in said
+    assert Store.open(url, create=False).experiments()
+
+
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(NotADatabase):
         Store.open(f"sqlite:///{tmp_path}")
