@@ -38,6 +38,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 # What such a data set is about, and how one aims at it, unless another value is asked for.
 _QUANTITIES = {"agnp2021": "spectral_loss", "pbs2019": "first_exciton_nm"}
 _LEAST_RECIPES = 2
+# So many products are named where the one asked for is not there.
+_MOST_NAMED = 12
 # Repeats of one recipe that differ by more than this, largest over smallest, are said to contradict each other.
 _CONTRADICTION = 1.1
 
@@ -149,10 +151,7 @@ class Pool:
         product = plain_digits(product.strip())
         chosen = [i for i, one in enumerate(data) if plain_digits(one.recipe.product) == product]
         if not chosen:
-            products = [one.recipe.product for one in data]
-            near = get_close_matches(product, sorted(set(products)), n=3, cutoff=0.3)
-            near = near or [name for name, _ in Counter(products).most_common(3)]
-            raise NoSuchPool(f"no experiment makes {product!r}; the data have {', '.join(near)}")
+            raise NoSuchPool(f"no experiment makes {product!r}; {_products(data, product)}")
         notes = []
         told = [i for i in chosen if _told(data[i].outcome, goal) is not None]
         if len(told) < len(chosen):
@@ -285,6 +284,15 @@ def _together(outcomes: Sequence[Outcome], goal: Goal) -> tuple[Result, bool]:
     shape = shapes.most_common(1)[0][0] if shapes else None
     contradicts = len(worked) < len(outcomes) or max(values) > _CONTRADICTION * min(values)
     return Result(True, float(np.mean(values)), shape), contradicts
+
+
+def _products(data: Sequence[Experiment], product: str) -> str:
+    """What the data have in place of a product, the most frequent first, and what looks like it."""
+    names = [name for name, _ in Counter(plain_digits(one.recipe.product) for one in data).most_common()]
+    near = get_close_matches(product, sorted(names), n=3, cutoff=0.3)
+    listed = ", ".join(names[:_MOST_NAMED]) or "none at all"
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return (f"did you mean {' or '.join(near)}? " if near else "") + f"the data have {listed}{more}"
 
 
 def _no_hit(product: str, goal: Goal, results: Sequence[Result]) -> str:

@@ -35,6 +35,17 @@ def test_a_shape_that_is_asked_for_must_be_there() -> None:
         Pool.of(data, "CdSe", Goal(4.0, shape=Shape.CUBE))
 
 
+def test_a_product_that_is_not_there_is_answered_with_those_that_are() -> None:
+    data = [experiment(product="CdSe", time_min=1), experiment(product="CdSe", time_min=2), experiment(product="PbS")]
+    with pytest.raises(NoSuchPool, match=r"makes 'ZnS'; did you mean PbS\? the data have CdSe, PbS$"):
+        Pool.of(data, "ZnS", Goal(4.0))
+    with pytest.raises(NoSuchPool, match=r"makes 'Au'; the data have CdSe, PbS$"):
+        Pool.of(data, "Au", Goal(4.0))
+    many = [experiment(product=f"Cd{n}Se") for n in range(2, 16)]
+    with pytest.raises(NoSuchPool, match=r"Cd13Se and 2 more$"):
+        Pool.of(many, "Au", Goal(4.0))
+
+
 def test_repeats_are_one_recipe_and_contradictions_are_said() -> None:
     data = [experiment(size_nm=3.0), experiment(size_nm=5.0), experiment(time_min=20, size_nm=4.0)]
     data += [experiment(acid="OA", size_nm=4.0)]
