@@ -5,10 +5,12 @@ Every run is seeded by itself and done on one thread, so that neither the order 
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from closedloop.campaign.dryrun.errors import ExecutorError
@@ -51,9 +53,18 @@ def _here(work: Work[Shared, Job, Done], shared: Shared, jobs: Sequence[Job]) ->
 _shared: Any = None
 
 
-def _remember(shared: Any) -> None:
+def _begin(shared: Any) -> None:
     global _shared
     _shared = shared
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process of a pool waits for its next job for ever; nobody gives it one where the parent was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _with_shared(work: Work[Any, Any, Any], job: Any) -> Any:
@@ -64,7 +75,7 @@ def _processes(count: int) -> Executor[Any, Any, Any]:
     def run(work: Work[Any, Any, Any], shared: Any, jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         # Not forked: threads of numerical libraries do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(count, max(len(jobs), 1)), context, _remember, (shared,))
+        pool = ProcessPoolExecutor(min(count, max(len(jobs), 1)), context, _begin, (shared,))
         try:
             places = {pool.submit(_with_shared, work, job): place for place, job in enumerate(jobs)}
             for future in as_completed(places):

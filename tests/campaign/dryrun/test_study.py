@@ -1,7 +1,12 @@
 """All runs together: in one process or several the same, and after an interruption only what is missing."""
 
 import json
-from collections.abc import Iterator
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +99,59 @@ def test_progress_is_told(pool: Pool) -> None:
     )
     assert [part for part, _ in said] == [0.5, 1.0]
     assert said[0][1].startswith("random, seed 0: hit at ")
+
+
+_SLEEPERS = """
+import os, sys, time
+from pathlib import Path
+from closedloop.campaign.dryrun.executors import executor_of
+
+def sleep(folder, job):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    list(executor_of("local:2")(sleep, sys.argv[1], [1, 2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is not of Windows")
+def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
+    script, folder = tmp_path / "sleepers.py", tmp_path / "pids"
+    script.write_text(_SLEEPERS)
+    folder.mkdir()
+    parent = subprocess.Popen([sys.executable, str(script), str(folder)], env=os.environ | {"PYTHONPATH": os.getcwd()})
+    try:
+        _wait_until(lambda: len(list(folder.iterdir())) == 2)
+    finally:
+        parent.kill()
+        parent.wait()
+    pids = [int(path.name) for path in folder.iterdir()]
+    try:
+        _wait_until(lambda: not any(_is_running(pid) for pid in pids))
+    finally:
+        for pid in filter(_is_running, pids):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _wait_until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # What nobody waits for any more may lie about as a zombie where process 1 is no init.
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return stat.parent.exists()
 
 
 @pytest.mark.parametrize("written", ["local:0", "local:x", "local:-1", "cloud:3", "dask", ""])
