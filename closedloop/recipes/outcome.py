@@ -1,7 +1,6 @@
 """What came out: success or a cause of failure, sizes, shapes, and the evidence that they rest on."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -101,18 +100,13 @@ class Evidence(Frozen):
 
     @property
     def rank(self) -> int:
-        """Evidence of a higher rank supersedes evidence of a lower one; of equal rank, the later one."""
+        """Evidence of a higher rank supersedes evidence of a lower one; of equal rank, what was added last."""
         return list(Method).index(self.method)
 
     def supersedes(self, other: "Evidence") -> bool:
-        if self.rank != other.rank:
-            return self.rank > other.rank
-        return _time(self) >= _time(other)
-
-
-def _time(evidence: Evidence) -> float:
-    moment: datetime | None = evidence.recorded_at
-    return moment.timestamp() if moment else float("-inf")
+        """Whether this holds where it was added after ``other``. ``recorded_at`` decides nothing: a clock may be put
+        back."""
+        return self.rank >= other.rank
 
 
 class Outcome(Frozen):

@@ -152,7 +152,7 @@ class Retraining(Frozen):
 
 
 def best_outcome(outcomes: list[Outcome]) -> Outcome | None:
-    """The outcome of the highest evidence rank, then the latest; ``outcomes`` in the order that they were added.
+    """The outcome of the highest evidence rank, of equal ones the last; ``outcomes`` in the order that they were added.
 
     One without evidence gives way to any with; among those without, the one added last holds. One that its measurement
     spoiled tells nothing of the sample, however strong the method would be, and gives way to any that does; only where

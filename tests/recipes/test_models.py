@@ -139,17 +139,18 @@ def test_shape_fractions_cannot_exceed_the_whole() -> None:
         Outcome(shape_fractions={Shape.CUBE: 0.6, Shape.SPHERE: 0.6})
 
 
-def test_stronger_evidence_supersedes_and_later_breaks_ties() -> None:
+def test_stronger_evidence_supersedes_and_as_much_does_whatever_its_time() -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     peak = Evidence(method=Method.ABSORBANCE, recorded_at=noon + timedelta(days=9))
     tem = Evidence(method=Method.TEM, recorded_at=noon)
     later = Evidence(method=Method.TEM, recorded_at=noon + timedelta(hours=1))
+    timeless = Evidence(method=Method.TEM)
     corrected = Evidence(method=Method.TEM_CORRECTED)
     assert tem.supersedes(peak)
     assert not peak.supersedes(tem)
-    assert later.supersedes(tem)
-    assert not tem.supersedes(later)
+    assert all(one.supersedes(other) for one in (tem, later, timeless) for other in (tem, later, timeless))
     assert corrected.supersedes(later)
+    assert not later.supersedes(corrected)
 
 
 def _hit(**changes: object) -> Outcome:

@@ -133,10 +133,11 @@ def test_better_evidence_supersedes_whenever_it_comes(store: Store, recipe: Reci
         (outcome(2.0), 2.0),  # of two without evidence the later
         (outcome(3.0, Method.ABSORBANCE, recorded_at=late), 3.0),
         (outcome(4.0), 3.0),  # none is weaker than the weakest
-        (outcome(5.0, Method.ABSORBANCE, recorded_at=early), 3.0),  # recorded earlier, entered later
+        (outcome(5.0, Method.ABSORBANCE, recorded_at=early), 5.0),  # the clock was put back
         (outcome(6.0, Method.TEM, recorded_at=early), 6.0),
         (outcome(7.0, Method.ABSORBANCE, recorded_at=late), 6.0),
-        (outcome(8.0, Method.TEM, recorded_at=early), 8.0),  # the same moment: entered later
+        (outcome(8.0, Method.TEM, recorded_at=early), 8.0),
+        (outcome(9.0, Method.TEM), 9.0),  # nobody says when
     ]
     for added, holds in steps:
         store.add_outcome(record.id, added)
