@@ -251,7 +251,7 @@ def fit(columns: Columns, x: Tensor, log_sizes: Tensor, counting: Tensor, next_c
             wanted = {name: each for name, each in mll.named_parameters() if each.requires_grad}
             loss = ForwardBackwardClosure(lambda: _loss(model, x, log_sizes, counting), wanted)
             fit_gpytorch_mll(mll, closure=loss)
-        except ModelFittingError:
+        except (ModelFittingError, ValueError):
             model.load_state_dict(prior)
     return model.eval()
 

@@ -104,6 +104,15 @@ def test_a_model_whose_sizes_reach_not_far_enough_is_stretched() -> None:
     assert float(model.true_moments(elsewhere)[0]) > np.log(3.9)
 
 
+def test_results_that_no_hyperparameters_explain_leave_the_prior_medians() -> None:
+    x = at([[0.2, 0.2], [0.8, 0.8], [0.5, 0.5], [0.4, 0.9]], 4.0)
+    sizes = torch.log(torch.tensor([4.0, 1e300, 4.5, 4.6], dtype=torch.double))
+    counting = torch.full((4,), 1e-4, dtype=torch.double)
+    model = fit(COLUMNS, x, sizes, counting, 1e-4)
+    untouched = ResidualGP(COLUMNS, x, sizes, counting, 1e-4).state_dict()
+    assert all(torch.equal(value, untouched[name]) for name, value in model.state_dict().items())
+
+
 def test_what_the_results_say_is_what_gpytorch_says() -> None:
     rng = np.random.default_rng(2)
     x = rows(rng.random((9, 2)), rng.normal(1.2, 0.2, 9), np.full(9, 0.4), np.zeros(9))
