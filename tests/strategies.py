@@ -66,13 +66,15 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         success = draw(st.sampled_from([None, True, False]))
     else:
         success = False if cause.kind is CauseKind.CHEMISTRY else None
+    size_nm = draw(unknown_or(sizes))
+    fewest = 0 if size_nm is None and not success else 1
     shapes = draw(st.lists(st.sampled_from(Shape), unique=True, max_size=4))
     return Outcome(
         success=success,
         failure_cause=cause,
-        size_nm=draw(unknown_or(sizes)),
+        size_nm=size_nm,
         size_std_nm=draw(unknown_or(amounts)),
-        particle_count=draw(unknown_or(st.integers(0, 10**6))),
+        particle_count=draw(unknown_or(st.integers(fewest, 10**6))),
         shape=draw(unknown_or(st.sampled_from(Shape))),
         shape_fractions={shape: 1 / len(shapes) for shape in shapes},
         observables=draw(st.dictionaries(names, amounts, max_size=2)),

@@ -1,6 +1,7 @@
-"""Beyond anything that a flask, a furnace or a clock can do: such a number has a wrong unit or a slip in it.
+"""Beyond anything that a flask, a furnace, a clock or a microscope can do: a number with a wrong unit or a slip in it.
 
-Recipes are not held to these, for they record what was said; what reads a table or a campaign's file is.
+Recipes and outcomes are not held to these, for they record what was said; what reads a table or a campaign's file is,
+and what takes an outcome into a campaign.
 """
 
 MOST_OF_CONDITIONS = {
@@ -11,3 +12,5 @@ MOST_OF_CONDITIONS = {
 }
 MOST_MMOL = 1e6
 MOST_ML = 1e6
+# What a microscope can see of a sample, flakes of a precipitate included; beyond it is no size, or in another unit.
+SMALLEST_SEEN_NM, LARGEST_SEEN_NM = 0.1, 1e6

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ModelWrapValidatorHandler, ValidationInfo, model_validator
 
+from closedloop.recipes.bounds import LARGEST_SEEN_NM, SMALLEST_SEEN_NM
 from closedloop.recipes.fields import READ_ONLY, Finite, Fraction, Frozen, NonNegative, Positive, Whole
 
 
@@ -109,6 +110,10 @@ class Evidence(Frozen):
         return self.rank >= other.rank
 
 
+# Context of validation: what a store wrote down is read again, whatever rules came later.
+_KEPT = object()
+
+
 class Outcome(Frozen):
     """What is known of the product; sizes are equivalent circle diameters in nm, ``None`` is unknown.
 
@@ -132,6 +137,18 @@ class Outcome(Frozen):
     observables: Annotated[Mapping[str, Finite], *READ_ONLY] = Field(default_factory=dict, validate_default=True)
     evidence: Evidence | None = None
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _shows_what_it_counted(
+        cls, written: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        made = validate(written)
+        is_new = not isinstance(written, cls) and info.context is not _KEPT
+        if is_new and made.particle_count == 0 and (made.success or made.size_nm is not None):
+            what = "a success" if made.success else "a size"
+            raise ValueError(f"{what} cannot have a particle count of 0; leave the count out if nobody counted")
+        return made
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if self.success and self.failure_cause:
@@ -146,6 +163,20 @@ class Outcome(Frozen):
         if total > 1 + 1e-6:
             raise ValueError(f"shape fractions add up to {total:.3f}; they may reach 1 at most")
         return self
+
+    @classmethod
+    def kept(cls, written: Mapping[str, Any]) -> Self:
+        """As a store wrote it down, also where a count of 0 stands beside a success, which was once allowed."""
+        return cls.model_validate(written, context=_KEPT)
+
+    @property
+    def beyond_measure(self) -> str | None:
+        """Which number is none that a microscope could have seen, in words; ``None`` where all can be true."""
+        for name in ("size_nm", "size_std_nm", "size_error_nm"):
+            value = getattr(self, name)
+            if value is not None and (value > LARGEST_SEEN_NM or (name == "size_nm" and value < SMALLEST_SEEN_NM)):
+                return f"{name} is {value:g} nm"
+        return None
 
     @property
     def relative_spread(self) -> float | None:

@@ -168,7 +168,7 @@ class ExperimentShelf(CampaignShelf):
         with self._reading() as session:
             require_experiment(session, id)
             query = select(OutcomeRow).where(col(OutcomeRow.experiment) == id).order_by(col(OutcomeRow.id))
-            return [Outcome.model_validate(row.outcome) for row in session.exec(query)]
+            return [Outcome.kept(row.outcome) for row in session.exec(query)]
 
 
 def _require_state(session: Session, id: str, only_from: Sequence[State]) -> None:
@@ -220,7 +220,7 @@ def _records(
     learned: dict[str, list[Outcome]] = defaultdict(list)
     outcomes = select(OutcomeRow).where(col(OutcomeRow.experiment).in_(ids)).order_by(col(OutcomeRow.id))
     for outcome in session.exec(outcomes):
-        learned[outcome.experiment].append(Outcome.model_validate(outcome.outcome))
+        learned[outcome.experiment].append(Outcome.kept(outcome.outcome))
     return [
         _record(row, stands[row.id], learned[row.id])
         for row in rows
@@ -255,6 +255,6 @@ def _unknown_experiment(session: Session, id: str) -> UnknownExperiment:
     newest_first = session.exec(select(ExperimentRow.id).order_by(col(ExperimentRow.sequence).desc())).all()
     if not newest_first:
         return UnknownExperiment(f"no experiment {id!r}: this store has none yet; is it the right store (--store)?")
-    near = difflib.get_close_matches(id, newest_first, n=3)
+    near = difflib.get_close_matches(str(id), newest_first, n=3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return UnknownExperiment(f"no experiment {id!r}; {hint}the most recent are {', '.join(newest_first[:5])}")

@@ -34,7 +34,7 @@ class ExperimentRecord(Frozen):
     @property
     def teaches(self) -> bool:
         """Whether a model may learn from it: it is over, and its outcome speaks of chemistry, good or bad."""
-        if self.state.is_open or self.outcome is None or self.outcome.is_spoiled:
+        if self.state.is_open or self.outcome is None or self.outcome.is_spoiled or self.outcome.beyond_measure:
             return False
         return self.outcome.success is not None or self.outcome.size_nm is not None
 

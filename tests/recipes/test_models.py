@@ -5,6 +5,7 @@ import itertools
 import math
 import pickle
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -111,6 +112,30 @@ def test_success_and_cause_must_agree(success: bool | None, cause: FailureCause)
         Outcome(success=success, failure_cause=cause)
     assert cause.value in str(caught.value.errors()[0]["msg"])
     assert "FailureCause" not in str(caught.value.errors()[0]["msg"])
+
+
+@pytest.mark.parametrize("beside", [{"success": True}, {"size_nm": 4.0}, {"success": False, "size_nm": 4.0}])
+def test_where_no_particle_was_counted_there_is_no_size_and_no_success(beside: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="cannot have a particle count of 0"):
+        Outcome(particle_count=0, **beside)
+    assert Outcome(particle_count=1, **beside).particle_count == 1
+    assert Outcome.kept({"particle_count": 0, **beside}).particle_count == 0
+    assert Outcome(success=False, particle_count=0).is_negative_example
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"size_nm": 1e-12}, "size_nm is 1e-12 nm"),
+        ({"size_nm": 1e300}, "size_nm is 1e+300 nm"),
+        ({"size_nm": 4.0, "size_std_nm": 1e300}, "size_std_nm is 1e+300 nm"),
+        ({"size_nm": 0.1, "size_std_nm": 0.0}, None),
+        ({"size_nm": 1e6}, None),
+        ({}, None),
+    ],
+)
+def test_sizes_that_no_microscope_sees_are_told(numbers: dict[str, float], said: str | None) -> None:
+    assert Outcome(**numbers).beyond_measure == said
 
 
 def test_only_chemistry_is_a_negative_example() -> None:

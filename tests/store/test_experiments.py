@@ -2,6 +2,7 @@
 
 from datetime import timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -145,6 +146,29 @@ def test_better_evidence_supersedes_whenever_it_comes(store: Store, recipe: Reci
         assert current is not None
         assert current.size_nm == holds
     assert store.outcomes(record.id) == [added for added, _ in steps]
+
+
+def test_what_was_once_allowed_is_still_read(store: Store, recipe: Recipe) -> None:
+    record = store.add_experiment("cdse", recipe)
+    contradictory = outcome(4.0).model_copy(update={"particle_count": 0})
+    store.add_outcome(record.id, contradictory)
+    assert store.experiment(record.id).outcome == contradictory
+    assert store.outcomes(record.id) == [contradictory]
+
+
+def test_an_impossible_size_teaches_nothing(store: Store, recipe: Recipe) -> None:
+    record = store.add_experiment("cdse", recipe)
+    store.add_outcome(record.id, outcome(1e300), [Move(state=state) for state in GOOD])
+    assert not store.experiment(record.id).teaches
+    store.add_outcome(record.id, outcome(4.0))
+    assert store.experiment(record.id).teaches
+
+
+@pytest.mark.parametrize("id", [None, "", "cdse-9999"])
+def test_what_is_no_experiment_is_named(store: Store, recipe: Recipe, id: Any) -> None:
+    store.add_experiment("cdse", recipe)
+    with pytest.raises(UnknownExperiment, match="the most recent are cdse-0001"):
+        store.experiment(id)
 
 
 def spoiled(cause: FailureCause, method: Method | None = None, **more: object) -> Outcome:
