@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from closedloop.campaign.definition import CampaignDefinition, canonical_recipe
+from closedloop.campaign.door import checked_count, checked_outcome, checked_recipe
 from closedloop.campaign.errors import NotOfThisCampaign, NotProposed, RecipeBreaksLimits
 from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.campaign.reading import parse_campaign, read_campaign
@@ -132,18 +133,18 @@ class Campaign:
         return self.accept(self.look_ahead(count))
 
     def look_ahead(self, count: int | None = None) -> NextBatch:
-        """The next batch and what it promises; stores nothing."""
+        """The next batch and what it promises; stores nothing. Raises `NotACount`."""
         from closedloop.campaign.edit import limits_broken
         from closedloop.campaign.precedents import near_target
         from closedloop.propose import HORIZON, plan
 
-        count = self.definition.batch_size if count is None else count
+        count = self.definition.batch_size if count is None else checked_count(count)
         known = self.experiments()
         # Asked once: another process may promote a model while this one is still choosing.
         model, model_id = self._serving()
         wanted = repeats_due(tallies(known, self.definition.target), self.definition.stop)
         allowed = [tally for tally in wanted if not limits_broken(tally.first.recipe, self.definition)]
-        due = tuple(allowed)[: max(count, 0)]
+        due = tuple(allowed)[:count]
         if due and len(due) >= count:
             return NextBatch(due, None, None, model, model_id)
         rule = self.definition.stop.no_hope
@@ -265,7 +266,8 @@ class Campaign:
 
     @staticmethod
     def _tried(known: "Sequence[ExperimentRecord]") -> list[Experiment]:
-        return [record.experiment() for record in known if not record.state.is_open and record.outcome]
+        over = [record for record in known if not record.state.is_open and record.outcome]
+        return [record.experiment() for record in over if record.outcome and not record.outcome.beyond_measure]
 
     def record(self, recipe: Recipe, outcome: Outcome) -> ExperimentRecord:
         """What came of a recipe: closes the oldest open experiment that has it, or adds one that the lab chose itself.
@@ -276,8 +278,11 @@ class Campaign:
 
         An outcome that leaves ``success`` open is judged by the campaign's own thresholds; one without a size leaves
         the experiment awaiting its characterisation. One without evidence gives way to any that has some.
+
+        Raises `NotRecordable` for what is no recipe or no outcome, or has a size that no microscope can see;
+        `NotOfThisCampaign` for a recipe of another product.
         """
-        recipe = canonical_recipe(recipe)
+        recipe, outcome = checked_recipe(recipe), checked_outcome(outcome)
         if recipe.product != self.definition.target.product:
             raise NotOfThisCampaign(
                 f"the recipe makes {recipe.product}, campaign {self.name} makes {self.definition.target.product}; "
@@ -293,8 +298,11 @@ class Campaign:
     def settle(self, experiment_id: str, outcome: Outcome) -> ExperimentRecord:
         """Adds an outcome; an experiment that is still open goes on as far as the outcome takes it (`moves_after`).
 
-        For one that is over, the new outcome supersedes the old one where its evidence is stronger.
+        For one that is over, the new outcome supersedes the old one unless its evidence is weaker.
+
+        Raises `NotRecordable` as `record`, `UnknownExperiment`.
         """
+        outcome = checked_outcome(outcome)
         if outcome.success is None and outcome.failure_cause is None:
             outcome = judge(outcome, self.definition)
         moves = moves_after(self.store.experiment(experiment_id).state, outcome)

@@ -25,6 +25,14 @@ class NotOfThisCampaign(ClosedloopError):
     """A recipe or outcome that does not belong to what the campaign makes."""
 
 
+class NotRecordable(ClosedloopError):
+    """What was given as a recipe or as its outcome is none, or none that can be true."""
+
+
+class NotACount(ClosedloopError):
+    """So many recipes cannot be proposed."""
+
+
 class OneChemicalTwice(ClosedloopError):
     """A recipe lists one chemical under two names."""
 

@@ -1,6 +1,9 @@
 """Ask and tell: what a campaign remembers, and what it makes of what it is told."""
 
+import math
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +11,9 @@ from closedloop.campaign import (
     Campaign,
     CampaignBusy,
     CampaignFileError,
+    NotACount,
     NotOfThisCampaign,
+    NotRecordable,
     OneChemicalTwice,
     only_runner,
 )
@@ -16,7 +21,7 @@ from closedloop.campaign.edit import limits_broken
 from closedloop.campaign.reading import find_campaign
 from closedloop.chemistry import resolve
 from closedloop.recipes import Evidence, FailureCause, Limits, Method, Outcome, Reagent, Recipe, Shape, Vessel
-from closedloop.store import ExperimentRecord, IllegalMove, OtherLab, State
+from closedloop.store import ExperimentRecord, IllegalMove, Move, OtherLab, State, UnknownExperiment
 from tests.campaign.fakes import TrendModel, killed_before, size_of
 
 
@@ -182,6 +187,90 @@ def test_the_tem_result_that_comes_days_later_replaces_the_peak(campaign: Campai
     weaker = campaign.settle(record.id, _outcome(4.9, evidence=Evidence(method=Method.ABSORBANCE)))
     assert weaker.outcome == later.outcome
     assert len(campaign.store.outcomes(record.id)) == 3
+
+
+@pytest.mark.parametrize("moment", [None, datetime.now(UTC) - timedelta(days=365)])
+def test_the_last_of_equal_evidence_holds_after_the_clock_was_put_back(
+    campaign: Campaign, moment: datetime | None
+) -> None:
+    now = Evidence(method=Method.TEM, recorded_at=datetime.now(UTC))
+    record = campaign.record(_propose(campaign, 1)[0], _outcome(5.0, evidence=now))
+    later = campaign.settle(record.id, _outcome(4.0, evidence=Evidence(method=Method.TEM, recorded_at=moment)))
+    assert later.outcome
+    assert later.outcome.size_nm == 4.0
+
+
+IMPOSSIBLE = [
+    {"size_nm": 1e-12},
+    {"size_nm": 1e300},
+    {"size_nm": 4.0, "size_std_nm": 1e300},
+    {"size_nm": 4.0, "size_error_nm": 1e7},
+]
+
+
+@pytest.mark.parametrize("numbers", IMPOSSIBLE)
+def test_sizes_that_no_microscope_sees_are_refused(campaign: Campaign, numbers: dict[str, float]) -> None:
+    recipe = _propose(campaign, 1)[0]
+    with pytest.raises(NotRecordable, match="sizes are in nm"):
+        campaign.record(recipe, Outcome(**numbers))
+    with pytest.raises(NotRecordable, match="sizes are in nm"):
+        campaign.settle(campaign.experiments()[0].id, Outcome(**numbers))
+    assert campaign.open_experiments()
+    assert not campaign.store.outcomes(campaign.experiments()[0].id)
+
+
+@pytest.mark.parametrize("numbers", IMPOSSIBLE)
+def test_a_store_that_holds_an_impossible_size_goes_on(campaign: Campaign, numbers: dict[str, float]) -> None:
+    recipes = _propose(campaign, 3)
+    impossible, *others = campaign.experiments()
+    path = (State.APPROVED, State.CHECKED, State.RUNNING, State.MEASURED, State.CLOSED)
+    outcome = Outcome(success=True, particle_count=300, **numbers)
+    campaign.store.add_outcome(impossible.id, outcome, [Move(state=state) for state in path])
+    for recipe, size_nm in zip(recipes[1:], (4.5, 4.6), strict=True):
+        campaign.record(recipe, _outcome(size_nm))
+    assert [record.state for record in others] == [State.PROPOSED] * 2
+    assert campaign.propose(1)
+
+
+def test_nothing_can_be_seen_where_no_particle_was_counted(campaign: Campaign) -> None:
+    contradictory = _outcome(4.0).model_copy(update={"success": True, "particle_count": 0})
+    with pytest.raises(NotRecordable, match="particle count of 0"):
+        campaign.record(_propose(campaign, 1)[0], contradictory)
+    assert not campaign.hits()
+
+
+@pytest.mark.parametrize("count", [2.5, "3", -1, math.nan])
+def test_only_a_whole_number_of_recipes_can_be_proposed(campaign: Campaign, count: Any) -> None:
+    with pytest.raises(NotACount, match="whole number"):
+        campaign.propose(count)
+    assert not campaign.experiments()
+
+
+def test_none_at_all_can_be_proposed(campaign: Campaign) -> None:
+    assert campaign.propose(0) == []
+
+
+@pytest.mark.parametrize(
+    "outcome", [None, {"size_nm": 4.0}, 4.0, _outcome(4.0).model_copy(update={"size_nm": math.nan})]
+)
+def test_what_is_no_outcome_is_refused_by_name(campaign: Campaign, outcome: Any) -> None:
+    recipe = _propose(campaign, 1)[0]
+    with pytest.raises(NotRecordable, match="outcome"):
+        campaign.record(recipe, outcome)
+    with pytest.raises(NotRecordable, match="outcome"):
+        campaign.settle(campaign.experiments()[0].id, outcome)
+    assert campaign.open_experiments()
+
+
+def test_what_is_no_recipe_is_refused_by_name(campaign: Campaign) -> None:
+    recipe = _propose(campaign, 1)[0]
+    for wrong in (None, {"product": "CdSe"}, recipe.model_copy(update={"reaction_time_min": math.nan})):
+        with pytest.raises(NotRecordable, match="recipe"):
+            campaign.record(wrong, _outcome(4.0))  # type: ignore[arg-type]
+    for unknown in (None, "cdse-9999"):
+        with pytest.raises(UnknownExperiment):
+            campaign.settle(unknown, _outcome(4.0))  # type: ignore[arg-type]
+    assert campaign.open_experiments()
 
 
 def test_tem_of_a_sample_whose_size_was_provisional_is_of_that_sample(campaign: Campaign) -> None:
