@@ -30,10 +30,6 @@ def contradictions(outcome: Outcome) -> Iterator[Contradiction]:
                 f"stands beside {' and '.join(said)}; no size and no shape is learned from this row",
                 "leave these empty if nothing formed, or name the cause that it was",
             )
-    if outcome.particle_count == 0 and size is not None:
-        yield Contradiction(
-            "particle_count", 0, f"stands beside a size of {size:g} nm", "leave it empty if nobody counted particles"
-        )
     for column, value in (("size_std_nm", outcome.size_std_nm), ("size_error_nm", outcome.size_error_nm)):
         if size is not None and value is not None and value > WIDEST_SPREAD * size:
             yield Contradiction(

@@ -20,7 +20,6 @@ def _table(folder: Path, cells: str) -> Path:
         ("4.5,0.4,,sphere,FALSE,nothing formed", "failure_cause"),
         (",,,sphere,FALSE,nothing formed", "failure_cause"),
         (",,12,,FALSE,nothing formed", "failure_cause"),
-        ("4.5,0.4,0,sphere,TRUE,", "particle_count"),
         ("4.5,25,300,sphere,TRUE,", "size_std_nm"),
         ("10,8.5,300,sphere,TRUE,", "size_std_nm"),
     ],
@@ -30,6 +29,12 @@ def test_cells_that_contradict_each_other_are_warned_of(tmp_path: Path, cells: s
     assert [(fault.row, fault.column, fault.severity) for fault in check_table(path)] == [(2, column, "warning")]
     (one,) = load_experiments(path)
     assert (one.outcome.learnable_size_nm is None) is (column == "failure_cause")
+
+
+def test_a_size_of_no_particle_is_an_error(tmp_path: Path) -> None:
+    (fault,) = check_table(_table(tmp_path, "4.5,0.4,0,sphere,,"))
+    assert fault.severity == "error"
+    assert "a size cannot have a particle count of 0" in fault.problem
 
 
 @pytest.mark.parametrize(
