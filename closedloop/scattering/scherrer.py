@@ -66,7 +66,8 @@ class PeakSize(Frozen):
 class ScatteringSize(Frozen):
     """Sphere diameter (or whatever ``k`` stands for) from the width common to all peaks, with its standard deviation.
 
-    The standard deviation grows where single peaks disagree: strain, other shapes than spheres, a second phase.
+    The standard deviation grows where single peaks disagree: strain, other shapes than spheres. It does not tell of a
+    second phase with peaks of quite another width (4 nm CdSe beside 20 nm gold): look at the pattern for one.
     ``note`` says what was left out of the pattern.
     """
 
