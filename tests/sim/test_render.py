@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sim.micrograph_labels import SMALLEST_AREA
 from sim.micrograph_layout import LAYOUTS, MOST
 from sim.micrograph_outlines import FAMILIES
-from sim.micrograph_scene import CONTRASTS, Contrast, draw_scene
+from sim.micrograph_scene import CONTRASTS, Contrast, draw_scene, made_plain
 from sim.render import SceneInfo, main, render, render_scene
 
 Picture = tuple[NDArray[np.uint8], NDArray[np.int32], SceneInfo]
@@ -199,6 +199,22 @@ def test_a_plain_picture_holds_nothing_but_its_particles() -> None:
         if min(len(half) for half in halves) > 2000:
             assert abs(float(halves[0].mean()) - float(halves[1].mean())) < 2
         assert info.contrast == "bright field"
+
+
+def test_a_plain_picture_is_taken_by_a_camera_that_only_blurs_and_counts() -> None:
+    for seed in range(20):
+        generator = np.random.default_rng([23, seed])
+        camera = made_plain(draw_scene(generator, 256), generator).camera
+        assert (camera.fresnel, camera.drift, camera.lines, camera.sway, camera.shrink, camera.gamma) == (
+            0,
+            0,
+            0,
+            0,
+            1,
+            1,
+        )
+        assert camera.jpeg is camera.stretch is None
+        assert not camera.denoise
 
 
 def test_plain_pictures_are_written_where_they_are_asked_for(tmp_path: Path) -> None:

@@ -57,6 +57,25 @@ def test_one_view_of_another_length_is_enough_to_doubt(
     assert (reading.confidence >= HIGH_CONFIDENCE) is sure
 
 
+@pytest.mark.parametrize(("theirs", "looks"), [("50 nm", 4), ("7u7", 2)])
+def test_what_is_hardly_a_label_is_not_asked_for_its_unit(
+    theirs: str, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of particles that our own reader half takes for "50 nm", and the second one for something else."""
+    asked: list[NDArray[np.uint8]] = []
+
+    def second_reader(picture: NDArray[np.uint8]) -> Letters:
+        asked.append(picture)
+        return _letters(theirs)
+
+    monkeypatch.setattr(label_views, "read_line", second_reader)
+    crop = np.full((40, 120), 0.9, np.float32)
+    cv2.rectangle(crop, (20, 10), (90, 30), 0.1, -1)
+    own = ["50 nm", "50 nm"] if theirs == "50 nm" else ["5u", "u7"]
+    read(LINE, crop, light=False, seen=Glance([_view(text) for text in own], 0.2))
+    assert len(asked) == looks
+
+
 def _drawn(text: str, face: str, grain: float = 0.0) -> NDArray[np.float32]:
     """Black letters on a light ground, the right half of which is a dark particle of that grain, if any."""
     from matplotlib import get_data_path

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from closedloop.tem._background import ground_level
 from closedloop.tem.classical import outlines_by_material
 
 
@@ -40,3 +41,19 @@ def test_bright_rims_tell_nothing_of_where_material_ends(rendered: Callable[...,
     assert outlines_by_material(rims, _wider(field.labels)) is None
     # Of dark particles such seams are an underfocus, and are allowed for.
     assert outlines_by_material(1 - rims, _wider(field.labels)) is not None
+
+
+def test_the_ground_under_particles_is_that_between_them(rendered: Callable[..., Any]) -> None:
+    field = rendered(radius=12.0, count=80, noise=0.02, tilt=0.3, seed=3)
+    # Half of the ground, in stripes finer than the thumbnail's pixels.
+    level = ground_level(field.image, (field.labels == 0) & (np.arange(512) % 2 == 0))
+    assert level is not None
+    light = 0.75 + 0.3 * (np.arange(512) / 512 - 0.5)
+    assert np.abs(level - light).max() < 0.02
+
+
+def test_where_hardly_any_ground_is_left_none_is_made_up(rendered: Callable[..., Any]) -> None:
+    field = rendered(radius=12.0, count=80, seed=3)
+    corner = np.zeros(field.labels.shape, bool)
+    corner[:40, :40] = True
+    assert ground_level(field.image, corner) is None
