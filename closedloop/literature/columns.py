@@ -36,7 +36,6 @@ REQUIRED = ("product", "reagents")
 NUMBERS = (*CONDITIONS, "size_nm", "size_std_nm", "size_error_nm", "particle_count", *OBSERVABLES)
 LEAST = dict.fromkeys(NUMBERS, 0.0) | dict.fromkeys(CONDITIONS[:2], ABSOLUTE_ZERO_C)
 # Beyond anything that a microscope can see, as the bounds of amounts and conditions are beyond any flask.
-SMALLEST_SIZE_NM = 0.1
 MOST = {
     **MOST_OF_CONDITIONS,
     **dict.fromkeys(("size_nm", "size_std_nm", "size_error_nm"), 1e4),

@@ -26,7 +26,6 @@ from closedloop.literature.columns import (
     OBSERVABLES,
     POSITIVE,
     REQUIRED,
-    SMALLEST_SIZE_NM,
     column_name,
     unit_of,
 )
@@ -37,7 +36,7 @@ from closedloop.literature.grid import Formula, Grid, Merged, read_grid
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.numbers import NotANumber, has_decimal_comma, has_decimal_point, parse_number
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome, Reagent, Recipe, Role, Shape, Vessel
-from closedloop.recipes.bounds import MOST_MMOL
+from closedloop.recipes.bounds import MOST_MMOL, SMALLEST_SEEN_NM
 
 _LONGEST_NAME = 200
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -228,8 +227,8 @@ class _Reader:
             self._fault(column, cell, what, "correct it, or leave the cell empty if it is unknown")
         elif value > MOST[column]:
             self._beyond(column, cell, f"is more than {MOST[column]:g} {unit_of(column)}")
-        elif column == "size_nm" and value < SMALLEST_SIZE_NM:
-            self._beyond(column, cell, f"is less than {SMALLEST_SIZE_NM:g} nm")
+        elif column == "size_nm" and value < SMALLEST_SEEN_NM:
+            self._beyond(column, cell, f"is less than {SMALLEST_SEEN_NM:g} nm")
         elif column == "particle_count" and not value.is_integer():
             self._fault(column, cell, "is not a whole number", "write the number of particles counted")
         return value

@@ -45,8 +45,7 @@ def find_ground(image: NDArray[np.float32], ignore: NDArray[np.bool_]) -> Ground
         usable = np.ones_like(usable)
     candidates = [_fit(small, usable, dark) for dark in (True, False)]
     coefficients, threshold, dark, _ = max(candidates, key=lambda candidate: candidate[3])
-    small_level = np.tensordot(coefficients, np.stack(_terms(small.shape)), axes=1).astype(np.float32)
-    return Ground(filters.resized(small_level, image.shape[::-1]), dark, threshold)
+    return Ground(_surface(coefficients, small.shape, image.shape), dark, threshold)
 
 
 def ground_level(image: NDArray[np.float32], ground: NDArray[np.bool_]) -> NDArray[np.float32] | None:
@@ -60,10 +59,9 @@ def ground_level(image: NDArray[np.float32], ground: NDArray[np.bool_]) -> NDArr
     known = share > _LEAST_SHARE
     if known.mean() < _LEAST_KNOWN:
         return None
-    terms = _terms(small.shape)
-    columns = np.stack([term[known] for term in terms], axis=1)
+    columns = np.stack([term[known] for term in _terms(small.shape)], axis=1)
     coefficients = np.linalg.lstsq(columns, small[known], rcond=None)[0]
-    return filters.resized(np.tensordot(coefficients, np.stack(terms), axes=1).astype(np.float32), image.shape[::-1])
+    return _surface(coefficients, small.shape, image.shape)
 
 
 def otsu(values: NDArray[np.floating]) -> float:
@@ -85,6 +83,12 @@ def _thumbnail(shape: tuple[int, ...]) -> tuple[int, int]:
     """Width and height."""
     shrink = max(1.0, max(shape) / THUMBNAIL)
     return max(8, round(shape[1] / shrink)), max(8, round(shape[0] / shrink))
+
+
+def _surface(coefficients: NDArray[np.floating], small: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """What was fitted to a thumbnail of shape `small`, in the picture's own `shape`."""
+    level = np.tensordot(coefficients, np.stack(_terms(small)), axes=1).astype(np.float32)
+    return filters.resized(level, shape[::-1])
 
 
 def _fit(
