@@ -30,8 +30,9 @@ from closedloop.synthesis.past_amounts import PastAmounts
 from closedloop.synthesis.precedents import group_features
 from closedloop.synthesis.prediction import Precedent, PredictedArrays, Prediction
 from closedloop.synthesis.storage import read, write
-from closedloop.synthesis.threads import at_once, threads_for
+from closedloop.synthesis.threads import threads_for
 from closedloop.synthesis.training import Progress, Schedule, ask
+from closedloop.threads import at_once
 
 if TYPE_CHECKING:
     from closedloop.synthesis.design import Design

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from closedloop.tem import _filters as filters
 from closedloop.tem._distances import depth_in_own, territories
+from closedloop.threads import at_once
 
 _EVENED_PX = 0.7  # standard deviation: steps of whole pixels in the distance from an outline become a slope
 
@@ -17,7 +18,8 @@ def between(first: NDArray[np.int32], second: NDArray[np.int32], share: float) -
     and cut where all particles together are as wide as they should be: distances in pixels know no exact zero.
     """
     own = (first > 0) | (second > 0)
-    inside = ((1 - share) * _inside(first) + share * _inside(second))[own]
+    from_first, from_second = at_once(_inside, (first, second))
+    inside = ((1 - share) * from_first + share * from_second)[own]
     width = (1 - share) * np.sqrt(np.count_nonzero(first)) + share * np.sqrt(np.count_nonzero(second))
     outside = len(inside) - min(round(width**2), len(inside))
     kept = inside >= (np.partition(inside, outside)[outside] if outside < len(inside) else np.inf)

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from closedloop.threads import one_thread
+
 _HIDDEN = 32
 
 
@@ -34,6 +36,6 @@ class Judge(nn.Module):
 
     def of(self, measures: NDArray[np.float32]) -> NDArray[np.float32]:
         """The same for arrays."""
-        with torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             said: NDArray[np.float32] = self(torch.from_numpy(measures).to(self.mean.device)).cpu().numpy()
         return said

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from closedloop.tem.ocr import Letters
+from closedloop.threads import one_thread
 
 WEIGHTS = Path(__file__).parent / "model" / "labels.safetensors"
 # u stands for µ too, A for Å.
@@ -74,7 +75,7 @@ def read_label_line(picture: NDArray[np.uint8]) -> Letters:
         picture = np.asarray(
             cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA), np.uint8
         )
-    with torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         given = torch.from_numpy(prepared(picture))[None, None]
         letters = torch.softmax(_ready()(given), dim=2)[0].numpy()
     return Letters(letters, LETTERS)

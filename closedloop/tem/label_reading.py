@@ -13,6 +13,7 @@ from closedloop.tem.label_views import HIGH_CONFIDENCE, Box, Glance, Reading, co
 from closedloop.tem.scale_bar import Bar
 from closedloop.tem.text_lines import Line, find_lines
 from closedloop.tem.text_search import search_text
+from closedloop.threads import at_once
 
 _UNUSUAL = 0.5
 _LINES_READ = 4
@@ -30,8 +31,11 @@ class LabelReader:
         self._image = image
         self._known: list[tuple[Box, bool, Reading | None]] = []
 
-    def anywhere(self) -> list[Reading]:
-        """The labels of the picture, wherever they stand, the surest first; other writing is left out."""
+    def anywhere(self, thorough: bool = True) -> list[Reading]:
+        """The labels of the picture, wherever they stand, the surest first; other writing is left out.
+
+        thorough: where no line looks like a label at a glance, the likeliest are read all the same.
+        """
         height, width = self._image.shape
         factor = max(1.0, max(height, width) / _SEARCHED_SIDE)
         small = self._image
@@ -39,13 +43,12 @@ class LabelReader:
             small = np.asarray(
                 cv2.resize(small, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA)
             )
-        seen: list[tuple[Glance, Line, bool]] = []
-        for line, light in search_text(small):
-            glanced, whole = _glanced(line, small, light)
-            if glanced.share > _LEAST_SHARE:
-                seen.append((glanced, whole, light))
-        seen.sort(key=lambda one: -one[0].share)
+        lines = search_text(small)
+        glances = at_once(lambda one: (*_glanced(one[0], small, one[1]), one[1]), lines)
+        seen = sorted((one for one in glances if one[0].share > _LEAST_SHARE), key=lambda one: -one[0].share)
         found: list[Reading] = []
+        if not thorough and not any(glanced.share >= _LIKELY_SHARE for glanced, _, _ in seen):
+            return found
         for number, (glanced, line, light) in enumerate(seen[:_MOST_READ]):
             if number >= _UNLIKELY_READ and glanced.share < _LIKELY_SHARE:
                 break

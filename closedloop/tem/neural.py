@@ -8,6 +8,7 @@ overlap: a particle belongs to the tile in which its middle lies, so that no sea
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -20,7 +21,8 @@ from closedloop.tem.company import measures as in_company
 from closedloop.tem.contrast import normalised
 from closedloop.tem.credibility import measures
 from closedloop.tem.fusion import Fusion
-from closedloop.tem.instances import InstanceSettings, parts_or_wholes, readings
+from closedloop.tem.instances import InstanceSettings, Reading, parts_or_wholes, readings
+from closedloop.threads import at_once
 
 if TYPE_CHECKING:
     from closedloop.tem.network import ParticleNet
@@ -165,7 +167,7 @@ def _look(
         possible += int((maps[0] > _POSSIBLE).sum())
         pixels += maps[0].size
         read = [one for one in readings(maps, settings) if one.new.any()]
-        credits = [net.credibility.of(measures(maps, one.labels)) for one in read]
+        credits = at_once(partial(_credit, net, maps), read)
         whole = []
         for (labels, believed), credit in zip(parts_or_wholes(read, credits), credits, strict=True):
             wanted = believed & (credit >= looks.considered)
@@ -179,6 +181,11 @@ def _look(
             if own == seen or all(side.start <= at < side.stop for side, at in zip(own, middle, strict=True)):
                 found.add(mask, belief, corner)
     return possible / pixels
+
+
+def _credit(net: "ParticleNet", maps: NDArray[np.float32], read: Reading) -> NDArray[np.float32]:
+    """How credible each particle of a reading is, (n,)."""
+    return net.credibility.of(measures(maps, read.labels))
 
 
 def _seen_at(mask: NDArray[np.bool_], zoom: float, shape: tuple[int, ...]) -> NDArray[np.bool_]:

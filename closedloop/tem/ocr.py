@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from closedloop.recipes import ClosedloopError
 from closedloop.tem.torchvision_operators import declare_missing_operators
+from closedloop.threads import one_thread
 
 
 class OcrUnavailable(ClosedloopError):
@@ -51,7 +52,7 @@ def read_line(picture: NDArray[np.uint8]) -> Letters:
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     with _lock:
         reader = _start()
-        with _quiet(), torch.inference_mode():
+        with _quiet(), one_thread(), torch.inference_mode():
             # As EasyOCR prepares a picture: one channel, from −1 to 1.
             given = torch.from_numpy(np.ascontiguousarray(picture))[None, None].float() / 127.5 - 1
             letters = torch.softmax(reader.recognizer(given, None), dim=2)[0].numpy()

@@ -4,7 +4,7 @@ A bar is a long, thin, level and even rectangle, black or white. What its label 
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ from closedloop.tem.scale_ends import (
     nothing_follows,
     run,
 )
+from closedloop.threads import at_once
 
 _LEAST_LENGTH = 20
 _LEAST_ASPECT = 3.5
@@ -71,7 +72,7 @@ def find_bars(image: NDArray[np.float32]) -> list[Bar]:
     height, width = image.shape
     if width < 2 * _LEAST_LENGTH or height < 16:
         return []
-    bars = [bar for bright in (True, False) for bar in _bars_of_one_kind(image, bright)]
+    bars = [bar for kind in at_once(partial(_bars_of_one_kind, image), (True, False)) for bar in kind]
     return without_outlines([*_joined(bars), *bars])[:_MOST_CANDIDATES]
 
 

@@ -70,13 +70,14 @@ class _Match:
 def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
     """What the picture's scale bars say, or a label whose bar cannot be measured; ``None`` where neither is found.
 
-    thorough: where no label leads to a bar, the bars are found first, and each one's label is looked for.
+    thorough: what hardly looks like a label is read too, and where no label leads to a bar, the bars are found first,
+    and each one's label is looked for.
     """
     matches: list[_Match] = []
     labels: list[Reading] = []
     for image in _images(picture):
         reader = LabelReader(image)
-        found = reader.anywhere()
+        found = reader.anywhere(thorough)
         found = [one for one in found if one.confidence > _LEAST_SHOWN]
         labels += found
         for reading in found:

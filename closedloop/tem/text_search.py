@@ -4,6 +4,7 @@ Strokes stand out from whatever lies under them by a top-hat; letters are pieces
 is found is a list of candidates, the most text-like first: most of them are particles, and the reader says so.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.tem.text_lines import Line, line_of
+from closedloop.threads import at_once
 
 # Widest stroke in pixels that each look keeps, and thresholds in grey, of 1.
 _LOOKS = ((9, (0.10, 0.22, 0.45)), (25, (0.22, 0.45)))
@@ -36,14 +38,7 @@ def search_text(image: NDArray[np.float32]) -> list[tuple[Line, bool]]:
     At most 24, the best first.
     """
     grey = np.rint(255 * image).astype(np.uint8)
-    found: list[_Candidate] = []
-    for light in (True, False):
-        shown = grey if light else 255 - grey
-        for widest, thresholds in _LOOKS:
-            kernel = np.ones((widest, widest), np.uint8)
-            strokes = np.asarray(cv2.subtract(shown, cv2.morphologyEx(shown, cv2.MORPH_OPEN, kernel)), np.uint8)
-            for threshold in thresholds:
-                found += _lines(strokes, threshold, light)
+    found = [candidate for kind in at_once(partial(_of_one_kind, grey), (True, False)) for candidate in kind]
     kept: list[_Candidate] = []
     for one in sorted(found, key=lambda candidate: -candidate.merit):
         if not any(one.light == other.light and _inside(one.line, other.line) for other in kept):
@@ -51,6 +46,18 @@ def search_text(image: NDArray[np.float32]) -> list[tuple[Line, bool]]:
         if len(kept) == _MOST_LINES:
             break
     return [(candidate.line, candidate.light) for candidate in kept]
+
+
+def _of_one_kind(grey: NDArray[np.uint8], light: bool) -> list[_Candidate]:
+    """Lines whose letters are all light, or all dark."""
+    shown = grey if light else 255 - grey
+    found: list[_Candidate] = []
+    for widest, thresholds in _LOOKS:
+        kernel = np.ones((widest, widest), np.uint8)
+        strokes = np.asarray(cv2.subtract(shown, cv2.morphologyEx(shown, cv2.MORPH_OPEN, kernel)), np.uint8)
+        for threshold in thresholds:
+            found += _lines(strokes, threshold, light)
+    return found
 
 
 def _lines(strokes: NDArray[np.uint8], threshold: float, light: bool) -> list[_Candidate]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scalebar_hard import generate_hard
 from scalebar_pictures import STYLES, generate
 
+from closedloop.tem import label_views
 from closedloop.tem.errors import DiffractionPattern, NotAnImage, ScaleConflict, UnreadableScale
 from closedloop.tem.label_reading import read_label
 from closedloop.tem.label_views import HIGH_CONFIDENCE
@@ -76,6 +77,18 @@ def test_metadata_and_bar_that_agree_make_it_surer(rendered, tmp_path: Path) -> 
     assert (both.source, both.nm_per_px) == ("metadata", pytest.approx(0.505))
     assert both.confidence > plain.confidence
     assert both.bar_nm == 50
+
+
+def test_what_hardly_looks_like_a_label_is_read_only_where_the_scale_hangs_on_it(rendered, monkeypatch) -> None:
+    asked = []
+    read_line = label_views.read_line
+    monkeypatch.setattr(label_views, "read_line", lambda picture: asked.append(picture) or read_line(picture))
+    field = rendered(seed=1, count=90).image
+    assert read_scale(field, 0.5).nm_per_px == 0.5
+    assert not asked
+    with pytest.raises(UnreadableScale):
+        read_scale(field)
+    assert asked
 
 
 def test_metadata_and_bar_that_differ_are_both_shown_and_nothing_is_measured(rendered, tmp_path: Path) -> None:
