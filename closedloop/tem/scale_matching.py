@@ -18,7 +18,8 @@ from closedloop.tem.scale_ruler import find_ruler
 Box = tuple[float, float, float, float]
 
 _BARS_READ = 6
-_LEAST_QUALITY = 0.3
+# Of a bar whose label is looked for, and of one that is a bar whatever stands beside it.
+_LEAST_QUALITY, _CLEAR = 0.3, 0.8
 _SAME_SCALE = 0.03
 _SAME_INK = 0.15
 _OPPOSITE, _WEAKER = 0.5, 0.6  # likeness of a bar to letters of the opposite grey, or of more contrast
@@ -26,7 +27,7 @@ _THIN = 3  # pixels
 # Quality of a bar that no other is compared with, and how much cleaner another one must be to count.
 _CLEAN, _CLEANER = 0.95, 0.03
 _LEAST_FIT, _GOOD_FIT = 0.05, 0.5
-_LEAST_OBJECTION, _LEAST_SHOWN = 0.2, 0.05
+_LEAST_OBJECTION, _LEAST_SHOWN, _LIKELY = 0.2, 0.05, 0.5
 
 # An electron microscope shows between an atom and some centimetres at once.
 _FIELD_NM = (1.0, 5e7)
@@ -71,7 +72,7 @@ def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
     """What the picture's scale bars say, or a label whose bar cannot be measured; ``None`` where neither is found.
 
     thorough: what hardly looks like a label is read too, and where no label leads to a bar, the bars are found first,
-    and each one's label is looked for.
+    and each one's label is looked for. Otherwise that is done for clear bars, and for all where a label is likely.
     """
     matches: list[_Match] = []
     labels: list[Reading] = []
@@ -82,8 +83,12 @@ def read_bars(picture: Picture, thorough: bool = True) -> BarReading | None:
         labels += found
         for reading in found:
             matches += _around(image, reading)
-        if not _any_sure(matches) and thorough:
-            bars = [bar for bar in find_bars(image) if bar.quality >= _LEAST_QUALITY][:_BARS_READ]
+        if not _any_sure(matches):
+            # A likely label whose bar is not sure yet may contradict what was stated, and so may a clear bar.
+            closely = thorough or any(one.confidence > _LIKELY for one in matches)
+            least = _LEAST_QUALITY if closely else _CLEAR
+            bars = [bar for bar in find_bars(image) if bar.quality >= least and (closely or not bar.cut_off)]
+            bars = bars[:_BARS_READ]
             for one in _matches(reader, bars):
                 matches += _around(image, one.reading) or [one]
         if _any_sure(matches):

@@ -18,6 +18,7 @@ from closedloop.tem.label_views import HIGH_CONFIDENCE
 from closedloop.tem.reading import read_picture
 from closedloop.tem.scale import look_at_scale, read_scale
 from closedloop.tem.scale_text import parse_label
+from sim.render import render_scene
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
@@ -77,6 +78,15 @@ def test_metadata_and_bar_that_agree_make_it_surer(rendered, tmp_path: Path) -> 
     assert (both.source, both.nm_per_px) == ("metadata", pytest.approx(0.505))
     assert both.confidence > plain.confidence
     assert both.bar_nm == 50
+
+
+@pytest.mark.parametrize("number", [13, 16, 22])
+def test_a_bar_that_is_sure_by_itself_contradicts_what_is_stated(number: int) -> None:
+    """What is only compared is searched less; where the bar alone would be believed, that must be enough."""
+    picture = read_picture(render_scene(np.random.default_rng([78, number]), 512)[0])
+    alone = read_scale(picture)
+    assert read_scale(picture, alone.nm_per_px).note is None
+    assert "its scale bar" in (read_scale(picture, 1.5 * alone.nm_per_px).note or "")
 
 
 def test_what_hardly_looks_like_a_label_is_read_only_where_the_scale_hangs_on_it(rendered, monkeypatch) -> None:
