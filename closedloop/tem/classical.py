@@ -114,10 +114,7 @@ def outlines_by_material(
 
 def _moved(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.int32] | None:
     """`labels` moved towards `cut`; `None` where too few particles are left or they changed too much."""
-    number = np.zeros(int(cut.max()) + 1, np.int32)
-    both = (labels > 0) & (cut > 0)
-    number[cut[both]] = labels[both]
-    named = number[cut]
+    named = _names_in(labels, cut)[cut]
     before = np.bincount(labels.ravel(), minlength=int(labels.max()) + 1)[1:]
     after = np.bincount(named.ravel(), minlength=len(before) + 1)[1:]
     kept = (before > 0) & (after > 0)
@@ -176,6 +173,17 @@ def drop_small(labels: NDArray[np.int32], settings: ClassicalSettings) -> NDArra
     typical = ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)]
     keep = areas >= max(settings.least_area_px, settings.least_area_share * typical)
     return _renumber(labels, keep)
+
+
+def _names_in(labels: NDArray[np.int32], cut: NDArray[np.int32]) -> NDArray[np.int32]:
+    """For each particle of `cut`, from 0, the number in `labels` of the one that it has most pixels in common with."""
+    both = (labels > 0) & (cut > 0)
+    count = int(labels.max()) + 1
+    pairs, common = np.unique(cut[both].astype(np.int64) * count + labels[both], return_counts=True)
+    names = np.zeros(int(cut.max()) + 1, np.int32)
+    by_common = pairs[np.argsort(common, kind="stable")]
+    names[by_common // count] = by_common % count  # of several the last one stays
+    return names
 
 
 def _renumber(labels: NDArray[np.int32], keep: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from closedloop.tem._background import ground_level
-from closedloop.tem.classical import outlines_by_material
+from closedloop.tem.classical import _names_in, outlines_by_material
 
 
 def _wider(labels: np.ndarray) -> np.ndarray:
@@ -31,6 +31,17 @@ def test_outlines_that_are_a_pixel_too_wide_come_back(
     moved = outlines_by_material(field.image, _wider(field.labels))
     assert moved is not None
     assert _diameter(moved) == pytest.approx(_diameter(field.labels), abs=0.4)
+
+
+def test_what_the_cut_found_is_named_after_what_it_has_most_in_common_with() -> None:
+    labels = np.zeros((20, 30), np.int32)
+    labels[4:14, 3:13] = 1
+    labels[8:18, 14:24] = 2
+    cut = np.zeros_like(labels)
+    cut[4:14, 3:13] = 2  # numbered anew
+    cut[13, 3:16] = 2  # and in its last row by two pixels in what is its neighbour's
+    cut[8:18, 16:24] = 1
+    assert _names_in(labels, cut).tolist() == [0, 2, 1]
 
 
 def test_bright_rims_tell_nothing_of_where_material_ends(rendered: Callable[..., Any]) -> None:
