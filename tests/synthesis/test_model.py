@@ -165,7 +165,7 @@ def test_zero_of_a_chemical_is_the_same_as_not_listing_it(model: SynthesisModel,
     recipe = literature[0].recipe
     listed = recipe.model_copy(update={"reagents": (*recipe.reagents, Reagent(name="water", amount_mmol=0.0))})
     a, b = model.predict_arrays([recipe, listed]).log_size_mean
-    assert a == pytest.approx(b, rel=1e-6)
+    assert a == pytest.approx(b, rel=1e-5)  # single precision: rows of one batch differ in its last digit
 
 
 def test_what_the_model_does_not_know_is_said(model: SynthesisModel, literature: list[Experiment]) -> None:
