@@ -38,13 +38,13 @@ class Merged:
 class Grid:
     """``rows``: (row number as shown, cells) below the header; a cell is text, a number, a date, or ``None``.
 
+    ``header`` has "" for each column without a name, wherever it stands.
     ``delimiter`` is what stands between the cells of a text file, ``None`` in the other formats; in a text file a row
-    may have another number of cells than the header's ``width``, so that cells have slipped into other columns.
+    may have another number of cells than the header, so that cells have slipped into other columns.
     """
 
     header: tuple[str, ...]
     rows: list[tuple[int, list[Any]]]
-    width: int
     delimiter: str | None = None
 
 
@@ -58,16 +58,14 @@ def read_grid(path: Path) -> Grid:
         lines, delimiter = {".csv": _csv, ".xlsx": _xlsx, ".parquet": _parquet}[path.suffix.lower()](path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error}); check the file") from error
-    numbered = [(number, cells) for number, cells in enumerate(lines, start=1) if not all(map(_is_empty, cells))]
+    numbered = [(number, cells) for number, cells in enumerate(lines, start=1) if not all(map(is_empty, cells))]
     if not numbered:
         raise DataError(f"{path}: the table is empty; it needs a header row and at least one experiment")
     header = tuple("" if cell is None or isinstance(cell, Merged) else str(cell).strip() for cell in numbered[0][1])
-    while header and not header[-1]:
-        header = header[:-1]
-    return Grid(header, numbered[1:], width=len(numbered[0][1]), delimiter=delimiter)
+    return Grid(header, numbered[1:], delimiter=delimiter)
 
 
-def _is_empty(cell: Any) -> bool:
+def is_empty(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
@@ -133,7 +131,7 @@ def _merged(sheet: Any) -> dict[str, Merged]:
     found: dict[str, Merged] = {}
     for area in sheet.merged_cells.ranges:
         first, *others = (sheet.cell(row, column) for row, column in area.cells)
-        if not _is_empty(first.value):
+        if not is_empty(first.value):
             found |= {cell.coordinate: Merged(area.coord, first.value) for cell in others}
     return found
 

@@ -32,7 +32,7 @@ from closedloop.literature.columns import (
 from closedloop.literature.contradictions import contradictions
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.fault import Fault
-from closedloop.literature.grid import Formula, Grid, Merged, read_grid
+from closedloop.literature.grid import Formula, Grid, Merged, is_empty, read_grid
 from closedloop.literature.loaded import Loaded
 from closedloop.literature.numbers import NotANumber, has_decimal_comma, has_decimal_point, parse_number
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome, Reagent, Recipe, Role, Shape, Vessel
@@ -113,11 +113,11 @@ class _Reader:
         experiments = []
         for number, cells in self._grid.rows:
             self._row = number
-            if self._grid.delimiter and len(cells) != self._grid.width:
+            if self._grid.delimiter and len(cells) != len(self._grid.header):
                 self._fault(
                     "",
                     f"{len(cells)} cells",
-                    f"are not the {self._grid.width} of the header",
+                    f"are not the {len(self._grid.header)} of the header",
                     "put a cell that contains the separator in quotation marks, and write out empty cells at the end",
                 )
                 continue
@@ -131,15 +131,19 @@ class _Reader:
         positions: dict[str, int] = {}
         for at, written in enumerate(self._grid.header):
             name = column_name(written)
-            if name in positions:
+            if not written:
+                if not all(map(is_empty, self._cells(at))):
+                    remedy = "give it the name of a column that docs/tables.md lists, or remove it"
+                    self._fault(f"column {at + 1}", "", "has cells and no header", remedy)
+            elif name in positions:
                 self._fault(written, written, "is the second column of this name", "remove or rename one of them")
             elif name in COLUMNS:
                 positions[name] = at
-            elif any(self._cells(at)) or written:
+            else:
                 close = get_close_matches(name, COLUMNS, n=1, cutoff=0.7)
                 listed = "remove it; docs/tables.md lists the columns"
                 remedy = f"did you mean {close[0]!r} (in that unit)?" if close else listed
-                self._fault(written or f"column {at + 1}", written, "is not a column that is known", remedy)
+                self._fault(written, written, "is not a column that is known", remedy)
         for name in REQUIRED:
             if name not in positions:
                 self._fault(name, "", "this column is missing", "add it; it may hold empty cells where it is unknown")

@@ -42,10 +42,21 @@ def test_merged_cells_are_refused_once_for_each_range(tmp_path: Path) -> None:
 
 def test_merged_cells_that_hide_nothing_are_no_fault(tmp_path: Path) -> None:
     header = ["product", "reagents", "size_nm", None, None]
-    rows = [["CdSe", "CdO=0.1", None, None, "a note"], ["CdSe", "CdO=0.2", None, None, None]]
+    rows = [["CdSe", "CdO=0.1", None, None, None], ["CdSe", "CdO=0.2", None, None, None]]
     path = _excel(tmp_path / "t.xlsx", header, *rows, merged=("C2:C3", "E2:E3"))
     assert check_table(path) == []
     assert [one.recipe.reagents[0].amount_mmol for one in load_experiments(path)] == [0.1, 0.2]
+
+
+@pytest.mark.parametrize("cell", ["a note", 0])
+@pytest.mark.parametrize("at", [2, 3])
+def test_a_column_without_a_header_is_refused_wherever_it_stands(tmp_path: Path, cell: object, at: int) -> None:
+    rows = [["product", "reagents", "size_nm"], ["CdSe", "CdO=0.1", 4.0], ["CdSe", "CdO=0.2", 5.0]]
+    for row, added in zip(rows, (None, cell, None), strict=True):
+        row.insert(at, added)
+    (fault,) = errors(_excel(tmp_path / "t.xlsx", *rows))
+    assert (fault.row, fault.column) == (1, f"column {at + 1}")
+    assert "no header" in fault.problem
 
 
 @pytest.mark.parametrize("shown", ["0%", "0.0%", '0.0 "%"'])

@@ -254,6 +254,13 @@ def test_unknown_columns_and_units_are_refused(tmp_path: Path, written: str, hin
     assert hint in fault.remedy
 
 
+def test_a_cell_beyond_the_last_header_is_no_remark(tmp_path: Path) -> None:
+    path = table(tmp_path, "CdSe,CdO=1,2,too polydisperse", "CdSe,CdO=2,3,", header="product,reagents,size_nm,")
+    (fault,) = errors(path)
+    assert (fault.row, fault.column) == (1, "column 4")
+    assert check_table(table(tmp_path, "CdSe,CdO=1,2,", header="product,reagents,size_nm,")) == []
+
+
 def test_grams_are_refused(tmp_path: Path) -> None:
     (fault,) = check_table(table(tmp_path, "CdSe,CdO=0.1 g", header="product,reagents"))
     assert "mmol" in fault.remedy
