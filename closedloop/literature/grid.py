@@ -5,17 +5,15 @@ Leaves the meaning of the cells to `tables`. A row keeps the number that the spr
 
 import csv
 import io
-import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from closedloop.literature.errors import DataError
+from closedloop.literature.number_format import shown_text
 
 SUFFIXES = (".csv", ".xlsx", ".parquet")
-# What a number format shows as it stands: "in quotation marks", or behind a backslash.
-_LITERAL = re.compile(r'"[^"]*"|\\.')
 _SIGNATURES = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -118,11 +116,12 @@ def _xlsx(path: Path) -> tuple[list[list[Any]], str | None]:
 
 
 def _content(cell: Any, source: Any) -> Any:
-    """What the cell shows, as far as that is another value: 0.08 in a cell of percentages is the text "8%"."""
+    """What the cell shows where its format adds to the value: 0.08 in a cell of percentages is the text "8%"."""
     if source.data_type == "f" and cell.value is None:
         return Formula(str(source.value))
-    if isinstance(cell.value, int | float) and not isinstance(cell.value, bool) and "%" in cell.number_format:
-        return f"{cell.value * (100 if '%' in _LITERAL.sub('', cell.number_format) else 1):.12g}%"
+    if isinstance(cell.value, int | float) and not isinstance(cell.value, bool):
+        text = shown_text(cell.value, cell.number_format)
+        return cell.value if text is None else text
     return cell.value
 
 

@@ -74,7 +74,8 @@ def parse_number(cell: object, *, comma_decimals: bool = False) -> float | None:
     unit = _WITH_UNIT.fullmatch(text)
     if unit:
         raise NotANumber(
-            f"has {unit.group(2)!r} behind the number", "write the number alone, in the unit that the column's name has"
+            f"has {unit.group(2)!r} behind the number",
+            "write the number alone, in the unit that the column's name has, and format the cell as a plain number",
         )
     raise NotANumber("is not a number", "write a number, or leave the cell empty if it is unknown")
 

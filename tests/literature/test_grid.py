@@ -64,8 +64,30 @@ def test_a_cell_that_shows_a_percentage_is_no_length(tmp_path: Path, shown: str)
     rows = ["product", "reagents", "size_nm", "size_std_nm"], ["CdSe", "CdO=0.1", 4.0, 0.08]
     assert check_table(_excel(tmp_path / "t.xlsx", *rows)) == []
     (fault,) = errors(_excel(tmp_path / "t.xlsx", *rows, formats={"D2": shown}))
-    assert (fault.column, fault.value) == ("size_std_nm", "0.08%" if '"' in shown else "8%")
+    assert (fault.column, fault.value) == ("size_std_nm", "0.08 %" if '"' in shown else "8%")
     assert "'%' behind the number" in fault.problem
+
+
+def test_a_unit_that_only_the_format_of_a_cell_shows_is_refused_as_if_it_were_typed(tmp_path: Path) -> None:
+    header = ["product", "reagents", "reaction_temperature_c", "reaction_time_min", "size_nm"]
+    path = _excel(
+        tmp_path / "t.xlsx",
+        header,
+        ["CdSe", "CdO=0.1", 433, 2, 90],
+        ["CdSe", "CdO=0.2", 160, 5, 9],
+        ["CdSe", "CdO=0.3", "433 K", "2 h", "9 nm"],
+        formats={"C2": '0" K"', "D2": '0" h"', "E2": '0" Å"', "C3": "0.00", "D3": "[Red]0", "E3": '0" nm"'},
+    )
+    assert [(fault.row, fault.column, fault.value) for fault in errors(path)] == [
+        (2, "reaction_temperature_c", "433 K"),
+        (2, "reaction_time_min", "2 h"),
+        (2, "size_nm", "90 Å"),
+        (3, "size_nm", "9 nm"),
+        (4, "reaction_temperature_c", "433 K"),
+        (4, "reaction_time_min", "2 h"),
+        (4, "size_nm", "9 nm"),
+    ]
+    assert len({fault.remedy for fault in errors(path)}) == 1
 
 
 def test_a_named_index_of_parquet_is_a_column(tmp_path: Path) -> None:
