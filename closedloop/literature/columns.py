@@ -3,7 +3,6 @@
 Leaves reading the cells to `tables`, and what one cell says beside another to `contradictions`.
 """
 
-import re
 import unicodedata
 
 from closedloop.recipes.bounds import MOST_OF_CONDITIONS
@@ -47,9 +46,17 @@ POSITIVE = ("size_nm", *OBSERVABLES)
 
 
 def column_name(written: str) -> str:
-    """A header cell in the form of `COLUMNS`: "Reaction temperature (°C)" -> "reaction_temperature_c"."""
+    """A header cell in the form of `COLUMNS`: "Reaction temperature (°C)" -> "reaction_temperature_c".
+
+    Letters of any alphabet and signs stay, for they have a meaning: "size σ (nm)" -> "size_σ_nm".
+    """
     text = unicodedata.normalize("NFKC", written).casefold().replace("°", " ").replace("/", " per ")
-    return re.sub(r"[^a-z0-9]+", "_", text).strip("_")
+    return "_".join("".join(" " if _is_dress(sign) else sign for sign in text).split())
+
+
+def _is_dress(sign: str) -> bool:
+    """Whether a sign of a header is a bracket, a mark or a space, and none with a meaning such as "±" or "%"."""
+    return unicodedata.category(sign)[0] in "PZC" and sign not in "%‰"
 
 
 def unit_of(column: str) -> str:

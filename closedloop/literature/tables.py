@@ -140,10 +140,7 @@ class _Reader:
             elif name in COLUMNS:
                 positions[name] = at
             else:
-                close = get_close_matches(name, COLUMNS, n=1, cutoff=0.7)
-                listed = "remove it; docs/tables.md lists the columns"
-                remedy = f"did you mean {close[0]!r} (in that unit)?" if close else listed
-                self._fault(written, written, "is not a column that is known", remedy)
+                self._fault(written, written, "is not a column that is known", _other_column(name))
         for name in REQUIRED:
             if name not in positions:
                 self._fault(name, "", "this column is missing", "add it; it may hold empty cells where it is unknown")
@@ -378,6 +375,14 @@ class _Reader:
         if first != self._row:
             self._fault("id", text, f"is the id of row {first} as well", "give every experiment an id of its own")
         return text
+
+
+def _other_column(name: str) -> str:
+    """What to do about a column that is not known."""
+    if any(sign in name for sign in "σ±"):
+        return "name it size_std_nm (standard deviation) or size_error_nm (standard error), or remove it"
+    close = get_close_matches(name, COLUMNS, n=1, cutoff=0.7)
+    return f"did you mean {close[0]!r} (in that unit)?" if close else "remove it; docs/tables.md lists the columns"
 
 
 @lru_cache(maxsize=5_000)

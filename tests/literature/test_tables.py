@@ -254,6 +254,20 @@ def test_unknown_columns_and_units_are_refused(tmp_path: Path, written: str, hin
     assert hint in fault.remedy
 
 
+@pytest.mark.parametrize("written", ["size σ (nm)", "σ size (nm)", "size(nm)±", "± size_nm", "Size ± (nm)"])
+def test_an_uncertainty_is_no_size(tmp_path: Path, written: str) -> None:
+    (fault,) = check_table(table(tmp_path, "CdSe,CdO=1,1", header=f"product,reagents,{written}"))
+    assert (fault.row, fault.column, fault.severity) == (1, written, "error")
+    assert "size_std_nm" in fault.remedy
+    assert "size_error_nm" in fault.remedy
+
+
+@pytest.mark.parametrize("written", ["size_std_nm (%)", "Δ size (nm)", "√size (nm)", "ø size (nm)", "<size (nm)"])
+def test_a_sign_with_a_meaning_makes_another_column(tmp_path: Path, written: str) -> None:
+    (fault,) = check_table(table(tmp_path, "CdSe,CdO=1,1", header=f"product,reagents,{written}"))
+    assert (fault.row, fault.column, fault.severity) == (1, written, "error")
+
+
 def test_a_cell_beyond_the_last_header_is_no_remark(tmp_path: Path) -> None:
     path = table(tmp_path, "CdSe,CdO=1,2,too polydisperse", "CdSe,CdO=2,3,", header="product,reagents,size_nm,")
     (fault,) = errors(path)
@@ -397,6 +411,7 @@ def test_generated_tables_survive_the_round_trip(
 def test_header_cells_are_compared_without_their_dress() -> None:
     assert column_name("Heating rate (°C/min)") == "heating_rate_c_per_min"
     assert column_name(" Size [nm] ") == "size_nm"
+    assert column_name("\ufeffsize\u00a0–\u2009nm*") == "size_nm"
     assert set(DESIGN_COLUMNS.split(",")) <= set(COLUMNS)
 
 
