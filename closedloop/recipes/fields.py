@@ -27,12 +27,12 @@ TemperatureC = Annotated[float, Field(ge=ABSOLUTE_ZERO_C, allow_inf_nan=False), 
 
 
 # So much of a number is rounding: 4.0 - 0.2 is a little less than 3.8.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 def exceeds(value: float, limit: float) -> bool:
     """Whether the value lies above the limit by more than rounding; a value at the limit does not."""
-    return value > limit and not math.isclose(value, limit, rel_tol=_ROUNDING)
+    return value > limit and not math.isclose(value, limit, rel_tol=ROUNDING)
 
 
 class ReadOnly(Mapping[Any, Any]):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,8 +42,13 @@ def made(size: float | None, source: str | None = "a", *, product: str = "CdSe",
 class Known:
     """Says what a test tells it to, and remembers what it was shown."""
 
-    def __init__(self, say: Callable[[Recipe], float], success: Callable[[Recipe], float] = lambda recipe: 0.5) -> None:
-        self.say, self.success = say, success
+    def __init__(
+        self,
+        say: Callable[[Recipe], float],
+        success: Callable[[Recipe], float] = lambda recipe: 0.5,
+        width: float = 1.0,
+    ) -> None:
+        self.say, self.success, self.width = say, success, width
         self.shown: list[list[Experiment]] = []
 
     def fit(self, experiments: Sequence[Experiment], seed: int, progress: object) -> "Known":
@@ -56,7 +62,7 @@ class Known:
         centre = self.say(recipe)
         return SimpleNamespace(
             size_nm=centre,
-            size_interval=lambda level: (centre - level, centre + level),
+            size_interval=lambda level: (centre - level * self.width, centre + level * self.width),
             shape_probabilities={Shape.ROD: 0.6, Shape.SPHERE: 0.4},
             success_probability=self.success(recipe),
         )
@@ -64,7 +70,7 @@ class Known:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Known]:
-    def install(**given: Callable[[Recipe], float]) -> Known:
+    def install(**given: Any) -> Known:
         model = Known(**given)
         monkeypatch.setitem(MODELS, "known", model.fit)
         return model
@@ -107,6 +113,19 @@ def test_an_interval_that_ends_at_the_true_size_holds_it() -> None:
     found = figures(total(scored.terms()))
     assert (float(found["coverage_50"]), float(found["coverage_90"])) == (0.5, 0.5)
     assert np.isnan(found["shape_accuracy"])
+
+
+@pytest.mark.parametrize("off", [7e-15, -7e-15])
+def test_an_exact_prediction_without_a_spread_is_covered(known: Callable[..., Known], off: float) -> None:
+    known(say=lambda recipe: 10.0 + off, width=0.0)
+    found = evaluate([made(10.0)] * 8, [(np.arange(4), np.arange(4, 8))], "known")
+    assert (found.overall.coverage_50, found.overall.coverage_90) == (1, 1)
+    assert set(found.coverage().values()) == {1.0}
+
+
+def test_rounding_does_not_widen_an_interval(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 10.0001, width=0.0)
+    assert evaluate([made(10.0)] * 8, [(np.arange(4), np.arange(4, 8))], "known").overall.coverage_90 == 0
 
 
 def test_equal_true_sizes_have_no_r2(known: Callable[..., Known]) -> None:

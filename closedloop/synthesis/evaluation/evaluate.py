@@ -67,9 +67,7 @@ class Evaluation:
 
     def coverage(self) -> dict[float, float]:
         """Nominal coverage -> share of the true sizes inside."""
-        low, high = np.moveaxis(self.scored.ends, -1, 0)
-        true = self.scored.true[:, None]
-        return dict(zip(LEVELS, ((true >= low) & (true <= high)).mean(0).tolist(), strict=True))
+        return dict(zip(LEVELS, self.scored.inside().mean(0).tolist(), strict=True))
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from closedloop.literature import source_key
+from closedloop.recipes.fields import ROUNDING
 from closedloop.synthesis.evaluation.predicting import LEVELS
 
 # Those of `LEVELS` that become figures; all are plotted.
@@ -55,6 +56,13 @@ class Scored:
     hits: np.ndarray
     hits_given_size: np.ndarray
 
+    def inside(self) -> np.ndarray:
+        """(m, levels): whether the interval holds the true size; one at its end is inside, rounding aside."""
+        true = self.true[:, None]
+        low, high = np.moveaxis(self.ends, -1, 0)
+        at_an_end = np.isclose(low, true, rtol=ROUNDING, atol=0) | np.isclose(high, true, rtol=ROUNDING, atol=0)
+        return ((true >= low) & (true <= high)) | at_an_end
+
     def terms(self) -> dict[str, np.ndarray]:
         """Name -> (m,)."""
         error = self.said - self.true
@@ -66,9 +74,11 @@ class Scored:
             "true": self.true,
             "true_square": self.true**2,
         }
+        inside = self.inside()
         for level in NAMED:
-            low, high = self.ends[:, LEVELS.index(level)].T
-            terms[f"inside_{level:.0%}"] = ((self.true >= low) & (self.true <= high)).astype(float)
+            at = LEVELS.index(level)
+            low, high = self.ends[:, at].T
+            terms[f"inside_{level:.0%}"] = inside[:, at].astype(float)
             terms[f"width_{level:.0%}"] = high - low
         for name, hits in (("hits", self.hits), ("hits_given_size", self.hits_given_size)):
             terms[f"{name}_known"] = np.isfinite(hits).astype(float)
