@@ -165,6 +165,20 @@ def test_success_is_judged_where_failures_are_tested(known: Callable[..., Known]
     assert evaluate(done, [(np.arange(2), np.array([0, 2]))], "known").overall.success_auc is None
 
 
+def test_folds_of_one_outcome_count_among_failures_and_in_the_pooled_auc(known: Callable[..., Known]) -> None:
+    known(say=lambda recipe: 3.0, success=amount)
+    polydisperse = Outcome(success=False, failure_cause=FailureCause.TOO_POLYDISPERSE, size_nm=5.0)
+    failed = [made(5.0, amount=each).model_copy(update={"outcome": polydisperse}) for each in (0.1, 0.6)]
+    done = [made(3.0, amount=0.9), made(3.0, amount=0.5), *failed, made(3.0, amount=0.7), made(None, amount=0.8)]
+    places = np.arange(6)
+    folds = [(places, np.array([0, 1])), (places, np.array([2, 3])), (places, np.array([4, 5]))]
+    found = evaluate(done, folds, "known")
+    assert found.failures == 3
+    assert [fold.success_auc for fold in found.folds] == [None, None, 0.0]
+    # Of nine pairs of a success and a failure those of 0.5 and 0.6, 0.5 and 0.8, 0.7 and 0.8 are out of order.
+    assert found.overall.success_auc == pytest.approx(6 / 9)
+
+
 def test_auc_agrees_with_scikit_learn() -> None:
     from sklearn.metrics import roc_auc_score
 

@@ -52,7 +52,8 @@ class Evaluation:
     """``tested`` (n,) indices of the experiments whose sizes are scored, ``scored`` their predictions in that order.
 
     ``confidence_95``: figure -> interval by bootstrap over sources, ``None`` where it cannot be told. ``failures``: how
-    many failures were tested. ``amounts`` is ``None`` where they were not asked for or the model gives none.
+    many failures were tested, in all folds. ``amounts`` is ``None`` where they were not asked for or the model gives
+    none.
     """
 
     model: str

@@ -61,9 +61,12 @@ def predict_fold(
     fitted = MODELS[model]([experiments[i] for i in train], seed, lambda part, words: progress(part * share, words))
     progress(share, "predicting")
     sized = np.array([i for i in test if known_size(experiments[i]) is not None], dtype=np.int64)
+    # Of a recipe whose size and whose success are tested, both are asked at once.
+    asked = np.array([i for i in test if experiments[i].outcome.success is not None], dtype=np.int64)
+    places = list(dict.fromkeys((*sized.tolist(), *asked.tolist())))
+    predictions = dict(zip(places, fitted.predict([experiments[i].recipe for i in places]), strict=True))
     recipes = [experiments[i].recipe for i in sized]
-    said = fitted.predict(recipes)
-    asked, success = _success(experiments, test, fitted)
+    said = [predictions[i] for i in sized.tolist()]
     slots = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.array(0))
     if amounts and getattr(fitted, "designs_amounts", hasattr(fitted, "design_amounts")):
         slots = _amounts(experiments, sized, fitted, lambda part, words: progress(share + (1 - share) * part, words))
@@ -74,7 +77,7 @@ def predict_fold(
         np.array([[one.shape_probabilities.get(shape, 0.0) for shape in SHAPES] for one in said]),
         _shapes_given_size(experiments, sized, recipes, fitted),
         asked,
-        success,
+        np.array([predictions[i].success_probability for i in asked.tolist()], dtype=float),
         *slots,
         np.array(time.perf_counter() - started),
     )
@@ -87,14 +90,6 @@ def _shapes_given_size(
     if predict_shape is None or all(experiments[i].outcome.learnable_shape is None for i in sized):
         return np.zeros((0, len(SHAPES)))
     return np.asarray(predict_shape(recipes, [known_size(experiments[i]) for i in sized]), dtype=float)
-
-
-def _success(experiments: Sequence[Experiment], test: np.ndarray, fitted: Fitted) -> tuple[np.ndarray, np.ndarray]:
-    """Asked only where both successes and failures are tested: with one of them there is nothing to tell apart."""
-    asked = np.array([i for i in test if experiments[i].outcome.success is not None], dtype=np.int64)
-    if len({experiments[i].outcome.success for i in asked}) < 2:
-        return np.zeros(0, dtype=np.int64), np.zeros(0)
-    return asked, np.array([one.success_probability for one in fitted.predict([experiments[i].recipe for i in asked])])
 
 
 def _amounts(
