@@ -79,7 +79,7 @@ def precedents(model: "SynthesisModel", recipe: Recipe, known: Sequence[Experime
     A model knows a precedent by source, product and size alone. ``recipes`` is how many recipes at hand that may be,
     ``differences`` are from the nearest of them; ``None`` where there is none."""
     found = []
-    every = [*known, *(e for e in embedded_literature() if e.recipe.product == recipe.product)]
+    every = [*known, *embedded_literature()]  # a precedent may be of another product than this recipe
     for nearest in model.nearest_precedents(recipe, PRECEDENTS):
         recipes = recipes_of(nearest.source, nearest.product, nearest.size_nm, every)
         said = min((differences(recipe, each) for each in recipes), key=len, default=None)

@@ -9,7 +9,7 @@ import pytest
 
 from closedloop.campaign import Campaign
 from closedloop.campaign.card import _precedent, boiling, precedents
-from closedloop.campaign.precedents import differences
+from closedloop.campaign.precedents import differences, embedded_literature
 from closedloop.campaign.reading import find_campaign
 from closedloop.cli.app import main
 from closedloop.recipes import Experiment, Outcome, Reagent, Recipe
@@ -226,3 +226,18 @@ def test_a_precedent_that_may_be_any_of_several_recipes_is_said_to_be() -> None:
     )
     (alone, _) = precedents(Model(), made(4).recipe, [made(2)])  # type: ignore[arg-type]
     assert _precedent(alone).endswith("(likeness 0.90); this one: 2 times the oleic acid")
+
+
+def test_a_precedent_of_another_product_that_ships_is_at_hand() -> None:
+    published = next(e for e in embedded_literature() if e.outcome.size_nm)
+
+    class Model:
+        def nearest_precedents(self, recipe: Recipe, count: int) -> list[Precedent]:
+            size = published.outcome.size_nm or 0.0
+            return [Precedent(source=published.source, product=published.recipe.product, size_nm=size, likeness=0.2)]
+
+    recipe = Recipe(product="CsPbBr3", reagents=(Reagent(name="lead bromide", amount_mmol=0.2),))
+    (said,) = precedents(Model(), recipe, [])  # type: ignore[arg-type]
+    assert said["recipes"] >= 1
+    assert "with lead bromide" in said["differences"]
+    assert "not at hand" not in _precedent(said)
