@@ -11,12 +11,11 @@ from functools import cache
 from importlib.resources import files
 
 from closedloop.chemistry.errors import InvalidFormula
-from closedloop.recipes.fields import ReadOnly
+from closedloop.recipes.fields import ReadOnly, plain_digits
 
 _TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[])|([)\]])|(\d+(?:\.\d+)?)")
 _PHASE = re.compile(r"-\d+$")
 _HYDRATE = re.compile(r"[·•∙⋅*]|(?<![·•∙⋅*]\d)[.\-](?=\d*(?:\.5)?H2O$)")
-_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", 2 * "0123456789")
 
 
 @cache
@@ -24,11 +23,6 @@ def atomic_masses() -> Mapping[str, float]:
     """Element symbol -> standard atomic mass in g/mol (the values of RDKit's periodic table)."""
     text = files("closedloop.chemistry").joinpath("data/elements.csv").read_text(encoding="utf-8")
     return ReadOnly({row["symbol"]: float(row["atomic_mass_g_per_mol"]) for row in csv.DictReader(text.splitlines())})
-
-
-def plain_digits(text: str) -> str:
-    """The text with ordinary digits for subscripts and superscripts: ``CsPbBr₃`` -> ``CsPbBr3``."""
-    return text.translate(_DIGITS)
 
 
 def without_phase(product: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.chemistry import canonical_name
-from closedloop.chemistry.formula import plain_digits, without_phase
+from closedloop.chemistry.formula import without_phase
 from closedloop.literature.errors import DataError
 from closedloop.literature.sources import source_key
 from closedloop.literature.years import year_of
@@ -109,7 +109,7 @@ def near_duplicates(experiments: Sequence[Experiment]) -> list[Hashable]:
     return [
         (
             source_key(one.source),
-            plain_digits(one.recipe.product),
+            one.recipe.product,
             tuple(
                 sorted(
                     (canonical_name(reagent.name), str(reagent.vessel), str(reagent.amount_mmol))
@@ -132,7 +132,7 @@ def _sources(experiments: Sequence[Experiment]) -> list[Hashable]:
 
 def _products(experiments: Sequence[Experiment]) -> list[Hashable]:
     # As published, phases apart: the yardsticks in the literature of this project are measured so.
-    return [plain_digits(one.recipe.product) for one in experiments]
+    return [one.recipe.product for one in experiments]
 
 
 def _formulas(experiments: Sequence[Experiment]) -> list[Hashable]:
@@ -141,7 +141,7 @@ def _formulas(experiments: Sequence[Experiment]) -> list[Hashable]:
 
 def _chemicals(experiments: Sequence[Experiment]) -> list[Hashable]:
     return [
-        (plain_digits(one.recipe.product), frozenset(canonical_name(reagent.name) for reagent in one.recipe.reagents))
+        (one.recipe.product, frozenset(canonical_name(reagent.name) for reagent in one.recipe.reagents))
         for one in experiments
     ]
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from closedloop.chemistry import InvalidFormula, UnknownChemical, canonical_name, composition, resolve
-from closedloop.chemistry.formula import parse_formula, plain_digits, without_phase
+from closedloop.chemistry.formula import parse_formula, without_phase
 from closedloop.literature.columns import (
     COLUMNS,
     CONDITIONS,
@@ -37,6 +37,7 @@ from closedloop.literature.loaded import Loaded
 from closedloop.literature.numbers import NotANumber, has_decimal_comma, has_decimal_point, parse_number
 from closedloop.recipes import Evidence, Experiment, FailureCause, Method, Outcome, Reagent, Recipe, Role, Shape, Vessel
 from closedloop.recipes.bounds import MOST_MMOL, SMALLEST_SEEN_NM
+from closedloop.recipes.fields import plain_digits
 
 _LONGEST_NAME = 200
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

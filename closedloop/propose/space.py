@@ -26,7 +26,7 @@ from closedloop.propose.reagent import CONDITIONS, SpaceReagent
 from closedloop.propose.subspace import Subspace
 from closedloop.recipes import Limits, Recipe
 from closedloop.recipes.fields import Frozen, Positive
-from closedloop.recipes.recipe import Name
+from closedloop.recipes.recipe import Product
 
 # Choices of chemicals that are tried before a space is called empty.
 _TRIED = 256
@@ -40,7 +40,7 @@ class SearchSpace(Frozen):
     ``couplings`` say how many of a group are there, and ratios. ``max_volume_ml`` bounds all chemicals together.
     """
 
-    product: Name
+    product: Product
     reagents: tuple[SpaceReagent, ...]
     injection_temperature_c: Quantity | None = None
     reaction_temperature_c: Quantity | None = None

@@ -1,4 +1,4 @@
-"""Number types with units and limits, shared by the models of this room, and how numbers are held to a limit."""
+"""Number types with units and limits, shared by the models of this room; how numbers are held to a limit, digits."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -33,6 +33,14 @@ ROUNDING = 1e-9
 def exceeds(value: float, limit: float) -> bool:
     """Whether the value lies above the limit by more than rounding; a value at the limit does not."""
     return value > limit and not math.isclose(value, limit, rel_tol=ROUNDING)
+
+
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹", 2 * "0123456789")
+
+
+def plain_digits(text: str) -> str:
+    """The text with ordinary digits for subscripts and superscripts: ``CsPbBr₃`` -> ``CsPbBr3``."""
+    return text.translate(_DIGITS)
 
 
 class ReadOnly(Mapping[Any, Any]):

@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from closedloop.recipes.fields import Frozen, NonNegative, TemperatureC
+from closedloop.recipes.fields import Frozen, NonNegative, TemperatureC, plain_digits
 
 
 class Role(StrEnum):
@@ -27,6 +27,8 @@ class Vessel(StrEnum):
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+# One product however its digits are written: it is compared by name everywhere.
+Product = Annotated[Name, AfterValidator(plain_digits)]
 
 
 class Reagent(Frozen):
@@ -41,7 +43,7 @@ class Reagent(Frozen):
 class Recipe(Frozen):
     """One synthesis as it is to be done or was done; temperatures in °C, rate in °C/min, time in min."""
 
-    product: Name
+    product: Product
     reagents: tuple[Reagent, ...] = ()
     injection_temperature_c: TemperatureC | None = None
     reaction_temperature_c: TemperatureC | None = None

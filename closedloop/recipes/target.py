@@ -16,7 +16,7 @@ from closedloop.recipes.fields import (
     exceeds,
 )
 from closedloop.recipes.outcome import Outcome, Shape
-from closedloop.recipes.recipe import Name, Recipe
+from closedloop.recipes.recipe import Name, Product, Recipe
 
 DEFAULT_RELATIVE_TOLERANCE = 0.05
 
@@ -76,7 +76,7 @@ class Target(Frozen):
     ``min_shape_fraction`` is the least fraction of particles of the shape, and 0 asks for no fraction.
     """
 
-    product: Name
+    product: Product
     size_nm: Positive
     tolerance_nm: Positive | None = None
     shape: Shape | None = None

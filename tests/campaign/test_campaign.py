@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from closedloop.campaign import (
     Campaign,
@@ -125,6 +126,18 @@ def test_another_product_is_refused_by_name(campaign: Campaign) -> None:
     with pytest.raises(NotOfThisCampaign, match="makes PbS"):
         campaign.record(Recipe(product="PbS"), _outcome(5.0))
     assert campaign.experiments() == []
+
+
+def test_a_product_in_small_digits_is_that_of_the_campaign(tmp_path: Path) -> None:
+    space = {"reagents": [{"name": "PbBr2", "amount_mmol": [0.1, 0.4]}, {"name": "Cs2CO3", "amount_mmol": 0.1}]}
+    content = {"name": "c", "target": {"product": "CsPbBr₃", "size_nm": 9}, "space": space}
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    campaign = Campaign.open(str(path), store=f"sqlite:///{tmp_path / 'c.db'}")
+    assert campaign.definition.target.product == campaign.definition.space.product == "CsPbBr3"
+    for product in ("CsPbBr3", "CsPbBr₃"):
+        made = Recipe(product=product, reagents=(Reagent(name="PbBr2", amount_mmol=0.2),))
+        assert campaign.record(made, _outcome(9.0)).recipe.product == "CsPbBr3"
 
 
 @pytest.mark.parametrize(

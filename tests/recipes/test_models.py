@@ -51,6 +51,13 @@ def test_nothing_frozen_can_be_changed(recipe: Recipe) -> None:
         recipe.product = "other"
 
 
+@pytest.mark.parametrize(("written", "plain"), [("CsPbBr₃", "CsPbBr3"), (" Fe₃O₄ ", "Fe3O4"), ("CdSe-1", "CdSe-1")])
+def test_a_product_is_one_however_its_digits_are_written(written: str, plain: str) -> None:
+    assert Recipe(product=written) == Recipe(product=plain)
+    assert Target(product=written, size_nm=3) == Target(product=plain, size_nm=3)
+    assert Recipe.model_validate_json(Recipe(product="x").model_dump_json().replace("x", written)).product == plain
+
+
 def test_unknown_is_not_zero_in_json() -> None:
     unknown, zero = Reagent(name="oleic acid"), Reagent(name="oleic acid", amount_mmol=0)
     assert unknown != zero

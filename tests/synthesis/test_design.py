@@ -33,6 +33,16 @@ def test_the_amounts_given_do_not_matter(model: SynthesisModel, literature: list
 
 
 @may_miss
+def test_small_digits_make_no_other_product(model: SynthesisModel) -> None:
+    reagents = (Reagent(name="Fe(acac)3"), Reagent(name="oleic acid"))
+    plain, small = (
+        model.design_amounts(Recipe(product=product, reagents=reagents), Target(product="Fe3O4", size_nm=3.0))
+        for product in ("Fe3O4", "Fe₃O₄")
+    )
+    assert small == plain
+
+
+@may_miss
 def test_limits_are_kept(model: SynthesisModel, literature: list[Experiment]) -> None:
     limits = Limits(max_amounts_mmol={"1-octadecene": 12.0, "oleic acid": 1.7, "selenium": 0.0})
     target = Target(product="CdSe", size_nm=3.0, limits=limits)

@@ -17,10 +17,9 @@ import numpy as np
 from closedloop.campaign.dryrun.blind import Counted
 from closedloop.campaign.dryrun.errors import DryRunError, NoHitInPool, NoSuchPool, PoolTooSmall
 from closedloop.chemistry import UnknownChemical, resolve
-from closedloop.chemistry.formula import plain_digits
 from closedloop.literature import source_key
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Shape
-from closedloop.recipes.fields import exceeds
+from closedloop.recipes.fields import exceeds, plain_digits
 from closedloop.recipes.target import DEFAULT_RELATIVE_TOLERANCE
 
 SIZE = "size_nm"
@@ -149,7 +148,7 @@ class Pool:
         half of them did. ``settings`` names observables that were set, not measured.
         """
         product = plain_digits(product.strip())
-        chosen = [i for i, one in enumerate(data) if plain_digits(one.recipe.product) == product]
+        chosen = [i for i, one in enumerate(data) if one.recipe.product == product]
         if not chosen:
             raise NoSuchPool(f"no experiment makes {product!r}; {_products(data, product)}")
         notes = []
@@ -288,7 +287,7 @@ def _together(outcomes: Sequence[Outcome], goal: Goal) -> tuple[Result, bool]:
 
 def _products(data: Sequence[Experiment], product: str) -> str:
     """What the data have in place of a product, the most frequent first, and what looks like it."""
-    names = [name for name, _ in Counter(plain_digits(one.recipe.product) for one in data).most_common()]
+    names = [name for name, _ in Counter(one.recipe.product for one in data).most_common()]
     near = get_close_matches(product, sorted(names), n=3, cutoff=0.3)
     listed = ", ".join(names[:_MOST_NAMED]) or "none at all"
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
