@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from closedloop.chemistry.errors import AmbiguousChemical, InvalidFormula, UnknownChemical
 from closedloop.chemistry.formula import atomic_masses, parse_formula, without_phase
-from closedloop.chemistry.spelling import key_of, two_names, variants
+from closedloop.chemistry.spelling import key_of, salt_and_water, two_names, variants
 from closedloop.chemistry.substance import Substance
 from closedloop.recipes import Role
 
@@ -67,9 +67,17 @@ def _look_up(name: str) -> Substance | None:
             return found
         if key.casefold() in _ambiguous():
             return None
+        if (in_parts := salt_and_water(variant)) and (found := _hydrate(*in_parts)):
+            return found
         if (said_twice := two_names(variant)) and (found := _same(*said_twice)):
             return found
     return None
+
+
+def _hydrate(salt: str, water: str) -> Substance | None:
+    """The salt with so much water, where the registry holds it: the salt alone has another molar mass."""
+    found = _look_up(salt)
+    return _index()[0].get(key_of(f"{found.name} {water}")) if found else None
 
 
 def _same(name: str, other: str) -> Substance | None:

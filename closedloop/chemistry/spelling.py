@@ -15,6 +15,25 @@ _DASHES = re.compile(r"[\s\-\u00ad\u2010-\u2015\u2212]+")
 _DOTS = re.compile(r"[•∙⋅‧・*]")
 # "CdCl2.2H2O", "CdCl2 2H2O", "CdCl2-2H2O", "CdCl2 x 2 H2O": water of crystallisation after a formula.
 _WATER = re.compile(r"(?<![·x×.\-\s]\d)(?<=[\d)\]])\s*(?:[.\-\u2010-\u2015]|\s|\s[x×]\s)\s*(?=\d{0,2}(?:\.5)?\s*H2O$)")
+# The same after a name in words, once its dots are alike; how much water "xH2O" is, nobody says.
+_SALT_AND_WATER = re.compile(
+    r"(?P<salt>.*[^\s\d.·x×\-])\s*(?:[·.\-]|\s|\s[x×]\s(?=\s*\d))\s*(?P<count>\d{1,2}(?:\.5)?)?\s*H2O"
+)
+_HYDRATES = {
+    "1": "monohydrate",
+    "1.5": "sesquihydrate",
+    "2": "dihydrate",
+    "2.5": "hemipentahydrate",
+    "3": "trihydrate",
+    "4": "tetrahydrate",
+    "5": "pentahydrate",
+    "6": "hexahydrate",
+    "7": "heptahydrate",
+    "8": "octahydrate",
+    "9": "nonahydrate",
+    "10": "decahydrate",
+    "12": "dodecahydrate",
+}
 _PRIMES = re.compile(r"[′’‘`´]")
 _ACETATE = re.compile(r"\((?:CH3COO|CH3CO2|O2CCH3|OOCCH3|C2H3O2|H3CCOO|Ac)\)")
 _ACETYLACETONATE = re.compile(r"\((?:C5H7O2|Acac|ACAC)\)")
@@ -61,6 +80,13 @@ def variants(name: str) -> Iterator[str]:
             continue
         normal = _BRACKETED_ALKYL.sub(r"\1\2", _NORMAL.sub(r"\1", text))
         yield from dict.fromkeys((text, normal, _TERMINAL.sub("", normal)))
+
+
+def salt_and_water(text: str) -> tuple[str, str] | None:
+    """A salt and its water in words: "zinc acetate·2H2O" -> ("zinc acetate", "dihydrate"); None if it states none."""
+    found = _SALT_AND_WATER.fullmatch(_DOTS.sub("·", text))
+    word = _HYDRATES.get(found["count"] or "1") if found else None
+    return (found["salt"], word) if found and word else None
 
 
 def two_names(text: str) -> tuple[str, str] | None:

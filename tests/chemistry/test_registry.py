@@ -251,6 +251,47 @@ def test_rdkit_agrees_with_every_structure_formula_and_mass() -> None:
     assert compared > 0.98 * len(known_names())
 
 
+@pytest.mark.parametrize(
+    "water", ["·{}H2O", ".{}H2O", " {}H2O", " x {} H2O", " · {} H₂O", "*{}H2O", "-{}H2O", "·{}H2O (98%)"]
+)
+@pytest.mark.parametrize(
+    ("salt", "count", "hydrate"),
+    [
+        ("cadmium acetate", 2, "cadmium acetate dihydrate"),
+        ("zinc acetate", 2, "zinc acetate dihydrate"),
+        ("Zinc(II) acetate", 2, "zinc acetate dihydrate"),
+        ("Cadmium nitrate", 4, "cadmium nitrate tetrahydrate"),
+        ("cadmium chloride", 2.5, "cadmium chloride hemipentahydrate"),
+        ("copper(II) sulfate", 5, "copper(II) sulfate pentahydrate"),
+        ("copper(II) sulphate", 5, "copper(II) sulfate pentahydrate"),
+    ],
+)
+def test_water_of_crystallisation_after_a_salt_in_words(salt: str, count: float, hydrate: str, water: str) -> None:
+    assert resolve(f"{salt}{water.format(count)}").name == hydrate
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "cadmium acetate·3H2O",
+        "cadmium acetate·12.5H2O",
+        "cadmium acetate·H2O",
+        "zinc acetate·xH2O",
+        "zinc acetate x H2O",
+        "copper(II) acetate x H2O",
+        "zinc acetate·nH2O",
+        "iron chloride·6H2O",
+        "cadmium acetate dihydrate·2H2O",
+        "oleic acid 2H2O",
+        "unobtainium acetate·2H2O",
+        "·2H2O",
+    ],
+)
+def test_a_hydrate_that_is_not_held_is_never_guessed(written: str) -> None:
+    with pytest.raises(UnknownChemical):
+        resolve(written)
+
+
 def test_a_hydrate_is_its_salt_and_the_water_that_its_name_states() -> None:
     counts = ["mono", "di", "tri", "tetra", "penta", "hexa", "hepta", "octa", "nona", "deca"]
     hydrates = [
