@@ -354,7 +354,7 @@ class _Reader:
             if text.replace("_", " ") == member.value.casefold().replace("_", " "):
                 return member
         close = get_close_matches(text, [member.value for member in kind], n=1, cutoff=0.6)
-        known = f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(kind)}"
+        known = f"did you mean {close[0]!r}?" if close else f"use one of: {'; '.join(kind)}"
         self._fault(column, cell, f"is not a {column.replace('_', ' ')} that is known", known)
         return None
 

@@ -3,6 +3,7 @@
 import datetime
 import io
 import zipfile
+from enum import StrEnum
 from pathlib import Path
 
 import pandas as pd
@@ -273,6 +274,14 @@ def test_a_cell_beyond_the_last_header_is_no_remark(tmp_path: Path) -> None:
     (fault,) = errors(path)
     assert (fault.row, fault.column) == (1, "column 4")
     assert check_table(table(tmp_path, "CdSe,CdO=1,2,", header="product,reagents,size_nm,")) == []
+
+
+@pytest.mark.parametrize(("column", "kind"), [("method", Method), ("failure_cause", FailureCause), ("shape", Shape)])
+def test_what_may_be_written_is_listed_so_that_entries_with_commas_stay_whole(
+    tmp_path: Path, column: str, kind: type[StrEnum]
+) -> None:
+    (fault,) = errors(table(tmp_path, "CdSe,CdO=1,qqqq", header=f"product,reagents,{column}"))
+    assert fault.remedy.removeprefix("use one of: ").split("; ") == list(kind)
 
 
 def test_grams_are_refused(tmp_path: Path) -> None:
