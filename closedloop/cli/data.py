@@ -26,14 +26,15 @@ def list_command(
         ]
         typer.echo(json.dumps({"data": rows}))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from closedloop.cli.output import print_table
 
     table = Table("name", "what", "where", box=None)
     for one in listed:
         missing = f"not imported: closedloop data import {one.name} PATH"
         table.add_row(one.name, one.about, "in the package" if one.ships else str(one.path or missing))
-    Console(markup=False).print(table)
+    print_table(table)
 
 
 @app.command()
@@ -51,20 +52,20 @@ def check(
         summary = {"path": str(path), "errors": errors, "warnings": warnings}
         typer.echo(json.dumps(summary | {"faults": [fault.as_dict() for fault in faults]}, ensure_ascii=False))
     else:
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        console = Console(markup=False)
+        from closedloop.cli.output import STDOUT, print_table
+
         if faults:
             table = Table("row", "column", "value", "problem", "what to do", show_lines=True)
             for fault in faults:
                 row = str(fault.row) if fault.row else "file"
                 problem = fault.problem if fault.severity == "error" else f"warning: {fault.problem}"
                 table.add_row(*(Text(cell) for cell in (row, fault.column, fault.value, problem, fault.remedy)))
-            console.print(table)
+            print_table(table)
         verdict = "cannot be loaded" if errors else "can be loaded"
-        console.print(Text(f"{path}: {errors} errors, {warnings} warnings; it {verdict}"))
+        STDOUT.print(Text(f"{path}: {errors} errors, {warnings} warnings; it {verdict}"))
     if errors:
         raise typer.Exit(FAULTY)
 

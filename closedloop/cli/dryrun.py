@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from closedloop.cli.dryrun_modes import Asked, in_simulator, on_pool
-from closedloop.cli.output import STDOUT, print_json
+from closedloop.cli.output import print_json, print_table
 from closedloop.recipes import Shape
 from closedloop.whole_files import write_whole
 
@@ -131,7 +131,7 @@ def _print(content: dict[str, Any]) -> None:
             f"{one['seconds_per_recommendation']:.3f}",
             "–" if one["calibration_error"] is None else f"{one['calibration_error']:.3f}",
         )
-    STDOUT.print(table)
+    print_table(table)
 
 
 def _number(value: float | None) -> str:

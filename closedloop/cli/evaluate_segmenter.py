@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from closedloop.cli.output import STDERR, STDOUT, print_json, show_progress
+from closedloop.cli.output import STDERR, print_json, print_table, show_progress
 from closedloop.recipes import ClosedloopError
 from closedloop.whole_files import whole
 
@@ -162,7 +162,7 @@ def _show(found: Mapping[str, Sequence["Agreement"]], count: int) -> None:
                 value = scores[f"{which}_{what}"]
                 cells.append("unknown" if value is None else f"{value:.1%}")
         table.add_row(name, *cells)
-    STDOUT.print(table)
+    print_table(table)
     said = _stated_errors(found[_OURS])
     if said["within_stated_error"] is None:
         return

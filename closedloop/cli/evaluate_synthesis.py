@@ -91,11 +91,14 @@ def synthesis(
         print_json(content)
         return
     _print(found, f"{data}, {split}")
+    if amounts:
+        _print_amounts(found)
 
 
 def _print(found: Sequence["Evaluation"], title: str) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from closedloop.cli.output import print_table
 
     columns = ("n", "MAE, nm", "95% of draws", "RMSE, nm", "R²", "90% interval holds", "its width, nm", "shape right")
     table = Table("", *columns, title=title)
@@ -114,4 +117,27 @@ def _print(found: Sequence["Evaluation"], title: str) -> None:
                 f"{scores.width_90_nm:.2f}",
                 "" if scores.shape_accuracy is None else f"{scores.shape_accuracy:.1%}",
             )
-    Console(markup=False).print(table)
+    print_table(table)
+
+
+def _print_amounts(found: Sequence["Evaluation"]) -> None:
+    from rich.table import Table
+
+    from closedloop.cli.output import print_table
+
+    table = Table("", "slots", "MAE, mmol", "95% of draws", "RMSE, mmol", "R²", "refused", title="amounts in reverse")
+    for one in found:
+        if one.amounts is None:
+            table.add_row(one.model, "none")
+            continue
+        drawn = one.amounts.confidence_95["mae_mmol"]
+        table.add_row(
+            one.model,
+            str(one.amounts.slots),
+            f"{one.amounts.mae_mmol:.3f}",
+            f"{drawn[0]:.2f} to {drawn[1]:.2f}" if drawn else "",
+            f"{one.amounts.rmse_mmol:.3f}",
+            "" if one.amounts.r2 is None else f"{one.amounts.r2:.3f}",
+            str(one.amounts.refused),
+        )
+    print_table(table)

@@ -16,7 +16,7 @@ from closedloop.cli.explain_recipe import (
     TimeOption,
     read_recipe,
 )
-from closedloop.cli.output import MOST_SEED, STDERR, STDOUT, print_json
+from closedloop.cli.output import MOST_SEED, STDERR, STDOUT, print_json, print_table
 from closedloop.recipes import Shape
 
 if TYPE_CHECKING:
@@ -183,6 +183,6 @@ def _show(page: "Page") -> None:
     for row in page.rows:
         cells: list[Any] = [Text(cell) for cell in row]
         table.add_row(*cells)
-    STDOUT.print(table)
+    print_table(table)
     for line in page.lines:
         STDOUT.print(Text(line), soft_wrap=True)

@@ -3,15 +3,21 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # What is shown holds paths and names that people chose: brackets in them are no markup.
 STDERR = Console(stderr=True, highlight=False, markup=False)
 STDOUT = Console(highlight=False, markup=False)
+# No word is longer, in characters.
+_WIDEST = 10_000
 # What every generator of random numbers takes, also with a little added.
 MOST_SEED = 2**31 - 1
 
@@ -19,6 +25,18 @@ MOST_SEED = 2**31 - 1
 def print_json(content: Any) -> None:
     """One JSON document on standard output; a number that is not finite would not be JSON and is refused."""
     typer.echo(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_table(table: "Table") -> None:
+    """A table on standard output of which nothing is cut off: a terminal folds what it has no room for, and
+    elsewhere no word is broken, however long the lines become."""
+    unbound = STDOUT.options.update(max_width=_WIDEST)
+    for column in table.columns:
+        column.overflow = "fold"
+        if not STDOUT.is_terminal:
+            cells = (Measurement.get(STDOUT, unbound, cell) for cell in (column.header, *column.cells))
+            column.min_width = max(each.minimum for each in cells)
+    STDOUT.print(table, crop=False)
 
 
 @contextmanager

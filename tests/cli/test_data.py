@@ -28,6 +28,17 @@ def test_check_names_row_column_value_and_remedy(tmp_path: Path) -> None:
     assert "1 errors, 1 warnings; it cannot be loaded" in " ".join(shown.stdout.split())
 
 
+@pytest.mark.parametrize("width", ["20", "80"])
+def test_no_column_or_value_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    header = "product,reagents,reaction_temperature_c,injection_temperature_c"
+    (tmp_path / "bad.csv").write_text(f"{header}\nCdSe,CdO=0.1,433_degrees_absolute,x\n")
+    shown = CliRunner().invoke(app, ["check", str(tmp_path / "bad.csv")]).stdout
+    assert "…" not in shown
+    for word in ("reaction_temperature_c", "injection_temperature_c", "433_degrees_absolute"):
+        assert word in shown
+
+
 def test_check_as_json_is_json_alone(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text(BAD)
     shown = CliRunner().invoke(app, ["check", str(tmp_path / "bad.csv"), "--json"])

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,39 @@ def test_one_model_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert len(found["folds"]) == 5
     low, high = found["confidence_95"]["mae_nm"]
     assert low < found["mae_nm"] < high
+
+
+def test_amounts_are_printed_beside_the_sizes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Mute:
+        """The medians, of a model that designs no amounts."""
+
+        def __init__(self, *given: Any) -> None:
+            self.predict = fit(*given).predict
+
+    fit = MODELS["median"]
+    monkeypatch.setitem(MODELS, "lstm", Mute)
+    asked = ["--split", "rows", "--model", "median,lstm", "--amounts"]
+    _run(asked, monkeypatch)
+    shown = capsys.readouterr().out
+    _run([*asked, "--json"], monkeypatch)
+    amounts = json.loads(capsys.readouterr().out)["models"][0]["amounts"]
+    below = shown[shown.index("amounts in reverse") :]
+    (line,) = (line for line in below.splitlines() if "median" in line)
+    for figure in (str(amounts["slots"]), f"{amounts['mae_mmol']:.3f}", f"{amounts['rmse_mmol']:.3f}"):
+        assert figure in line
+    assert any("lstm" in line and "none" in line for line in below.splitlines())
+
+
+def test_no_name_or_figure_is_cut_off_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    _run(["--split", "rows", "--model", "median,decision-tree"], monkeypatch)
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    assert "decision-tree" in shown
 
 
 def test_few_sources_make_few_folds_and_it_is_said(
