@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from closedloop.cli.data import app
@@ -13,10 +14,15 @@ BAD = "product,reagents,size_nm\nCdSe,CdO=0.1,x\nCdSe,magic dust=1,3.4\n"
 GOOD = "product,reagents,size_nm\nCdSe,CdO=0.1,3.4\n"
 
 
+def _shown_at(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich looks at the width once, when a console is made."""
+    monkeypatch.setattr("closedloop.cli.output.STDOUT", Console(width=width, highlight=False, markup=False))
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOSEDLOOP_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "200")
+    _shown_at(200, monkeypatch)
 
 
 def test_check_names_row_column_value_and_remedy(tmp_path: Path) -> None:
@@ -28,9 +34,9 @@ def test_check_names_row_column_value_and_remedy(tmp_path: Path) -> None:
     assert "1 errors, 1 warnings; it cannot be loaded" in " ".join(shown.stdout.split())
 
 
-@pytest.mark.parametrize("width", ["20", "80"])
-def test_no_column_or_value_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
-    monkeypatch.setenv("COLUMNS", width)
+@pytest.mark.parametrize("width", [20, 80])
+def test_no_column_or_value_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    _shown_at(width, monkeypatch)
     header = "product,reagents,reaction_temperature_c,injection_temperature_c"
     (tmp_path / "bad.csv").write_text(f"{header}\nCdSe,CdO=0.1,433_degrees_absolute,x\n")
     shown = CliRunner().invoke(app, ["check", str(tmp_path / "bad.csv")]).stdout
