@@ -1,6 +1,7 @@
 """Bad input from outside: one named line on standard error, exit status 2, and nothing written."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_images_for_an_experiment_that_does_not_exist(
 
 
 def test_a_table_with_twelve_faults_names_them_all(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, shown_at: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     header = (
         "id,source,product,reagents,injection_temperature_c,reaction_time_min,"
@@ -159,7 +160,7 @@ def test_a_table_with_twelve_faults_names_them_all(
         "11,me,,CdO=0.1,250,5,3.0,0.1,sphere,true,,",
     ]
     path = _file("\n".join([header, *rows]) + "\n", "table.csv")
-    monkeypatch.setenv("COLUMNS", "400")
+    shown_at(400)
     monkeypatch.setattr(sys, "argv", ["closedloop", "data", "check", path])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -199,13 +200,13 @@ def test_an_option_out_of_its_range(
 
 
 def test_brackets_in_a_path_are_no_markup(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown_at: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a[").mkdir()
     table = tmp_path / "a[" / "x] [bold]t.csv"
     rows = [f"{source},CdSe,CdO=0.{n + 1},{200 + n},{2 + n}" for source in "abc" for n in range(4)]
     table.write_text("\n".join(["source,product,reagents,reaction_temperature_c,size_nm", *rows]) + "\n")
-    monkeypatch.setenv("COLUMNS", "400")
+    shown_at(400)
     for arguments in (
         ["data", "import", "mine", str(table)],
         ["data", "list"],

@@ -1,10 +1,10 @@
 """``closedloop data``: what a user sees, and the exit status that a script sees."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from closedloop.cli.data import app
@@ -14,15 +14,10 @@ BAD = "product,reagents,size_nm\nCdSe,CdO=0.1,x\nCdSe,magic dust=1,3.4\n"
 GOOD = "product,reagents,size_nm\nCdSe,CdO=0.1,3.4\n"
 
 
-def _shown_at(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rich looks at the width once, when a console is made."""
-    monkeypatch.setattr("closedloop.cli.output.STDOUT", Console(width=width, highlight=False, markup=False))
-
-
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown_at: Callable[[int], None]) -> None:
     monkeypatch.setenv("CLOSEDLOOP_HOME", str(tmp_path / "home"))
-    _shown_at(200, monkeypatch)
+    shown_at(200)
 
 
 def test_check_names_row_column_value_and_remedy(tmp_path: Path) -> None:
@@ -35,8 +30,8 @@ def test_check_names_row_column_value_and_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 80])
-def test_no_column_or_value_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    _shown_at(width, monkeypatch)
+def test_no_column_or_value_is_cut_off(tmp_path: Path, shown_at: Callable[[int], None], width: int) -> None:
+    shown_at(width)
     header = "product,reagents,reaction_temperature_c,injection_temperature_c"
     (tmp_path / "bad.csv").write_text(f"{header}\nCdSe,CdO=0.1,433_degrees_absolute,x\n")
     shown = CliRunner().invoke(app, ["check", str(tmp_path / "bad.csv")]).stdout

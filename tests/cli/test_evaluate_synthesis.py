@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,9 @@ def test_amounts_are_printed_beside_the_sizes(
 
 
 def test_no_name_or_figure_is_cut_off_in_a_pipe(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, shown_at: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
+    shown_at(40)
     _run(["--split", "rows", "--model", "median,decision-tree"], monkeypatch)
     shown = capsys.readouterr().out
     assert "…" not in shown
@@ -115,8 +116,10 @@ def test_several_models_are_compared_and_a_second_run_goes_on(
     assert sorted(path.suffix for path in out.rglob("*") if path.is_file()) == [".html", ".json", ".npz", ".npz"]
 
 
-def test_a_table_is_printed_without_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
+def test_a_table_is_printed_without_json(
+    monkeypatch: pytest.MonkeyPatch, shown_at: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown_at(160)
     _run(["--split", "year", "--model", "median"], monkeypatch)
     shown = capsys.readouterr()
     assert "fold 1" in shown.out
