@@ -4,8 +4,9 @@ from closedloop.campaign.definition import CampaignDefinition
 from closedloop.recipes import CauseKind, Evidence, FailureCause, Outcome, Target
 from closedloop.recipes.fields import exceeds
 
-# Larger than this no colloid keeps afloat: what the image shows has precipitated.
-BULK_NM = 200.0
+# What is so much larger than wanted has grown together and precipitated. Small targets are given room, for what came
+# out of their chemicals at 100 nm is still a colloid, and off target.
+BULK_NM, BULK_TIMES_TARGET = 200.0, 2.0
 
 
 def judge(measured: Outcome, definition: CampaignDefinition) -> Outcome:
@@ -28,13 +29,18 @@ def _cause(measured: Outcome, definition: CampaignDefinition) -> FailureCause | 
     count, size, spread = measured.particle_count, measured.size_nm, measured.relative_spread
     if count == 0:
         return FailureCause.NOTHING_FORMED
-    if size is not None and size > BULK_NM:
+    if size is not None and exceeds(size, largest_colloid_nm(definition.target)):
         return FailureCause.BULK_PRECIPITATE
     if count is not None and count < definition.smallest_particle_count:
         return FailureCause.TOO_FEW_PARTICLES
     if spread is not None and exceeds(spread, definition.largest_relative_spread):
         return FailureCause.TOO_POLYDISPERSE
     return None
+
+
+def largest_colloid_nm(target: Target) -> float:
+    """The mean size in nm above which a sample counts as bulk. No hit does, for a tolerance is less than the size."""
+    return max(BULK_NM, BULK_TIMES_TARGET * target.size_nm)
 
 
 def without_chemistry(cause: FailureCause, evidence: Evidence | None = None) -> Outcome:

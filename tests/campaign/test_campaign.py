@@ -168,6 +168,32 @@ def test_outcomes_are_judged_by_the_campaigns_thresholds(
 
 
 @pytest.mark.parametrize(
+    ("target", "size_nm", "cause"),
+    [
+        ({"size_nm": 400.0}, 410.0, None),
+        ({"size_nm": 400.0}, 700.0, None),
+        ({"size_nm": 400.0}, 900.0, FailureCause.BULK_PRECIPITATE),
+        ({"size_nm": 1000.0, "tolerance_nm": 900.0}, 1900.0, None),
+        ({"size_nm": 150.0, "tolerance_nm": 100.0}, 250.0, None),
+        ({"size_nm": 4.0}, 190.0, None),
+        ({"size_nm": 4.0}, 210.0, FailureCause.BULK_PRECIPITATE),
+    ],
+)
+def test_what_counts_as_bulk_follows_the_target(
+    tmp_path: Path, target: dict[str, float], size_nm: float, cause: FailureCause | None
+) -> None:
+    space = {"reagents": [{"name": "silver nitrate", "amount_mmol": [0.1, 0.4]}]}
+    path = tmp_path / "silver.yaml"
+    path.write_text(yaml.safe_dump({"name": "silver", "target": {"product": "Ag"} | target, "space": space}))
+    campaign = Campaign.open(path, store=f"sqlite:///{tmp_path}/lab.db")
+    record = campaign.record(_propose(campaign, 1)[0], _outcome(size_nm))
+    assert record.outcome is not None
+    assert record.outcome.failure_cause is cause
+    assert record.outcome.success is (cause is None)
+    assert bool(campaign.hits()) is campaign.definition.target.holds_size(size_nm)
+
+
+@pytest.mark.parametrize(
     "unknown", [Outcome(), Outcome(particle_count=200), Outcome(shape=Shape.SPHERE), Outcome(success=True)]
 )
 def test_an_outcome_without_a_size_leaves_the_experiment_awaiting_one(campaign: Campaign, unknown: Outcome) -> None:
