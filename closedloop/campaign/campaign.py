@@ -280,7 +280,7 @@ class Campaign:
         the experiment awaiting its characterisation. One without evidence gives way to any that has some.
 
         Raises `NotRecordable` for what is no recipe or no outcome, or has a size that no microscope can see;
-        `NotOfThisCampaign` for a recipe of another product.
+        `NotOfThisCampaign` for a recipe of another product; `OtherLab` where the store is another lab's.
         """
         recipe, outcome = checked_recipe(recipe), checked_outcome(outcome)
         if recipe.product != self.definition.target.product:
@@ -300,12 +300,13 @@ class Campaign:
 
         For one that is over, the new outcome supersedes the old one unless its evidence is weaker.
 
-        Raises `NotRecordable` as `record`, `UnknownExperiment`.
+        Raises `NotRecordable` and `OtherLab` as `record`, `UnknownExperiment`.
         """
         outcome = checked_outcome(outcome)
         if outcome.success is None and outcome.failure_cause is None:
             outcome = judge(outcome, self.definition)
         moves = moves_after(self.store.experiment(experiment_id).state, outcome)
+        self.claim()
         self.store.add_outcome(experiment_id, outcome, moves)
         return self.store.experiment(experiment_id)
 

@@ -401,6 +401,22 @@ def test_a_lab_that_drives_itself_may_say_its_name(campaign: Campaign, tmp_path:
     assert campaign.store.campaign_names() == ["cdse"]
 
 
+def test_what_one_lab_has_settled_no_other_settles_or_records(campaign: Campaign) -> None:
+    mine, theirs = (Campaign.open("cdse", store=campaign.store, lab=name) for name in ("bench 3", "bench 4"))
+    recipe = _propose(campaign, 1)[0]
+    id = campaign.experiments()[0].id
+    with pytest.raises(UnknownExperiment):
+        mine.settle("cdse-0099", _outcome(4.0))
+    assert campaign.store.lab() is None
+    settled = mine.settle(id, _outcome(4.0, evidence=Evidence(method=Method.ABSORBANCE)))
+    assert campaign.store.lab() == "bench 3"
+    better = _outcome(5.0, evidence=Evidence(method=Method.TEM))
+    for tell in (lambda: theirs.settle(id, better), lambda: theirs.record(recipe, better)):
+        with pytest.raises(OtherLab, match="'bench 4'"):
+            tell()
+    assert campaign.experiments() == [settled]
+
+
 def test_what_is_over_cannot_be_given_up(campaign: Campaign) -> None:
     record = campaign.record(_propose(campaign, 1)[0], _outcome(4.0))
     with pytest.raises(IllegalMove, match="it is over"):
