@@ -107,16 +107,22 @@ class CampaignDefinition(Frozen):
         return self
 
     def _budget_faults(self) -> list[tuple[tuple[int | str, ...], str]]:
+        if (short := self.short_of(self.budget)) is None:
+            return []
+        place = ("stop", "confirmed_by") if self.stop.confirmed_by else ("hits_wanted",)
+        return [(place, f"{short}, so change one of them")]
+
+    def short_of(self, budget: int) -> str | None:
+        """What the hits that are wanted need, with their repeats, where it is more than so many experiments."""
         repeats = self.stop.confirmed_by
         needed = self.hits_wanted * (1 + repeats)
-        if needed <= self.budget:
-            return []
+        if needed <= budget:
+            return None
         hits = f"{self.hits_wanted} hit{'s' if self.hits_wanted > 1 else ''}"
         if repeats:
             hits += f" with {repeats} repeat{'s' if repeats > 1 else ''}{' each' if self.hits_wanted > 1 else ''}"
-        place = ("stop", "confirmed_by") if repeats else ("hits_wanted",)
         need = "need" if self.hits_wanted > 1 else "needs"
-        return [(place, f"{hits} {need} {needed} experiments; the budget is {self.budget}, so change one of them")]
+        return f"{hits} {need} {needed} experiments; the budget is {budget}"
 
     @cached_property
     def search_space(self) -> SearchSpace:

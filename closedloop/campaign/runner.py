@@ -134,8 +134,13 @@ class Runner:
             notes = "; ".join(f"{record.id}: {record.note}" for record in self._spoiled)
             return f"{PATIENCE} experiments in a row were spoiled, so a person should look at the lab ({notes})"
         if len([record for record in self.campaign.made() if not record.state.is_open]) >= self.budget:
-            return f"budget of {self.budget} experiments used up"
+            return self._used_up()
         return None
+
+    def _used_up(self) -> str:
+        short = self.campaign.definition.short_of(self.budget)
+        more = f" ({short}, so run again with a larger one)" if short else ""
+        return f"budget of {self.budget} experiments used up{more}"
 
     def _reason_to_wait(self) -> str | None:
         """Open experiments that only a person can move."""
@@ -153,7 +158,7 @@ class Runner:
                 "`closedloop proposals veto ID`, then run again"
             )
         if len(self.campaign.made()) >= self.budget:
-            return f"budget of {self.budget} experiments used up"
+            return self._used_up()
         return None
 
     def _drop_unstarted(self) -> None:

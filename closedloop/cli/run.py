@@ -47,6 +47,9 @@ def run(
     kept = [file] if (file := database_file(url)) else []
     place = check_place(report or Path("closedloop-report.html"), [*kept, Path(campaign), Path(labfile)])
     opened = Campaign.open(campaign, url, seed=seed, lab=lab_name(source))
+    if budget is not None and (short := opened.definition.short_of(budget)):
+        # No fault as in a file: what a small budget has begun, a run with a larger one goes on with.
+        STDERR.print(f"note: {short}, so this run can only begin the campaign", soft_wrap=True)
     with only_runner(opened.store):
         config = canonical_lab(find_lab(lab or opened.definition.lab, opened.store.files / "virtual-lab", seed))
         check_free(opened, config)

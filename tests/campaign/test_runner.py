@@ -204,6 +204,27 @@ def test_a_hit_outside_limits_that_were_narrowed_since_is_not_repeated(
         assert [tally.first.id for tally in batch.repeats] == due
 
 
+@pytest.mark.parametrize(
+    ("wish", "budget", "said"),
+    [
+        ("hits_wanted: 3", 1, "3 hits need 3 experiments; the budget is 1, so run again with a larger one"),
+        ("stop: {confirmed_by: 1}", 1, "1 hit with 1 repeat needs 2 experiments; the budget is 1"),
+        ("hits_wanted: 1", 1, None),
+    ],
+)
+def test_a_budget_that_cannot_hold_the_hits_is_called_too_small(
+    tmp_path: Path, wish: str, budget: int, said: str | None
+) -> None:
+    file = tmp_path / "wishes.yaml"
+    file.write_text(CAMPAIGN.replace("NAME", "wishes") + f"{wish}\n")
+    campaign = Campaign.open(file, store=f"sqlite:///{tmp_path}/lab.db")
+    campaign.record(_at(campaign).recipe, Outcome(particle_count=0))
+    stopped, _ = _run(campaign, World(), budget=budget)
+    assert stopped.startswith(f"budget of {budget} experiments used up")
+    assert (said or "") in stopped
+    assert ("larger" in stopped) is (said is not None)
+
+
 def test_a_lab_that_could_not_be_made_safe_gets_no_further_experiment(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:

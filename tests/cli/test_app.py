@@ -1,10 +1,14 @@
 """How the console script ends."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from closedloop.campaign import only_runner
+from closedloop.campaign.reading import find_campaign
 from closedloop.cli import main
+from closedloop.store import Store
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
@@ -34,3 +38,20 @@ def test_a_wrong_option_goes_to_standard_error_with_status_2(
     assert said.out == ""
     assert "--nonsense" in said.err
     assert "stopped" not in said.err
+
+
+@pytest.mark.parametrize(("budget", "noted"), [(["--budget", "3"], True), (["--budget", "9"], False), ([], False)])
+def test_a_budget_that_cannot_hold_the_hits_is_noted_before_anything_is_made(
+    budget: list[str],
+    noted: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("endless.yaml").write_text(find_campaign("cdse")[1] + "hits_wanted: 9\n")
+    with only_runner(Store.open("sqlite:///lab.db")):
+        assert _run(monkeypatch, "run", "endless.yaml", "--store", "sqlite:///lab.db", *budget) == 2
+    said = capsys.readouterr()
+    note = "note: 9 hits need 9 experiments; the budget is 3, so this run can only begin the campaign\n"
+    assert said.err.startswith(note if noted else "CampaignBusy")
