@@ -21,7 +21,7 @@ def in_words(error: Mapping[str, Any], what: str, model: type[BaseModel]) -> str
     """An error of pydantic's as a person says it; the file holds ``what``, such as a campaign, read as ``model``."""
     kind, given = error["type"], error["input"]
     if kind in ("extra_forbidden", "invalid_key"):
-        near = _asked(str(error["loc"][-1]), _keys(model, error["loc"][:-1]))
+        near = asked(str(error["loc"][-1]), _keys(model, error["loc"][:-1]))
         return f"is not a key that a {what} has here; {near or 'remove it or mend its spelling'}"
     if kind == "missing":
         return "is missing; add it"
@@ -63,7 +63,7 @@ def _value_in_words(error: Mapping[str, Any], kind: str, given: Any) -> str:
     if said.startswith("Input should"):
         said = f"{_shown(given)}{said.removeprefix('Input')}"
     if kind in ("enum", "literal_error"):
-        near = _asked(str(given), re.findall(r"'([^']+)'", error["ctx"]["expected"]))
+        near = asked(str(given), re.findall(r"'([^']+)'", error["ctx"]["expected"]))
         return f"{said}; {near}" if near else said
     return said
 
@@ -107,7 +107,8 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(each)
 
 
-def _asked(word: str, known: list[str]) -> str | None:
+def asked(word: str, known: list[str]) -> str | None:
+    """Asks for the known word that is close to this one, ``None`` where none is."""
     near = get_close_matches(word.casefold(), known, n=1)
     return f"did you mean {near[0]!r}?" if near else None
 

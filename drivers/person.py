@@ -9,7 +9,8 @@ from closedloop.lab import NoAnswer
 class Person:
     """`closedloop.lab.SampleHandler`; ``ask`` puts a question and returns what was typed."""
 
-    def __init__(self, name: str, *, ask: Callable[[str], str] = input) -> None:
+    def __init__(self, name: str, ask: Callable[[str], str] = input, /) -> None:
+        # By its place alone, for a lab file has no such option.
         self.name = name
         self._ask = ask
         self._vessel_id: str | None = None

@@ -1,8 +1,9 @@
 """The bench: what an instrument is, how a recipe becomes a procedure, and a ledger that survives a crash."""
 
-from closedloop.lab.bench import Bench, known_drivers
+from closedloop.lab.bench import Bench
 from closedloop.lab.clock import Clock, ManualClock, RealClock
 from closedloop.lab.config import InstrumentConfig, InterlockConfig, LabConfig, Stock, read_lab_file
+from closedloop.lab.driver import known_drivers
 from closedloop.lab.errors import (
     Blocked,
     InstrumentError,

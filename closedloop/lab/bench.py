@@ -4,39 +4,22 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from closedloop.lab.clock import Clock, RealClock
 from closedloop.lab.config import LabConfig
+from closedloop.lab.driver import build
 from closedloop.lab.errors import InstrumentError, LabFileError
 from closedloop.lab.instruments import Hotplate, Instrument, LimitedWatchdog, Microscope, Pump, SampleHandler
 from closedloop.recipes import ClosedloopError
 
-INSTRUMENTS_GROUP = "closedloop.instruments"
 # What a method that measures is annotated with, be it evaluated or not; a lab's own driver may leave it out.
 NUMBERS = (float, int, "float", "int", inspect.Signature.empty)
 
 T = TypeVar("T")
 
 log = logging.getLogger("closedloop.lab")
-
-
-def known_drivers() -> list[str]:
-    """Names that a lab file may give as ``driver``."""
-    return sorted(point.name for point in entry_points(group=INSTRUMENTS_GROUP))
-
-
-def build(name: str, driver: str, options: Mapping[str, Any]) -> Instrument:
-    """An instrument that has not been connected yet; raises `LabFileError` for a wrong driver or option."""
-    points = {point.name: point for point in entry_points(group=INSTRUMENTS_GROUP)}
-    if driver not in points:
-        raise LabFileError(f"{name}: no driver called {driver!r} is installed (known: {', '.join(sorted(points))})")
-    try:
-        return cast(Instrument, points[driver].load()(name, **options))
-    except (TypeError, ValueError) as error:
-        raise LabFileError(f"{name}: the driver {driver!r} does not take these options: {error}") from error
 
 
 def named(name: str, error: Exception) -> ClosedloopError:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from closedloop.fault_words import in_words, spelled, written_place
+from closedloop.lab.driver import driver_faults
 from closedloop.lab.errors import LabFileError
 from closedloop.recipes import Vessel
 from closedloop.recipes.fields import Finite, NonNegative, Positive
@@ -145,6 +146,18 @@ def read_lab_file(path: Path) -> LabConfig:
         for each in error.errors():
             place = spelled(written_place(each, written.content)) or "file"
             faults.append(f"{place}: {in_words(each, 'lab', LabConfig)}")
+    faults += _driver_faults(written.content.get("instruments"))
     if faults:
         raise LabFileError(f"{path}: {'; '.join(faults)}")
     return config
+
+
+def _driver_faults(instruments: Any) -> list[str]:
+    """Drivers that are not installed, and options that they do not take or miss; what has no driver is told already."""
+    faults = []
+    for name, written in instruments.items() if isinstance(instruments, dict) else ():
+        if isinstance(written, dict) and isinstance(driver := written.get("driver"), str):
+            options = {key: value for key, value in written.items() if isinstance(key, str) and key != "driver"}
+            found = driver_faults(driver, options)
+            faults += [f"{spelled(('instruments', str(name), option))}: {said}" for option, said in found]
+    return faults

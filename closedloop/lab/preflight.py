@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from closedloop.lab.bench import Bench, build, named
+from closedloop.lab.bench import Bench, named
 from closedloop.lab.config import LabConfig
+from closedloop.lab.driver import build
 
 
 @dataclass(frozen=True)

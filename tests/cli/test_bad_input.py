@@ -17,7 +17,7 @@ LAB = """\
 name: bench
 hotplate: plate
 handler: arm
-instruments: {plate: {driver: ika}, arm: {driver: person}}
+instruments: {plate: {driver: ika-hotplate, url: /dev/null}, arm: {driver: person}}
 stocks: []
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.lab import LabConfig, LabFileError, read_lab_file
+from closedloop.lab import Bench, InstrumentConfig, LabConfig, LabFileError, read_lab_file
 
 WRITTEN = """
 name: bench 3
@@ -154,6 +154,49 @@ def test_yes_is_no_number(tmp_path: Path, old: str, new: str, place: str) -> Non
 )
 def test_faults_are_in_words_that_need_no_programmer(tmp_path: Path, text: str, said: str) -> None:
     assert said in faults(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "driver: ika-hotplate,",
+            "driver: ika-hotplate, baudrat: 9600,",
+            (
+                "instruments.plate.baudrat: is not an option of the driver 'ika-hotplate', which takes url, baudrate, "
+                "max_temperature_c, timeout_s; did you mean 'baudrate'?"
+            ),
+        ),
+        (
+            "{driver: person}",
+            "{driver: person, ask: twice}",
+            "instruments.me.ask: is not an option of the driver 'person', which takes no options; remove it",
+        ),
+        (
+            "{driver: person}",
+            "{driver: person, name: Ann}",
+            "instruments.me.name: is not an option of the driver 'person', which takes no options; remove it",
+        ),
+        (", syringe_volume_ml: 30", "", "instruments.pump-2.syringe_volume_ml: is missing; add it"),
+        ("ika-hotplate", "ika", "instruments.plate.driver: no driver called 'ika' is installed (known: ika-hotplate,"),
+    ],
+)
+def test_what_no_driver_takes_is_named_with_its_file_and_what_it_does_take(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert WRITTEN.count(old) == 1
+    found = faults(tmp_path, WRITTEN.replace(old, new) + "stirring: fast\n")
+    assert found.startswith(f"{tmp_path / 'lab.yaml'}: ")
+    assert said in found
+    assert "stirring: is not a key" in found
+    assert "__init__" not in found
+
+
+def test_an_option_of_an_instrument_that_no_file_describes_is_named_too() -> None:
+    plate = InstrumentConfig(driver="ika-hotplate", url="/dev/null", speed=9600)  # type: ignore[call-arg]
+    config = LabConfig(name="bench", instruments={"plate": plate}, hotplate="plate", handler="plate", stocks=())
+    with pytest.raises(LabFileError, match=r"plate\.speed: is not an option of the driver 'ika-hotplate'"):
+        Bench.open(config)
 
 
 def test_doses_that_a_pumps_counter_cannot_tell_from_none_are_refused(tmp_path: Path) -> None:
