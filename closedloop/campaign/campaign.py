@@ -17,7 +17,7 @@ from closedloop.campaign.judge import distance_nm, judge, without_chemistry
 from closedloop.campaign.reading import parse_campaign, read_campaign
 from closedloop.campaign.same_recipe import groups
 from closedloop.campaign.stopping import Advice, Tally, advise, confirmed, repeats_due, tallies
-from closedloop.recipes import CauseKind, Experiment, FailureCause, Outcome, Recipe
+from closedloop.recipes import CauseKind, Experiment, FailureCause, Outcome, Recipe, listed
 from closedloop.store import ExperimentRecord, ModelRecord, Move, State, Store
 
 if TYPE_CHECKING:
@@ -193,11 +193,12 @@ class Campaign:
     def assess(self, recipes: Sequence[Recipe]) -> "list[Assessment]":
         """What is expected of recipes that someone else chose, after all that this campaign saw.
 
-        Raises `RecipeOutsideSpace` for one that its search space has no place for.
+        Raises `NotListed` for one recipe in place of a list, and `RecipeOutsideSpace` for one that its search space has
+        no place for.
         """
         from closedloop.propose import assess
 
-        recipes = [canonical_recipe(recipe) for recipe in recipes]
+        recipes = [canonical_recipe(recipe) for recipe in listed(Recipe, recipes)]
         tried = self._tried(self.experiments())
         return assess(self.definition.search_space, self.definition.target, self.model(), tried, recipes, self.seed)
 

@@ -1,7 +1,8 @@
 """What was done and what came out of it. Knows nothing of the other rooms."""
 
-from closedloop.recipes.errors import ClosedloopError, TargetMissed
+from closedloop.recipes.errors import ClosedloopError, NotListed, TargetMissed
 from closedloop.recipes.experiment import Experiment
+from closedloop.recipes.listed import listed
 from closedloop.recipes.outcome import CauseKind, Evidence, FailureCause, Method, Outcome, Shape
 from closedloop.recipes.recipe import Reagent, Recipe, Role, Vessel
 from closedloop.recipes.target import Limits, Target
@@ -14,6 +15,7 @@ __all__ = [
     "FailureCause",
     "Limits",
     "Method",
+    "NotListed",
     "Outcome",
     "Reagent",
     "Recipe",
@@ -22,4 +24,5 @@ __all__ = [
     "Target",
     "TargetMissed",
     "Vessel",
+    "listed",
 ]

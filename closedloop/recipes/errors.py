@@ -8,5 +8,9 @@ class ClosedloopError(Exception):
     """An error that a user can cause and mend; its message says what was wrong and what to do."""
 
 
+class NotListed(ClosedloopError):
+    """A list of recipes or of experiments belongs where something else was given."""
+
+
 class TargetMissed(UserWarning):
     """A recipe was made for a target that, by the model, it will not meet; the message says what may."""

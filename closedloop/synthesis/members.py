@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closedloop.recipes import Experiment, Outcome
+from closedloop.recipes import Experiment, Outcome, listed
 from closedloop.synthesis.errors import TooFewExperiments
 from closedloop.synthesis.network import SHAPES
 from closedloop.synthesis.training import Labels
@@ -33,8 +33,9 @@ class Scale:
 def usable(experiments: Sequence[Experiment], weights: Sequence[float] | None) -> tuple[list[Experiment], np.ndarray]:
     """The experiments that say something of the chemistry, and a weight for each; spoiled ones never do.
 
-    Raises `TooFewExperiments`, and `ValueError` for weights that do not fit.
+    Raises `TooFewExperiments`, `NotListed`, and `ValueError` for weights that do not fit.
     """
+    experiments = listed(Experiment, experiments)
     given = np.ones(len(experiments)) if weights is None else np.asarray(weights, dtype=float)
     if given.shape != (len(experiments),) or not np.isfinite(given).all() or (given <= 0).any():
         raise ValueError("weights must be finite and positive, one for each experiment")

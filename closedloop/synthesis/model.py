@@ -18,7 +18,7 @@ from scipy.special import expit, log_softmax
 from closedloop.chemistry import canonical_name
 from closedloop.chemistry.descriptors import describe_product, describe_substance
 from closedloop.chemistry.vectors import VectorTable
-from closedloop.recipes import Experiment, Recipe, Target, TargetMissed
+from closedloop.recipes import Experiment, Recipe, Target, TargetMissed, listed
 from closedloop.recipes.fields import ReadOnly
 from closedloop.synthesis.calibration import Calibration, scales
 from closedloop.synthesis.experience import Experience, possible
@@ -73,7 +73,7 @@ class SynthesisModel:
 
         On the CPU the same seed gives the same model. ``progress`` is called with a fraction and a sentence.
         ``vectors``: your own of chemicals, in place of the graph encoder's; they are stored with the model. Raises
-        `TooFewExperiments`.
+        `TooFewExperiments`, and `NotListed` for what is no list of experiments.
         """
         return cls(from_nothing(usable(experiments, weights), settings, schedule, vectors, Run(seed, device, progress)))
 
@@ -102,7 +102,8 @@ class SynthesisModel:
         return PastAmounts.of(self.learned.parts, self.scale, [one.product for one in self.learned.origins])
 
     def predict_arrays(self, recipes: Sequence[Recipe]) -> PredictedArrays:
-        """The numbers alone, for those who ask of thousands; see `PredictedArrays`."""
+        """The numbers alone, for those who ask of thousands; see `PredictedArrays`. Raises `NotListed`."""
+        recipes = listed(Recipe, recipes)
         order = _by_length(recipes)
         chunks = self._chunks([recipes[i] for i in order])
         return PredictedArrays.together([numbers for numbers, _, _ in chunks]).rows(np.argsort(order))
@@ -147,7 +148,8 @@ class SynthesisModel:
         return numbers, blended.widths, said.nearest
 
     def predict(self, recipes: Sequence[Recipe]) -> list[Prediction]:
-        """One `Prediction` for each recipe, in order."""
+        """One `Prediction` for each recipe, in order. Raises `NotListed` for one recipe in place of a list."""
+        recipes = listed(Recipe, recipes)
         order = _by_length(recipes)
         asked = [recipes[i] for i in order]
         chunks = zip(_chunks_of(asked), self._chunks(asked), strict=True)
@@ -178,7 +180,11 @@ class SynthesisModel:
         ]
 
     def predict_shape(self, recipes: Sequence[Recipe], sizes_nm: Sequence[float]) -> np.ndarray:
-        """Shape probabilities (n, 11) of products whose size is known, as after a measurement of size alone."""
+        """Shape probabilities (n, 11) of products whose size is known, as after a measurement of size alone.
+
+        Raises `NotListed`.
+        """
+        recipes = listed(Recipe, recipes)
         arrays = self.vocabulary.encode([possible(recipe) for recipe in recipes])
         standardised = (np.log(np.asarray(sizes_nm, dtype=float)) - self.scale.centre) / self.scale.scale
         found = self.learned.parts.shapes_given_size(self.learned.parts.columns(arrays), standardised)

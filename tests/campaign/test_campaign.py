@@ -21,7 +21,18 @@ from closedloop.campaign import (
 from closedloop.campaign.edit import limits_broken
 from closedloop.campaign.reading import find_campaign
 from closedloop.chemistry import resolve
-from closedloop.recipes import Evidence, FailureCause, Limits, Method, Outcome, Reagent, Recipe, Shape, Vessel
+from closedloop.recipes import (
+    Evidence,
+    FailureCause,
+    Limits,
+    Method,
+    NotListed,
+    Outcome,
+    Reagent,
+    Recipe,
+    Shape,
+    Vessel,
+)
 from closedloop.store import ExperimentRecord, IllegalMove, Move, OtherLab, State, UnknownExperiment
 from tests.campaign.fakes import TrendModel, killed_before, size_of
 
@@ -310,6 +321,13 @@ def test_what_is_no_recipe_is_refused_by_name(campaign: Campaign) -> None:
         with pytest.raises(UnknownExperiment):
             campaign.settle(unknown, _outcome(4.0))  # type: ignore[arg-type]
     assert campaign.open_experiments()
+
+
+def test_one_recipe_is_not_assessed_as_a_list_of_them(campaign: Campaign) -> None:
+    recipe: Any = _propose(campaign, 1)[0]
+    assert [each.recipe for each in campaign.assess([recipe])] == [recipe]
+    with pytest.raises(NotListed, match=r"write \[recipe\]"):
+        campaign.assess(recipe)
 
 
 def test_tem_of_a_sample_whose_size_was_provisional_is_of_that_sample(campaign: Campaign) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from closedloop.literature import load_experiments
-from closedloop.recipes import Experiment, Outcome, Reagent, Recipe, Role, Shape
+from closedloop.recipes import Experiment, NotListed, Outcome, Reagent, Recipe, Role, Shape
 from closedloop.synthesis import SynthesisModel, TooFewExperiments
 from closedloop.synthesis.parts import Parts
 from closedloop.synthesis.training import Schedule
@@ -375,6 +375,24 @@ def test_a_relative_spread_is_learned_where_it_is_known(run_lab: Lab) -> None:
     true = np.array([spread(e) for e in fresh])
     assert np.median(said[true < 0.1]) < 0.09
     assert np.median(said[true > 0.1]) > 0.13
+
+
+def test_what_is_no_list_is_refused_by_name(model: SynthesisModel, literature: list[Experiment]) -> None:
+    one: Any = literature[0]
+    alone, recipes, experiments = r"write \[recipe\]", "closedloop.recipes.Recipe", "closedloop.recipes.Experiment"
+    wrong: list[tuple[Callable[[Any], object], Any, str]] = [
+        (model.predict, one.recipe, alone),
+        (model.predict_arrays, one.recipe, alone),
+        (lambda given: model.predict_shape(given, [4.0]), one.recipe, alone),
+        (model.predict, one, f"Experiment is no list of Recipe; give a list of {recipes}"),
+        (model.predict, None, f"NoneType is no list of Recipe; give a list of {recipes}"),
+        (model.predict, [one.recipe, one], f"number 2 of the list is Experiment, no Recipe; give {recipes}"),
+        (SynthesisModel.fit, one, r"write \[experiment\]"),
+        (model.fine_tune, [one.recipe], f"number 1 of the list is Recipe, no Experiment; give {experiments}"),
+    ]
+    for ask, given, said in wrong:
+        with pytest.raises(NotListed, match=said):
+            ask(given)
 
 
 def test_weights_must_fit(run_lab: Lab) -> None:
