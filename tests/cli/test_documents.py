@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from closedloop.campaign import CampaignDefinition, StoppingRules
 from closedloop.cli.app import app
-from closedloop.lab import LabConfig, known_drivers
+from closedloop.lab import LabConfig, Stock, known_drivers
 from closedloop.literature.columns import COLUMNS
-from closedloop.recipes import FailureCause, Method, Role, Shape, Vessel
+from closedloop.recipes import FailureCause, Method, Role, Shape, Target, Vessel
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +43,41 @@ def test_the_readme_gives_both_commands_as_ci_reads_them() -> None:
 def test_the_lab_file_of_the_documents_is_sound() -> None:
     lab = LabConfig.model_validate(yaml.safe_load(re.findall(r"```yaml\n(.*?)```", CAMPAIGNS, re.S)[0]))
     assert {instrument.driver for instrument in lab.instruments.values()} <= set(known_drivers())
+
+
+def _left_out(document: str) -> dict[str, str]:
+    """Key -> what its table says of it where it is left out; several keys may share a line."""
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in document.splitlines() if "|" in line]
+    return {key: row[2] for row in rows if len(row) == 3 for key in re.findall(r"`([\w.]+)`", row[0])}
+
+
+@pytest.mark.parametrize(
+    ("heading", "prefix", "model"),
+    [
+        ("## A campaign", "", CampaignDefinition),
+        ("## A campaign", "target.", Target),
+        ("## A campaign", "stop.", StoppingRules),
+        ("## A lab", "", LabConfig),
+        ("## A lab", "", Stock),
+    ],
+)
+def test_keys_of_campaign_and_lab_files_are_all_explained_with_their_defaults(
+    heading: str, prefix: str, model: type[BaseModel]
+) -> None:
+    told = _left_out(CAMPAIGNS.partition(heading)[2].partition("\n## ")[0])
+    for name, field in model.model_fields.items():
+        parts = [key for key in told if key.startswith(f"{prefix}{name}.")]
+        assert f"{prefix}{name}" in told or parts, name
+        if isinstance(default := field.default, int | float) and default:
+            assert told[f"{prefix}{name}"] == f"{default:g}", name
+
+
+def test_variables_of_the_environment_are_all_explained() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "closedloop").rglob("*.py"))
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")) + README
+    read = set(re.findall(r"CLOSEDLOOP_[A-Z]+", source))
+    assert {"CLOSEDLOOP_STORE", "CLOSEDLOOP_HOME", "CLOSEDLOOP_SEGMENTER"} <= read
+    assert [name for name in sorted(read) if name not in pages] == []
 
 
 def test_columns_and_words_of_a_users_table_are_all_explained() -> None:
