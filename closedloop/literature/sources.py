@@ -1,26 +1,32 @@
-"""Whether two sources are one: the same DOI or citation, whatever its case, spaces, prefix or link.
+"""Whether two sources are one: the same DOI or citation, whatever its case, spaces, prefix, brackets or link.
 
 Experiments keep their source as it was written; what compares or counts sources compares their keys.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import unquote
 
-_PREFIX = re.compile(r"(?:doi\s*:|doi\s(?=10\.)|(?:https?://)?(?:www\.|dx\.)?doi\.org/)\s*")
-# A publisher's page of a paper: https://pubs.acs.org/doi/full/10.1021/nl0123456?ref=pdf.
-_LINK = re.compile(r"https?://[^/\s?#]+/(?:[^\s?#]*?/)?(10\.\d{4,9}/[^\s?]+)")
-# Where a link's query or fragment begins. An old DOI's check character may be the # of a fragment: ...3.0.CO;2-#.
-_AFTER_PATH = re.compile(r"\?|(?<!;2-)#")
-_DOI = re.compile(r"(10\.\d{4,9})\s*/\s*(.+)")
+# A DOI wherever it stands in a text. It begins where no number or word goes on into it, but for "doi10.1021/..."; it
+# ends at a space, or where a link's query or fragment begins. An old DOI's check character may be the # of a fragment:
+# ...3.0.CO;2-#.
+_DOI = re.compile(r"(?:(?<![\w.])|(?<=doi)|(?<=doi\.))(10\.\d{4,9})\s*/\s*((?:[^\s?#]|(?<=;2-)#)+)")
+# What a publisher's link has after the DOI: /abstract, /suppl_file/x.pdf, .pdf, ;jsessionid=...
+_PAGE = re.compile(
+    r"(?:/(?:abs|abstract|full|fulltext|full-text|pdf|epdf|html|meta|summary|references|suppinfo|suppl_file/.*)"
+    r"|\.(?:pdf|html?|full|abstract)|;jsessionid=.*)$"
+)
+_BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 def doi_of(source: str) -> tuple[str, str] | None:
-    """Registrant and suffix of a DOI, in small letters: ``doi:10.1021/NL0123456`` -> ("10.1021", "nl0123456");
-    ``None`` for what is no DOI."""
-    found = _DOI.fullmatch(_plain(source))
-    return (found[1], found[2]) if found else None
+    """Registrant and suffix of the one DOI that a source names, in small letters: ``doi:10.1021/NL0123456`` ->
+    ("10.1021", "nl0123456"); ``None`` where it names none, or several."""
+    text = _unescaped(_plain(source))
+    found = {(one[1], suffix) for one in _DOI.finditer(text) if (suffix := _suffix(one, text)) is not None}
+    return found.pop() if len(found) == 1 else None
 
 
 @lru_cache(maxsize=50_000)
@@ -42,28 +48,35 @@ def one_spelling(sources: Sequence[str | None]) -> list[str | None]:
     return [None if key is None else spelling[key] for key in map(source_key, sources)]
 
 
+def _suffix(found: re.Match[str], text: str) -> str | None:
+    """The suffix without what is not its own: marks of a sentence, brackets around it, the page of a link."""
+    suffix, before = found[2], ""
+    while suffix != before:
+        before = suffix
+        suffix = _PAGE.sub("", suffix.rstrip(".,;:/'\"”’*"))
+        opening = _BRACKETS.get(suffix[-1:])
+        if opening and suffix.count(suffix[-1]) > suffix.count(opening):
+            suffix = suffix[:-1]
+    # "10.1021/acs. nanolett.5b02000": a DOI that a space broke in two must not stand for the whole journal.
+    whole = found.end() == len(text) or any(letter.isdigit() for letter in suffix)
+    return suffix if suffix and whole else None
+
+
 def _plain(source: str) -> str:
-    """Small letters, single spaces, without prefixes; a DOI also without escapes and the full stop of a sentence."""
-    text = " ".join(source.lower().split())
-    while prefix := _PREFIX.match(text):
-        text = text[prefix.end() :]
-        if "/" in prefix[0] and _DOI.fullmatch(path := _path(text)):
-            text = path
-    if link := _LINK.fullmatch(_path(text)):
-        text = link[1]
-    if not _DOI.fullmatch(text):
-        return text
-    whole = _unescaped(text).rstrip(" .,;/")
-    return whole if _DOI.fullmatch(whole) else text
+    """Small letters of one form, single spaces, without invisible signs."""
+    text = source
+    while (again := _folded(text)) != text:
+        text = again
+    return text
 
 
-def _path(link: str) -> str:
-    """A link without query, fragment and escapes."""
-    return _unescaped(_AFTER_PATH.split(link, maxsplit=1)[0])
+def _folded(text: str) -> str:
+    visible = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
+    return " ".join("".join(visible).lower().split())
 
 
 def _unescaped(text: str) -> str:
-    """Without escapes, however often it was escaped, in small letters."""
-    while (again := " ".join(unquote(text).lower().split())) != text:
+    """Without escapes, however often it was escaped."""
+    while (again := _plain(unquote(text))) != text:
         text = again
     return text

@@ -31,6 +31,23 @@ DOI = "10.1021/acs.nanolett.5b02000"
         "https://doi.org/10.1021/acs.nanolett.5b02000#s1",
         "https://doi.org/10.1021%2Facs.nanolett.5b02000",
         "doi.org/10.1021%252FACS.nanolett.5b02000?a=b#s",
+        "https://pubs.acs.org/doi/suppl/10.1021/acs.nanolett.5b02000/suppl_file/nl5b02000_si_001.pdf",
+        "https://pubs.acs.org/doi/abs/10.1021/acs.nanolett.5b02000/abstract",
+        "https://pubs.acs.org/content/pdf/10.1021/acs.nanolett.5b02000.pdf",
+        "DOI. 10.1021/acs.nanolett.5b02000",
+        "DOI10.1021/acs.nanolett.5b02000",
+        "doi = 10.1021/acs.nanolett.5b02000",
+        "info:doi/10.1021/acs.nanolett.5b02000",
+        "urn:doi:10.1021/acs.nanolett.5b02000",
+        "doi\uff1a10.1021/acs.nanolett.5b02000",
+        "\u200b10.1021/acs.nanolett.5b02000",
+        "[10.1021/acs.nanolett.5b02000]",
+        "(doi:10.1021/acs.nanolett.5b02000).",
+        "<https://doi.org/10.1021/acs.nanolett.5b02000>",
+        "10.1021/acs.nanolett.5b02000 (SI)",
+        "10.1021/acs.nanolett.5b02000, Table S1",
+        "Nano Lett. 2015, 15, 3692, doi: 10.1021/acs.nanolett.5b02000",
+        "https://doi.org/10.1021/acs.nanolett.5b02000 (10.1021/acs.nanolett.5b02000)",
     ],
 )
 def test_one_doi_is_one_source(written: str) -> None:
@@ -42,6 +59,22 @@ def test_a_link_with_escaped_brackets_is_the_doi() -> None:
     link = "https://doi.org/10.1016/S0022-0248%2899%2900123-4"
     assert source_key(link) == source_key("10.1016/s0022-0248(99)00123-4")
     assert year_of(link) == 1999
+
+
+def test_brackets_of_the_doi_itself_stay() -> None:
+    assert source_key("(10.1016/S0022-0248(99))") == "10.1016/s0022-0248(99)"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("10.1021/nl1 and 10.1021/nl2", "10.1021/nl1 and 10.1021/nl3"),
+        ("10.1021/acs. nanolett.5b02000", "10.1021/acs. nanolett.5b02001"),
+        ("batch 110.1021/5, run 1", "batch 110.1021/5, run 2"),
+    ],
+)
+def test_what_names_no_doi_or_several_is_known_by_all_its_words(one: str, other: str) -> None:
+    assert source_key(one) != source_key(other)
 
 
 def test_a_doi_may_end_in_the_sign_of_a_fragment() -> None:
