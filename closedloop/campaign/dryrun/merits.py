@@ -62,10 +62,11 @@ def calibration(runs: Sequence[Run]) -> Calibration:
 def merits(
     blind: Blind, runs: Sequence[Run], sources: Sequence[str | None] | None = None, seed: int = 0
 ) -> dict[str, Any]:
-    """Every figure as JSON; each in ``confidence_95`` with the middle 95% of draws of sources and seeds.
+    """Every figure as JSON; each in ``confidence_95`` with the middle 95% of draws of sources and seeds, which
+    says what other seeds would give on the same task.
 
-    ``sources[i]`` is where the pool's recipe i is from: runs that hit in one source stand or fall together. Without
-    ``sources`` every run stands for itself.
+    ``sources[i]`` is where the pool's recipe i is from: runs that hit in one source stand or fall together. A run
+    without a hit, and without ``sources`` every run, stands for itself.
     """
     counts = [run.experiments_to_hit for run in runs]
     limit = max(len(run.steps) for run in runs)
@@ -145,21 +146,25 @@ def _error(runs: Sequence[Run], place: int, reached: int | None = None) -> float
 
 
 def _drawn(runs: Sequence[Run], sources: Sequence[str | None] | None, seed: int) -> list[NDArray[np.int64]]:
-    """Runs drawn with replacement: first the sources that they hit in, then runs of those sources."""
-    if sources is None:
-        every = np.random.default_rng(seed).integers(len(runs), size=(RESAMPLES, len(runs)))
-        return list(every)
+    """Runs drawn with replacement: first groups, each as likely as any other, then as many runs of a group as it has.
+
+    A group is what hit in one source. A run without a hit shares its outcome with none and stands for itself, as every
+    run does without ``sources`` (docs/decisions/0130).
+    """
     groups: dict[object, list[int]] = {}
     for place, run in enumerate(runs):
         hit = next((step.index for step in run.steps if step.hit), None)
-        groups.setdefault("no hit" if hit is None else (sources[hit],), []).append(place)
-    members = [np.array(group, dtype=np.int64) for group in groups.values()]
+        group = place if sources is None or hit is None else (sources[hit],)
+        groups.setdefault(group, []).append(place)
     rng = np.random.default_rng(seed)
-    weight = np.array([len(group) for group in members], dtype=np.float64)
+    members = np.concatenate([np.array(group, dtype=np.int64) for group in groups.values()])
+    size = np.array([len(group) for group in groups.values()])
+    start = np.cumsum(size) - size
     drawn = []
     for _ in range(RESAMPLES):
-        chosen = rng.choice(len(members), len(members), p=weight / weight.sum())
-        drawn.append(np.concatenate([rng.choice(members[k], len(members[k])) for k in chosen]))
+        chosen = rng.integers(len(size), size=len(size))
+        within = rng.integers(np.repeat(size[chosen], size[chosen]))
+        drawn.append(members[np.repeat(start[chosen], size[chosen]) + within])
     return drawn
 
 

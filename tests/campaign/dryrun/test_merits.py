@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from closedloop.campaign.dryrun import Counted, Goal, Pool, Run, Step, Surveyed, calibration, median, merits
+from closedloop.campaign.dryrun.merits import _drawn
 from tests.campaign.dryrun.made import experiment
 
 
@@ -63,6 +65,54 @@ def test_runs_that_hit_in_one_source_stand_or_fall_together() -> None:
     runs = [_run(k, [2]) for k in range(5)] + [_run(k, [0, 1, 3, 5, 4]) for k in range(5, 10)]
     apart = merits(_pool().blind, runs, ["a", "a", "b", "a", "c", *"adefg"[:5]])["confidence_95"]["median"]
     assert apart == [1.0, 5.0]
+
+
+def _ended(source: int | None) -> Run:
+    """Hit at once in a source (its recipe has the source's place), or not at all."""
+    return Run("x", 0, (Step(source or 0, None, None, 4.0, source is not None, 0.0),), 0.0)
+
+
+def test_a_run_without_a_hit_is_no_weightier_than_one_with() -> None:
+    runs = [_ended(k if k < 8 else None) for k in range(20)]
+    found = merits(Counted(100, 8), runs, [f"s{k}" for k in range(20)])
+    assert found["share_that_hit"] == 0.4
+    low, high = found["confidence_95"]["hits_within at 1"]
+    # Eight of twenty runs that have nothing in common: about 0.4 ± 2 sqrt(0.4 * 0.6 / 20).
+    assert low == pytest.approx(0.2, abs=0.051)
+    assert high == pytest.approx(0.6, abs=0.051)
+
+
+def test_hits_in_one_source_tell_less_than_hits_in_many() -> None:
+    def width(ends: list[int | None]) -> float:
+        low, high = merits(Counted(100, 8), [_ended(k) for k in ends], ["s"] * 20)["confidence_95"]["hits_within at 1"]
+        return float(high - low)
+
+    apart = merits(Counted(100, 8), [_ended(k if k < 8 else None) for k in range(20)], [f"s{k}" for k in range(20)])
+    low, high = apart["confidence_95"]["hits_within at 1"]
+    assert width([0] * 8 + [None] * 12) > 1.3 * (high - low)
+
+
+def _share_and_interval(ends: list[int | None], sources: list[str | None]) -> tuple[float, float, float]:
+    hit = np.array([end is not None for end in ends])
+    shares = [hit[places].mean() for places in _drawn([_ended(end) for end in ends], sources, 0)]
+    low, high = np.quantile(shares, [0.025, 0.975], method="nearest")
+    return float(hit.mean()), float(low), float(high)
+
+
+@pytest.mark.parametrize("share", [0.15, 0.4, 0.8])
+def test_intervals_hold_their_own_figure_and_the_truth_about_as_often_as_they_say(share: float) -> None:
+    """Other seeds on one pool of 30 recipes, four hit far more often than the others: docs/decisions/0130."""
+    rng = np.random.default_rng(3)
+    chance = np.r_[np.full(4, 5.0), np.ones(26)]
+    held, trials = 0, 200
+    for _ in range(trials):
+        ends = rng.choice(30, 20, p=chance / chance.sum())
+        told, low, high = _share_and_interval(
+            [int(end) if rng.random() < share else None for end in ends], [f"s{k}" for k in range(30)]
+        )
+        assert low <= told <= high
+        held += low <= share <= high
+    assert held / trials > 0.85
 
 
 def test_calibration_weighs_each_bin_by_its_picks() -> None:
