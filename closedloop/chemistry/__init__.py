@@ -9,7 +9,15 @@ from closedloop.chemistry.errors import (
 )
 from closedloop.chemistry.formula import molar_mass_g_per_mol, phase_of
 from closedloop.chemistry.limits import canonical_limits, limits_broken
-from closedloop.chemistry.registry import canonical_name, composition, known_names, resolve, substances, usual_role
+from closedloop.chemistry.registry import (
+    canonical_name,
+    chemical_key,
+    composition,
+    known_names,
+    resolve,
+    substances,
+    usual_role,
+)
 from closedloop.chemistry.substance import Substance
 
 __all__ = [
@@ -21,6 +29,7 @@ __all__ = [
     "UnknownChemical",
     "canonical_limits",
     "canonical_name",
+    "chemical_key",
     "composition",
     "known_names",
     "limits_broken",

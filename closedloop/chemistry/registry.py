@@ -47,6 +47,16 @@ def canonical_name(name: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
+def chemical_key(name: str) -> str:
+    """Equal for names of one chemical: the canonical name, and of a name that is unknown its letters, whatever their
+    case, spaces and dashes. It tells chemicals apart, and is not to be shown."""
+    try:
+        return resolve(name).name
+    except UnknownChemical:
+        return key_of(name).casefold()
+
+
+@lru_cache(maxsize=50_000)
 def usual_role(name: str) -> Role | None:
     """What the chemical is mostly there for, where the registry says."""
     try:

@@ -64,14 +64,15 @@ def on_pool(
     )
     from closedloop.campaign.dryrun.executors import executor_of
     from closedloop.campaign.dryrun.pool import SETTINGS, Aim, aim_of, quantity_of
-    from closedloop.campaign.dryrun.prior import NO_MODEL, check_model
+    from closedloop.campaign.dryrun.prior import NO_MODEL
     from closedloop.literature import source_key
+    from closedloop.synthesis.baselines import check_model
 
     if asked.product is None or asked.target_size is None:
         raise DryRunError("--data needs --product and --target-size")
     plan = asked.plan(check_strategies(asked.strategies))
     executor_of(asked.executor)
-    given = check_model(asked.model or _POOL_MODEL)
+    given = check_model(asked.model or _POOL_MODEL, [NO_MODEL])
     shelf = asked.shelf()
     name = data.partition("=")[0]
     quantity = observable or quantity_of(name)
@@ -111,7 +112,8 @@ def on_pool(
             "sources": len(pool.sources),
             "notes": list(pool.notes),
         },
-        "literature": remaining.as_json() | {"model": model, "cold_start": prior is None},
+        "literature": remaining.as_json()
+        | {"model": NO_MODEL if prior is None else model, "cold_start": remaining.is_cold},
         "plan": asked.plan_json(),
         "strategies": {strategy: merits(pool.blind, runs, sources) for strategy, runs in study.runs.items()},
     }

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.chemistry import canonical_name
+from closedloop.chemistry import chemical_key
 from closedloop.chemistry.formula import without_phase
 from closedloop.literature.errors import DataError
 from closedloop.literature.sources import source_key
@@ -112,7 +112,7 @@ def near_duplicates(experiments: Sequence[Experiment]) -> list[Hashable]:
             one.recipe.product,
             tuple(
                 sorted(
-                    (canonical_name(reagent.name), str(reagent.vessel), str(reagent.amount_mmol))
+                    (chemical_key(reagent.name), str(reagent.vessel), str(reagent.amount_mmol))
                     for reagent in one.recipe.reagents
                 )
             ),
@@ -141,7 +141,7 @@ def _formulas(experiments: Sequence[Experiment]) -> list[Hashable]:
 
 def _chemicals(experiments: Sequence[Experiment]) -> list[Hashable]:
     return [
-        (one.recipe.product, frozenset(canonical_name(reagent.name) for reagent in one.recipe.reagents))
+        (one.recipe.product, frozenset(chemical_key(reagent.name) for reagent in one.recipe.reagents))
         for one in experiments
     ]
 

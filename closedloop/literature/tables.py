@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from closedloop.chemistry import InvalidFormula, UnknownChemical, canonical_name, composition, resolve
+from closedloop.chemistry import InvalidFormula, UnknownChemical, chemical_key, composition, resolve
 from closedloop.chemistry.formula import parse_formula, without_phase
 from closedloop.literature.columns import (
     COLUMNS,
@@ -79,7 +79,7 @@ def recipe_faults(recipe: Recipe) -> list[str]:
     ]
     seen: dict[tuple[str, Vessel | None], str] = {}
     for reagent in recipe.reagents:
-        first = seen.setdefault((canonical_name(reagent.name), reagent.vessel), reagent.name)
+        first = seen.setdefault((chemical_key(reagent.name), reagent.vessel), reagent.name)
         if first != reagent.name:
             faults.append(f"{first!r} is the same chemical as {reagent.name!r}: add the amounts up into one entry")
         if reagent.amount_mmol is not None and reagent.amount_mmol > MOST_MMOL:

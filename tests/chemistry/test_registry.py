@@ -16,6 +16,7 @@ from closedloop.chemistry import (
     Substance,
     UnknownChemical,
     canonical_name,
+    chemical_key,
     composition,
     known_names,
     molar_mass_g_per_mol,
@@ -455,6 +456,8 @@ def test_the_registry_loads_without_rdkit() -> None:
 
 def test_a_name_that_is_not_known_stands_for_itself_and_has_no_role() -> None:
     assert (canonical_name("ODE"), usual_role("ODE")) == ("1-octadecene", Role.SOLVENT)
+    assert chemical_key("ODE") == "1-octadecene"
+    assert chemical_key("Grandmother’s  salt") == chemical_key("grandmother's-salt") != chemical_key("other salt")
     assert (canonical_name("grandmother's salt"), usual_role("grandmother's salt")) == ("grandmother's salt", None)
 
 

@@ -70,7 +70,9 @@ def test_a_table_of_ones_own_with_failures_and_unknown_chemicals(
     )
     assert found["pool"]["recipes"] == 26
     assert found["pool"]["sources"] == 5
-    assert found["literature"]["learned_from"] == 1
+    # One experiment is no cold start, but no model can be fitted on it.
+    assert (found["literature"]["learned_from"], found["literature"]["cold_start"]) == (1, False)
+    assert (found["literature"]["model"], "cold start" in said) == ("none", False)
     assert said.count("mystery goo") == 1
     assert found["plan"]["batch"] == 2
 
@@ -109,6 +111,8 @@ def test_a_folder_keeps_page_json_and_runs(
         (["--target-size", "-2"], "DryRunError", "above 0"),
         (["--strategies", "closedlop"], "UnknownStrategy", "'closedloop'"),
         (["--seeds", "0"], "DryRunError", "--seeds"),
+        (["--literature-model", "all"], "UnknownModel", ", none"),
+        (["--literature-model", "lstm,median"], "UnknownModel", "'lstm,median'"),
         (["--executor", "cloud"], "ExecutorError", "local:N"),
         (["--tolerance", "7"], "DryRunError", "tolerance"),
         (["--product", "PbS", "--target-size", "4"], "PoolTooSmall", "one recipe"),

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.campaign.dryrun.pool import View, chemical
-from closedloop.chemistry import usual_role
+from closedloop.campaign.dryrun.pool import View
+from closedloop.chemistry import chemical_key, usual_role
 from closedloop.recipes import Reagent, Recipe, Role
 
 Array = NDArray[np.float64]
@@ -48,7 +48,9 @@ class Features:
         names, conditions = _conditions(view)
         keys, mmol, present, roles_of = _amounts(view.recipes)
         roles = tuple(dict.fromkeys(roles_of))
-        by_role = np.stack([mmol[:, [role is one for one in roles_of]].sum(1) for role in roles], 1)
+        by_role = np.zeros((len(mmol), len(roles)))
+        for place, role in enumerate(roles):
+            by_role[:, place] = mmol[:, [role is one for one in roles_of]].sum(1)
         return cls(names, conditions, keys, mmol, present, roles_of, roles, by_role)
 
     def __len__(self) -> int:
@@ -67,10 +69,12 @@ class Features:
     @cached_property
     def plain(self) -> Array:
         """(n, d): what one hands to a method that knows no chemistry: conditions and sums by role, of mean 0 and
-        standard deviation 1, and which of the varying chemicals are there, as 0 and 1."""
+        standard deviation 1, and which of the varying chemicals are there, as 0 and 1. One column of zeros where
+        nothing of that varies, so that every method has something to learn from, and learns nothing."""
         numbers = standardised(np.c_[self.conditions, self.role_mmol])
         varies = self.present.any(0) & ~self.present.all(0)
-        return np.c_[numbers, self.present[:, varies].astype(float)]
+        columns = np.c_[numbers, self.present[:, varies].astype(float)]
+        return columns if columns.shape[1] else np.zeros((len(self), 1))
 
 
 def standardised(columns: Array) -> Array:
@@ -104,12 +108,12 @@ def _conditions(view: View) -> tuple[tuple[str, ...], Array]:
 
 def _in_both_vessels(recipes: Sequence[Recipe]) -> frozenset[str]:
     """The chemicals that some recipe has in both vessels; they have a column for each."""
-    counts = (Counter(chemical(r.name) for r in recipe.reagents) for recipe in recipes)
+    counts = (Counter(chemical_key(r.name) for r in recipe.reagents) for recipe in recipes)
     return frozenset(name for count in counts for name, times in count.items() if times > 1)
 
 
 def _key(reagent: Reagent, twice: frozenset[str]) -> str:
-    name = chemical(reagent.name)
+    name = chemical_key(reagent.name)
     return f"{name} ({reagent.vessel})" if name in twice else name
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from closedloop.campaign.dryrun.pool import Pool, chemical
-from closedloop.chemistry import InvalidFormula, composition
+from closedloop.campaign.dryrun.pool import Pool
+from closedloop.chemistry import InvalidFormula, chemical_key, composition
 from closedloop.chemistry.formula import without_phase
 from closedloop.literature import source_key
 from closedloop.recipes import Experiment, Recipe
@@ -53,9 +53,8 @@ def literature_without(pool: Pool, data: Sequence[Experiment]) -> Literature:
     for recipe in pool.view.recipes:
         families.setdefault(_family(recipe), []).append(recipe)
     kept, own, same, near = [], 0, 0, 0
-    tried = set(pool.view.recipes)
     for one in data:
-        if one.recipe in tried:
+        if one in pool.made_of:
             own += 1
         elif source_key(one.source) in pool.sources:
             same += 1
@@ -67,7 +66,7 @@ def literature_without(pool: Pool, data: Sequence[Experiment]) -> Literature:
 
 
 def _family(recipe: Recipe) -> object:
-    return _made(without_phase(recipe.product)), frozenset(chemical(r.name) for r in recipe.reagents)
+    return _made(without_phase(recipe.product)), frozenset(chemical_key(r.name) for r in recipe.reagents)
 
 
 @cache
@@ -100,7 +99,7 @@ def is_near_copy(one: Recipe, other: Recipe) -> bool:
 def _totals(recipe: Recipe) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for reagent in recipe.reagents:
-        name = chemical(reagent.name)
+        name = chemical_key(reagent.name)
         before = found.get(name, 0.0)
         known = before is not None and reagent.amount_mmol is not None
         found[name] = before + reagent.amount_mmol if known else None  # type: ignore[operator]

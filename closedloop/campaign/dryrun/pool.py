@@ -16,7 +16,7 @@ import numpy as np
 
 from closedloop.campaign.dryrun.blind import Counted
 from closedloop.campaign.dryrun.errors import DryRunError, NoHitInPool, NoSuchPool, PoolTooSmall
-from closedloop.chemistry import UnknownChemical, resolve
+from closedloop.chemistry import UnknownChemical, chemical_key, resolve
 from closedloop.literature import source_key
 from closedloop.recipes import CauseKind, Experiment, Outcome, Recipe, Shape
 from closedloop.recipes.fields import exceeds, plain_digits
@@ -118,12 +118,13 @@ class View:
 @dataclass(frozen=True)
 class Pool:
     """``results[i]`` belongs to ``view.recipes[i]``; ``members[i]`` are the places of its experiments in ``data``.
-    ``sources`` are keys (`source_key`) of all experiments that make the product."""
+    ``made_of`` are these. ``sources`` are keys (`source_key`) of all experiments that make the product."""
 
     product: str
     view: View
     results: tuple[Result, ...]
     members: tuple[tuple[int, ...], ...]
+    made_of: frozenset[Experiment]
     sources: frozenset[str | None]
     notes: tuple[str, ...] = ()
     hits: frozenset[int] = field(init=False)
@@ -154,7 +155,7 @@ class Pool:
         notes = []
         told = [i for i in chosen if _told(data[i].outcome, goal) is not None]
         if len(told) < len(chosen):
-            notes.append(f"{len(chosen) - len(told)} experiments are left out: nothing is known of what came out")
+            notes.append(f"{len(chosen) - len(told)} experiments are left out: they do not tell {goal.quantity}")
         if len(told) < len(chosen) and not any(_told(data[i].outcome, goal) for i in told):
             known = sorted({name for i in chosen for name in _measured(data[i].outcome)} - set(settings))
             raise NoSuchPool(
@@ -180,7 +181,8 @@ class Pool:
         if all(not result.success for result in results):
             raise NoHitInPool(f"all {len(results)} recipes of {product!r} failed; there is nothing to find")
         first = [data[members[0]] for members in groups.values()]
-        unknown = sorted({r.name for one in first for r in one.recipe.reagents if not is_known(r.name)})
+        reagents = (reagent for one in first for reagent in one.recipe.reagents)
+        unknown = sorted({chemical_key(r.name): r.name for r in reagents if not is_known(r.name)}.values())
         if unknown:
             named = ", ".join(unknown[:5]) + (" and others" if len(unknown) > 5 else "")
             notes.append(f"{len(unknown)} chemicals are not in the registry and go on as distinct unknowns: {named}")
@@ -190,6 +192,7 @@ class Pool:
             view,
             tuple(results),
             tuple(tuple(members) for members in groups.values()),
+            frozenset(data[i] for i in told),
             frozenset(source_key(data[i].source) for i in chosen),
             tuple(notes),
         )
@@ -216,21 +219,11 @@ def aim_of(written: str | None, quantity: str) -> Aim:
 @cache
 def is_known(name: str) -> bool:
     """Whether the registry knows the chemical."""
-    return substance_name(name) is not None
-
-
-@cache
-def substance_name(name: str) -> str | None:
-    """The canonical name of the chemical, ``None`` where the registry does not know it."""
     try:
-        return resolve(name).name
+        resolve(name)
     except UnknownChemical:
-        return None
-
-
-def chemical(name: str) -> str:
-    """What stands for a chemical: its canonical name, or the very name of one that nobody knows."""
-    return substance_name(name) or name.strip()
+        return False
+    return True
 
 
 def value_of(outcome: Outcome, quantity: str) -> float | None:
@@ -254,7 +247,7 @@ def _told(outcome: Outcome, goal: Goal) -> bool | None:
 def _identity(experiment: Experiment, settings: Sequence[str]) -> object:
     """Equal for experiments that no strategy could tell apart."""
     recipe = experiment.recipe
-    amounts = sorted((chemical(r.name), str(r.vessel), _rounded(r.amount_mmol)) for r in recipe.reagents)
+    amounts = sorted((chemical_key(r.name), str(r.vessel), _rounded(r.amount_mmol)) for r in recipe.reagents)
     conditions = (
         recipe.injection_temperature_c,
         recipe.reaction_temperature_c,

@@ -17,7 +17,7 @@ from closedloop.campaign.dryrun.pool import SIZE, View
 from closedloop.campaign.dryrun.strategies.base import Prior
 from closedloop.program import program
 from closedloop.synthesis import TooFewExperiments
-from closedloop.synthesis.baselines import MODELS, check_models
+from closedloop.synthesis.baselines import MODELS
 from closedloop.whole_files import whole
 
 Said = Callable[[str], None]
@@ -29,15 +29,11 @@ _ONE_SD = 0.6827
 _LEAST_SD = 0.03
 
 
-def check_model(name: str) -> str:
-    """Raises `UnknownModel`."""
-    return name if name == NO_MODEL else check_models(name)[0]
-
-
 def prior_of(
     view: View, literature: Literature, said: Said, shelf: Path | None = None, model: str = DEFAULT_MODEL
 ) -> Prior | None:
-    """``None`` in a cold start, for the model "none", and where the goal is no size."""
+    """``None`` in a cold start, where too little is left to fit a model on, for the model "none", and where the goal is
+    no size."""
     if model == NO_MODEL or literature.is_cold or view.goal.quantity != SIZE:
         return None
     path = shelf / f"literature-{model}-{_key(view, literature)}.npz" if shelf is not None else None

@@ -6,7 +6,7 @@ Every method sees the same inputs. `MODELS` holds the model that ships too, so t
 from closedloop.synthesis.baselines.baseline import SHAPES, Baseline, BaselinePrediction, known_size
 from closedloop.synthesis.baselines.laws import Conformal, WeightedSizes
 from closedloop.synthesis.baselines.methods import METHODS, Nearest
-from closedloop.synthesis.baselines.models import MODELS, Fitted, Progress, Said, check_models
+from closedloop.synthesis.baselines.models import MODELS, Fitted, Progress, Said, check_model, check_models
 
 __all__ = [
     "METHODS",
@@ -20,6 +20,7 @@ __all__ = [
     "Progress",
     "Said",
     "WeightedSizes",
+    "check_model",
     "check_models",
     "known_size",
 ]

@@ -48,6 +48,13 @@ def _baseline(name: str) -> Fit:
 MODELS: dict[str, Fit] = {DEFAULT: _transformer, **{name: _baseline(name) for name in METHODS}}
 
 
+def check_model(name: str, others: Sequence[str] = ()) -> str:
+    """The name of one model, or of what else may stand there. Raises `UnknownModel`."""
+    if name not in (*MODELS, *others):
+        raise UnknownModel(f"no model is called {name!r}; use one of {', '.join((*MODELS, *others))}")
+    return name
+
+
 def check_models(names: str) -> list[str]:
     """``all``, one name or several with commas between -> the names. Raises `UnknownModel`."""
     if names == ALL:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closedloop.recipes import Experiment
-from closedloop.synthesis.baselines import SHAPES, Progress, check_models, known_size
+from closedloop.synthesis.baselines import SHAPES, Progress, check_model, known_size
 from closedloop.synthesis.errors import TooFewExperiments
 from closedloop.synthesis.evaluation.predicting import LEVELS, FoldPredictions, predict_fold
 from closedloop.synthesis.evaluation.scores import (
@@ -99,7 +99,7 @@ def evaluate(
     made again; ``progress`` counts the others. Raises `UnknownModel`, what fitting raises, and `TooFewExperiments`
     where nothing that is tested has a size.
     """
-    (model,) = check_models(model)
+    check_model(model)
     pairs = [(train, test) for train, test in folds if any(known_size(experiments[i]) is not None for i in test)]
     if not pairs:
         raise TooFewExperiments("no experiment that is to be tested has a size; nothing can be scored")

@@ -1,9 +1,13 @@
 """Recipes as numbers: what varies, what is unknown, and chemicals under any of their names."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
 from closedloop.campaign.dryrun import Goal, View
 from closedloop.campaign.dryrun.features import Features, standardised
+from closedloop.campaign.dryrun.plain import Array, Fitted, extra_trees, plain_gp
 from closedloop.recipes import Reagent, Recipe, Role, Vessel
 from tests.campaign.dryrun.made import experiment
 
@@ -52,7 +56,27 @@ def test_only_conditions_that_vary_count_and_unknown_ones_are_marked() -> None:
     assert found.conditions[:, 1].tolist() == [1.0, 1.0, 0.0]
 
 
-def test_equal_recipes_have_no_columns_but_a_row_each() -> None:
+def test_equal_recipes_have_one_column_that_tells_nothing() -> None:
     found = Features.of(_view(experiment().recipe, experiment().recipe))
-    assert found.plain.shape == (2, 0)
+    assert found.plain.tolist() == [[0.0], [0.0]]
     assert standardised(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist() == [[-1.0], [1.0]]
+
+
+def test_recipes_without_a_reagent_have_columns_of_conditions_alone() -> None:
+    hot, cold = (Recipe(product="PbS", reaction_temperature_c=t) for t in (200.0, 100.0))
+    found = Features.of(_view(hot, cold))
+    assert (found.mmol.shape, found.role_mmol.shape, found.plain.shape) == ((2, 0), (2, 0), (2, 1))
+
+
+@pytest.mark.parametrize("method", [plain_gp, extra_trees])
+def test_where_nothing_plain_varies_no_recipe_is_better_than_another(
+    method: Callable[[Array, Array, tuple[float, float], int], Fitted],
+) -> None:
+    # They differ in the vessel of one chemical, which plain columns do not have.
+    flask, syringe = (
+        Recipe(product="PbS", reagents=(Reagent(name="ODE", amount_mmol=30, vessel=vessel),)) for vessel in Vessel
+    )
+    rows = Features.of(_view(flask, syringe)).plain
+    score, chance, _ = method(rows, np.log([3.0, 4.0]), (np.log(2.9), np.log(3.1)), 0)(rows)
+    assert score[0] == score[1]
+    assert np.isfinite(chance).all()

@@ -24,6 +24,22 @@ def test_sources_and_near_copies_are_held_out() -> None:
     assert (found.own, found.same_source, found.near_copies) == (60, 1, 1)
 
 
+def test_what_is_left_out_of_the_pool_is_held_out_and_not_counted_in_it() -> None:
+    data = [experiment(time_min=m, source="other") for m in (1, 2)]
+    untold = Experiment(recipe=data[0].recipe, outcome=Outcome(observables={"spectral_loss": 0.5}), source="other")
+    copy = data[0].model_copy(update={"source": "another"})
+    pool = Pool.of([*data, untold], "CdSe", Goal(data[0].outcome.size_nm or 0.0))
+    assert pool.notes == ("1 experiments are left out: they do not tell size_nm",)
+    found = literature_without(pool, [*data, untold, copy])
+    assert (found.own, found.same_source, found.near_copies, found.experiments) == (2, 1, 1, ())
+
+
+def test_unknown_chemicals_are_one_whatever_their_case_and_spaces() -> None:
+    data = [experiment(acid="Wizard's grease", time_min=m) for m in (1, 9)]
+    copy = experiment(acid="wizard’s  Grease", time_min=1, source="other")
+    assert literature_without(_pool([*data, experiment(time_min=1, size_nm=3.0)]), [copy]).near_copies == 1
+
+
 def test_one_paper_under_two_spellings_is_one_source() -> None:
     pool = _pool(
         [experiment(time_min=1, source="10.1021/nl1", size_nm=3.0), experiment(time_min=2, source="10.1021/NL1")]
