@@ -5,6 +5,7 @@ was, or the command itself could not be carried out.
 """
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -36,7 +37,10 @@ class NothingMeasured(ClosedloopError):
 def measure(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE…", help="Image files of one sample, or folders: each folder is a sample."),
+        # One that cannot be read is for the measuring to name, which goes on with the others.
+        typer.Argument(
+            metavar="IMAGE…", readable=False, help="Image files of one sample, or folders: each folder is a sample."
+        ),
     ],
     nm_per_px: Annotated[
         float | None, typer.Option(help="Pixel size in nm of all images; overrules the files' and the scale bars'.")
@@ -68,7 +72,7 @@ def measure(
         check_stated_size(nm_per_px)
     _check_output(masks, (".tif", ".tiff"), "--masks", images)
     _check_output(overlay, (".png", ".jpg", ".jpeg"), "--overlay", images)
-    if len(images) == 1 and not images[0].is_dir() and not scale:
+    if len(images) == 1 and not os.path.isdir(images[0]) and not scale:
         _measure_one(images[0], nm_per_px, out, masks, overlay, as_json)
         return
     if masks is not None or overlay is not None:
@@ -122,7 +126,10 @@ def _measure_many(
     from closedloop.tem.side_by_side import side_by_side, useful_workers
 
     samples = find_samples(places, leave_out=out)
-    others = passed_over(places, leave_out=out)
+    beside = passed_over(places, leave_out=out)
+    for link in filter(os.path.isdir, beside):
+        _note(f"{link}: is a link to a folder, which is not followed; name that folder too to have it measured")
+    others = [path for path in beside if not os.path.isdir(path)]
     if others:
         named = ", ".join(path.name for path in others[:5]) + (", …" if len(others) > 5 else "")
         _note(

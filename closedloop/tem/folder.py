@@ -1,9 +1,11 @@
 """Many images in one go: which of them are one sample, what each says, and what they say together.
 
-One image that is broken, or whose scale is doubtful, is listed with its error and costs the others nothing. Writing
-files is left to `closedloop.tem.report`, several processes to `closedloop.tem.side_by_side`.
+One image that is broken or not there, or whose scale is doubtful, and one folder that cannot be read, are listed with
+their error and cost the others nothing. Writing files is left to `closedloop.tem.report`, several processes to
+`closedloop.tem.side_by_side`.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,13 +29,14 @@ IMAGE_SUFFIXES = (*SUFFIXES, *OTHER_FORMATS)
 
 
 class NoImages(ClosedloopError):
-    """What was given holds no image."""
+    """A folder holds no image, or cannot be listed."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """Images that show one and the same sample; `copies` of them, each with the one that counts, are not measured.
 
+    images: paths as they were given or found, whether they can be read or not; a folder that gave none is its own.
     elsewhere: images of this sample, each with the image of an earlier sample that has the same content; they count in
     both samples, and once over all.
     """
@@ -92,31 +95,30 @@ class Watcher(Protocol):
 def find_samples(places: Sequence[Path], leave_out: Path | None = None) -> list[Sample]:
     """Files that are named one by one are one sample; a folder is a sample, and so is each folder inside it.
 
-    Hidden files, files that are no images by their suffix and the folder `leave_out` are passed over. Of files with the
-    same content one is the sample's image, and the others are its copies.
+    Hidden files, what `passed_over` names and the folder `leave_out` are left out. Of files with the same content one
+    is the sample's image, and the others are its copies. What is not there or cannot be read is found too; `attempt`
+    says what is wrong with it.
 
-    Raises `NoImages` where a place does not exist, or a folder holds no image.
+    Raises `NoImages` where there is nothing but folders, and not one gave an image.
     """
-    files = [place for place in places if not place.is_dir()]
-    for file in files:
-        if not file.exists():
-            raise NoImages(f"{file}: no such file or folder; give images, or a folder of images")
+    files = [place for place in places if not os.path.isdir(place)]
     samples = []
     if files:
-        folders = {file.resolve().parent for file in files}
+        folders = {Path(os.path.realpath(file)).parent for file in files}
         samples.append(_sample(folders.pop().name if len(folders) == 1 else "sample", list(dict.fromkeys(files))))
     for place in places:
-        if place.is_dir():
-            found = _samples_in(place, leave_out)
-            if not found:
-                raise NoImages(f"{place}: holds no image ({', '.join(IMAGE_SUFFIXES)})")
-            samples += found
+        if os.path.isdir(place):
+            samples += _samples_in(place, leave_out) or [_sample(place.resolve().name, [place])]
+    images = [image for sample in samples for image in sample.images]
+    if all(os.path.isdir(image) for image in images):
+        raise NoImages("; ".join(map(_why_no_images, images)))
     return _with_names_of_their_own(_with_shared_images(samples))
 
 
 def passed_over(places: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
-    """The files in the given folders that are not hidden, and no images by their suffix."""
-    return [path for place in places if place.is_dir() for path in _files_in(place, leave_out) if not _is_image(path)]
+    """In the given folders what is not hidden, and no image by its suffix; links to folders, which are not followed."""
+    folders = [place for place in places if os.path.isdir(place)]
+    return [path for folder in folders for path in _paths_in(folder, leave_out) if not _is_image(path)]
 
 
 def asked_of(
@@ -161,8 +163,10 @@ def one_by_one(segmenter: Segmenter) -> Measure:
 
 
 def attempt(image: Path, nm_per_px: float | None, segmenter: Segmenter) -> Measurement | Failure:
-    """As `measure_image`, but what goes wrong is the answer."""
+    """As `measure_image`, but what goes wrong is the answer; of a folder, why it gave no image."""
     try:
+        if os.path.isdir(image):
+            raise NoImages(_why_no_images(image))
         return measure_image(image, nm_per_px, segmenter)
     except ClosedloopError as error:
         return Failure(image, type(error).__name__, str(error), isinstance(error, UnreadableScale))
@@ -194,33 +198,50 @@ def without_pixels(measurement: Measurement) -> Measurement:
 
 def _samples_in(folder: Path, leave_out: Path | None) -> list[Sample]:
     by_folder: dict[Path, list[Path]] = {}
-    for path in _files_in(folder, leave_out):
+    for path in _paths_in(folder, leave_out):
         if _is_image(path):
-            by_folder.setdefault(path.parent, []).append(path)
+            by_folder.setdefault(path if _is_folder(path) else path.parent, []).append(path)
     return [
         _sample("/".join((folder.resolve().name, *place.relative_to(folder).parts)), images)
         for place, images in sorted(by_folder.items())
     ]
 
 
-def _files_in(folder: Path, leave_out: Path | None) -> list[Path]:
-    """The files of a folder and those in it, but for hidden ones and those in `leave_out`."""
+def _paths_in(folder: Path, leave_out: Path | None) -> list[Path]:
+    """What lies in a folder and those in it, but for hidden ones and those in `leave_out`. Links are not followed, so
+    one that leads nowhere is there too; a folder that cannot be listed stands for what is in it."""
     root, out = folder.resolve(), None if leave_out is None else leave_out.resolve()
-    found = []
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        left_out = out is not None and (root / inside).is_relative_to(out)
-        if path.is_file() and not hidden and not left_out:
-            found.append(path)
-    return found
+    found: list[Path] = []
+    closed: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=closed.append):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        found += [Path(place) / name for name in (*files, *links)]
+    return sorted(
+        path
+        for path in (*found, *(Path(error.filename) for error in closed))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not (out is not None and (root / path.relative_to(folder)).is_relative_to(out))
+    )
 
 
 def _is_image(path: Path) -> bool:
-    """By its suffix. An EMI file is one where the images that it belongs to are not there, so that it says so."""
+    """By its suffix. An EMI file is one where the images that it belongs to are not there, so that it says so; and so
+    is a folder that stands for what is in it."""
     if path.suffix.lower() == ".emi":
         return not any(other.suffix.lower() == ".ser" for other in path.parent.glob(f"{escape(path.stem)}_*"))
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES or _is_folder(path)
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _why_no_images(folder: Path) -> str:
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        return f"{folder}: cannot be listed ({error.strerror}), so its images were not measured; allow it"
+    return f"{folder}: holds no image ({', '.join(IMAGE_SUFFIXES)})"
 
 
 def _sample(name: str, images: Sequence[Path]) -> Sample:
@@ -240,7 +261,7 @@ def _with_shared_images(samples: Sequence[Sample]) -> list[Sample]:
 
 def _same_content(images: Sequence[Path]) -> dict[Path, Path]:
     """Of images with the same content, each but the first, with the first. Only what has one size is read."""
-    sizes = {image: image.stat().st_size for image in images if image.is_file()}
+    sizes = {image: image.stat().st_size for image in images if os.path.isfile(image)}
     alike = Counter(size for size in sizes.values() if size)
     first: dict[str, Path] = {}
     copies = {}

@@ -66,11 +66,11 @@ def kind_of_file(path: Path) -> Kind | None:
 
     Raises `NotAnImage` for what cannot be opened, is empty, or is a format that is known not to be read.
     """
-    if path.is_dir():
-        raise NotAnImage(f"{path}: is a folder; give an image file in it")
-    if path.exists() and not path.is_file():
-        raise NotAnImage(f"{path}: is no regular file; give the path of an image file")
     try:
+        if path.is_dir():
+            raise NotAnImage(f"{path}: is a folder; give an image file in it")
+        if path.exists() and not path.is_file():
+            raise NotAnImage(f"{path}: is no regular file; give the path of an image file")
         with path.open("rb") as file:
             start = file.read(1024)
     except (OSError, ValueError) as error:

@@ -98,6 +98,34 @@ def test_a_folder_with_a_broken_image_is_measured_all_the_same(tmp_path: Path) -
     assert [path.name for path in folder.iterdir() if "part" in path.name] == []
 
 
+def test_an_image_that_is_not_there_does_not_stop_the_others(tmp_path: Path) -> None:
+    image, gone, folder = _discs(tmp_path / "a.tif", 12), tmp_path / "none.tif", tmp_path / "run"
+    folder.mkdir()
+    (folder / "b.tif").symlink_to("nowhere.tif")
+    (folder / "elsewhere").symlink_to(tmp_path)
+    result = _measure(gone, image, folder, "--nm-per-px", "1", "--json", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert [(each["image"], each.get("error")) for each in content["images"]] == [
+        (str(gone), "NotAnImage"), (str(image), None), (str(folder / "b.tif"), "NotAnImage"),
+    ]  # fmt: skip
+    assert content["summary"]["count"] == 25
+    for missing in (gone, folder / "b.tif"):
+        assert f"NotAnImage: {missing}: cannot be read (No such file or directory)" in result.stderr
+    assert f"note: {folder / 'elsewhere'}: is a link to a folder, which is not followed" in result.stderr
+    assert "2 of 3 images were not measured" in result.stderr
+
+
+def test_a_file_that_may_not_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    image, secret = _discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)
+    secret.chmod(0)
+    if os.access(secret, os.R_OK):
+        pytest.skip("this user may read everything")
+    result = _measure(secret, image, "--nm-per-px", "1")
+    assert result.exit_code == 1, result.output
+    assert f"NotAnImage: {secret}: cannot be read (Permission denied)" in result.stderr
+
+
 def test_a_copy_counts_once_and_is_named(tmp_path: Path) -> None:
     folder, out = tmp_path / "run", tmp_path / "out"
     image = _discs(folder / "a.tif", 12)
@@ -168,7 +196,6 @@ def test_where_nothing_was_measured_the_page_still_says_why(tmp_path: Path) -> N
 def test_what_cannot_be_done_is_refused_before_the_work(tmp_path: Path) -> None:
     image = _discs(tmp_path / "a.tif", 12)
     assert isinstance(_measure(image, image, "--masks", tmp_path / "m.tif").exception, CannotWrite)
-    assert isinstance(_measure(tmp_path / "none.tif", image).exception, NoImages)
     (tmp_path / "empty").mkdir()
     assert isinstance(_measure(tmp_path / "empty").exception, NoImages)
     (tmp_path / "out").mkdir()

@@ -1,5 +1,6 @@
 """Which images are one sample, and that one bad image costs the others nothing."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -95,12 +96,58 @@ def test_every_format_that_is_read_is_found_and_the_rest_is_counted(tmp_path: Pa
     assert passed_over([tmp_path / "h.txt"]) == []
 
 
-def test_places_without_images_are_named(tmp_path: Path) -> None:
-    with pytest.raises(NoImages, match="no such file"):
-        find_samples([tmp_path / "none.tif"])
-    (tmp_path / "empty").mkdir()
+def test_places_without_images_are_named_and_cost_the_others_nothing(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
     with pytest.raises(NoImages, match="holds no image"):
-        find_samples([tmp_path / "empty"])
+        find_samples([empty])
+    kept, gone = picture(tmp_path / "a.tif", [20]), tmp_path / "none.tif"
+    named, alone = find_samples([gone, kept, empty])
+    assert (named.images, alone.images) == ((gone, kept), (empty,))
+    measure = one_by_one(Thresholder())
+    results = [collect(one, measure(asked_of([one], nm_per_px=1.0))) for one in (named, alone)]
+    assert [len(result.measured) for result in results] == [1, 0]
+    failures = [failure for result in results for failure in result.failed]
+    assert [(failure.image, failure.error) for failure in failures] == [(gone, "NotAnImage"), (empty, "NoImages")]
+    assert "No such file" in failures[0].message
+    assert f"{empty}: holds no image" in failures[1].message
+
+
+def test_links_that_lead_nowhere_are_found_and_links_to_folders_are_named(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    picture(run / "a.tif", [20])
+    (run / "b.tif").symlink_to(run / "gone.tif")
+    (run / "c.tif").symlink_to("c.tif")
+    (run / "day 2").symlink_to(picture(tmp_path / "day 2" / "d.tif", [10]).parent)
+    (sample,) = find_samples([run])
+    assert [image.name for image in sample.images] == ["a.tif", "b.tif", "c.tif"]
+    result = collect(sample, one_by_one(Thresholder())(asked_of([sample], nm_per_px=1.0)))
+    assert [failure.image.name for failure in result.failed] == ["b.tif", "c.tif"]
+    assert passed_over([run]) == [run / "day 2"]
+    (alone,) = find_samples([run / "c.tif"])
+    assert alone.images == (run / "c.tif",)
+
+
+def test_what_may_not_be_read_is_found_and_named(tmp_path: Path) -> None:
+    run, locked = tmp_path / "run", tmp_path / "run" / "locked"
+    picture(run / "a.tif", [20])
+    inside = picture(locked / "b.tif", [20])
+    locked.chmod(0)
+    try:
+        if os.access(locked, os.R_OK):
+            pytest.skip("this user may read everything")
+        samples = find_samples([run, inside])
+        assert [(sample.name, sample.images) for sample in samples] == [
+            ("locked", (inside,)),
+            ("run", (run / "a.tif",)),
+            ("run/locked", (locked,)),
+        ]
+        answers = one_by_one(Thresholder())(asked_of(samples, nm_per_px=1.0))
+        failures = [failure for sample in samples for failure in collect(sample, answers).failed]
+    finally:
+        locked.chmod(0o755)
+    assert [(failure.image, failure.error) for failure in failures] == [(inside, "NotAnImage"), (locked, "NoImages")]
+    assert all("Permission denied" in failure.message for failure in failures)
 
 
 def test_one_broken_image_costs_the_others_nothing(tmp_path: Path) -> None:
