@@ -1,5 +1,5 @@
 """The command line: thin commands over the other rooms."""
 
-from closedloop.cli.app import main
+from closedloop.cli.entry import main
 
 __all__ = ["main"]

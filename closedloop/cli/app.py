@@ -1,9 +1,7 @@
-"""Puts the commands together, and turns every error that a user can cause into one line and exit status 2.
+"""Puts the commands together; how they end is for `closedloop.cli.entry`.
 
 Each command imports its rooms when it is called, so that `closedloop --help` answers at once.
 """
-
-import sys
 
 import typer
 
@@ -24,10 +22,6 @@ from closedloop.cli import (
     tem,
 )
 from closedloop.cli import run as run_command
-from closedloop.recipes import ClosedloopError
-
-# What Typer makes of a KeyboardInterrupt.
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="closedloop",
@@ -61,16 +55,3 @@ app.add_typer(db.app, name="db")
 @app.callback()
 def _root() -> None:
     """Called before every command; has nothing to do."""
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    try:
-        app()
-    except ClosedloopError as error:
-        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            print("stopped; run the same command again to go on", file=sys.stderr)
-        raise

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from closedloop.cli.dryrun_modes import Asked, in_simulator, on_pool
-from closedloop.cli.output import print_json, print_table
+from closedloop.cli.output import going_on, print_json, print_table
 from closedloop.recipes import Shape
 from closedloop.whole_files import write_whole
 
@@ -90,10 +90,12 @@ def dryrun(
         raise DryRunError("give --data for published recipes or --simulator for freely designed ones, one of the two")
     if data is not None:
         _refuse("--data", {"--campaign": campaign, "--survey": survey})
-        content, study, blind = on_pool(asked, data, observable, aim, literature or [])
+        with going_on(out is not None):
+            content, study, blind = on_pool(asked, data, observable, aim, literature or [])
     else:
         _refuse("--simulator", {"--observable": observable, "--aim": aim, "--literature": literature or None})
-        content, study, blind = in_simulator(asked, str(simulator), campaign, survey)
+        with going_on(out is not None):
+            content, study, blind = in_simulator(asked, str(simulator), campaign, survey)
     if out:
         from closedloop.campaign.dryrun.page import page
 

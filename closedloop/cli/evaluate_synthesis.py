@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from closedloop.cli.output import MOST_SEED
+from closedloop.cli.output import MOST_SEED, going_on
 from closedloop.cli.progress_line import ProgressLine
 from closedloop.whole_files import write_whole
 
@@ -71,10 +71,11 @@ def synthesis(
         said = f"{split}: {len(folds)} groups with a known size, hence {len(folds)} folds and not {FOLDS}"
         print(said, file=sys.stderr)
     shelf = Shelf(out / "folds") if out else None
-    found = [
-        evaluate(experiments, folds, one, seed=seed, progress=ProgressLine(), amounts=amounts, shelf=shelf)
-        for one in models
-    ]
+    with going_on(shelf is not None):
+        found = [
+            evaluate(experiments, folds, one, seed=seed, progress=ProgressLine(), amounts=amounts, shelf=shelf)
+            for one in models
+        ]
     about: dict[str, Any] = {"data": data, "split": split, "seed": seed, "max_size_nm": max_size_nm}
     if len(found) == 1:
         content = about | found[0].as_json()

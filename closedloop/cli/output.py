@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 
+from closedloop.recipes import ClosedloopError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -20,6 +22,10 @@ STDOUT = Console(highlight=False, markup=False)
 _WIDEST = 10_000
 # What every generator of random numbers takes, also with a little added.
 MOST_SEED = 2**31 - 1
+
+
+class DiskFull(ClosedloopError):
+    """Standard output, or a file, has no room for what was to be written."""
 
 
 def print_json(content: Any) -> None:
@@ -37,6 +43,17 @@ def print_table(table: "Table") -> None:
             cells = (Measurement.get(STDOUT, unbound, cell) for cell in (column.header, *column.cells))
             column.min_width = max(each.minimum for each in cells)
     STDOUT.print(table, crop=False)
+
+
+@contextmanager
+def going_on(kept: bool = True) -> Iterator[None]:
+    """Around the work of a command that, stopped by Ctrl-C and run again, goes on with what it has ``kept``."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if kept:
+            STDERR.print("what was done is kept: run the same command again to go on")
+        raise
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from closedloop.cli.output import MOST_SEED, STDERR, print_json
+from closedloop.cli.output import MOST_SEED, STDERR, going_on, print_json
 from closedloop.cli.settings import StoreOption, store_url
 
 
@@ -50,7 +50,7 @@ def run(
     if budget is not None and (short := opened.definition.short_of(budget)):
         # No fault as in a file: what a small budget has begun, a run with a larger one goes on with.
         STDERR.print(f"note: {short}, so this run can only begin the campaign", soft_wrap=True)
-    with only_runner(opened.store):
+    with going_on(), only_runner(opened.store):
         config = canonical_lab(find_lab(lab or opened.definition.lab, opened.store.files / "virtual-lab", seed))
         check_free(opened, config)
         opened.makeable = makeable_in(config)

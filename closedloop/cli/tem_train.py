@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from closedloop.cli.output import going_on
 from closedloop.recipes import ClosedloopError
 
 
@@ -86,21 +87,22 @@ def train(
     else:
         schedule = Schedule(steps=steps or Schedule.steps, rate=rate or Schedule.rate)
     shares = share or [1.0] * len(data or [])
-    follow(
-        Course(
-            out=out,
-            folders=[(finetune, 1.0)] if finetune is not None else list(zip(data or [], shares, strict=True)),
-            start=(start or IMAGENET) if finetune is None else FROM_SHIPPED,
-            schedule=schedule if learned else None,
-            hold_out=0.2 if hold_out is None else hold_out,
-            seed=seed,
-            device=device,
-            frozen=None if finetune is None else frozen or FROZEN,
-            unlabelled=unlabelled,
-        ),
-        tell=lambda words: print(words, file=sys.stderr),
-        watch=_Progress,
-    )
+    with going_on():
+        follow(
+            Course(
+                out=out,
+                folders=[(finetune, 1.0)] if finetune is not None else list(zip(data or [], shares, strict=True)),
+                start=(start or IMAGENET) if finetune is None else FROM_SHIPPED,
+                schedule=schedule if learned else None,
+                hold_out=0.2 if hold_out is None else hold_out,
+                seed=seed,
+                device=device,
+                frozen=None if finetune is None else frozen or FROZEN,
+                unlabelled=unlabelled,
+            ),
+            tell=lambda words: print(words, file=sys.stderr),
+            watch=_Progress,
+        )
     typer.echo(str(out))
 
 

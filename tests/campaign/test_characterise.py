@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from closedloop.campaign import Campaign, NotWaiting, bring_images, bring_size, correct_image, find_picture
 from closedloop.campaign.judge import judge
 from closedloop.campaign.sample import Field, conclude, pooled
-from closedloop.cli.app import app, main
+from closedloop.cli import main
+from closedloop.cli.app import app
 from closedloop.cli.ingest import NothingToIngest, ingest
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
 from closedloop.store import State, UnknownImage

@@ -11,7 +11,8 @@ import tifffile
 from typer.testing import CliRunner, Result
 
 from closedloop.campaign import Campaign, bring_images, correct_image, write_report
-from closedloop.cli.app import app, main
+from closedloop.cli import main
+from closedloop.cli.app import app
 from closedloop.recipes import Evidence, Method, Outcome, Shape
 from closedloop.store import State, StoreMissing, UnknownExperiment, UnknownImage
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image

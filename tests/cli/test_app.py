@@ -1,5 +1,6 @@
 """How the console script ends."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from closedloop.campaign import only_runner
 from closedloop.campaign.reading import find_campaign
 from closedloop.cli import main
 from closedloop.store import Store
+
+SCRIPT = "from closedloop.cli import main; main()"
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
@@ -27,7 +30,58 @@ def test_an_interruption_is_said_and_has_its_own_status(
     monkeypatch.setattr("closedloop.store.Store.open", interrupted)
     assert _run(monkeypatch, "models", "list") == 130
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "stopped; run the same command again to go on\n")
+    assert (said.out, said.err) == ("", "stopped\n")
+
+
+def test_only_what_goes_on_is_said_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("closedloop.synthesis.evaluation.evaluate", interrupted)
+    command = ("evaluate", "synthesis", "--data", "cdse2022", "--model", "median")
+    assert _run(monkeypatch, *command) == 130
+    assert capsys.readouterr().err == "stopped\n"
+    assert _run(monkeypatch, *command, "--out", str(tmp_path)) == 130
+    kept = "what was done is kept: run the same command again to go on"
+    assert capsys.readouterr().err.splitlines() == [kept, "stopped"]
+
+
+def test_an_interruption_while_the_program_is_read_is_no_traceback() -> None:
+    script = f"""
+import sys
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == "closedloop.cli.tem":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+{SCRIPT}
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "stopped\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("arguments", [("chemistry", "show", "CdO", "--json"), ("data", "list"), ("--help",)])
+def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", SCRIPT, *arguments]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert ended.returncode == 2
+    (said,) = ended.stderr.splitlines()
+    assert said.startswith("DiskFull: ")
+    assert said.endswith("(No space left on device); make room, or write to another disk")
+
+
+def test_a_reader_who_has_enough_is_no_error() -> None:
+    command = [sys.executable, "-c", SCRIPT, "chemistry", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == ""
+        assert running.wait(timeout=120) == 1
 
 
 def test_a_wrong_option_goes_to_standard_error_with_status_2(

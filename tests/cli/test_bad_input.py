@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from closedloop.campaign.reading import find_campaign
-from closedloop.cli.app import main
+from closedloop.cli import main
 from closedloop.cli.output import STDERR, STDOUT
 from closedloop.store import Store
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from closedloop.cli.app import app, main
+from closedloop.cli import main
+from closedloop.cli.app import app
 
 
 def test_show_prints_the_facts_the_drawing_and_how_to_keep_it() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from closedloop.cli.app import main
+from closedloop.cli import main
 
 HEADER = "id,source,product,reagents,reaction_temperature_c,reaction_time_min,size_nm,success,failure_cause\n"
 

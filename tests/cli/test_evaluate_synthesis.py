@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from closedloop.cli.app import main
+from closedloop.cli import main
 from closedloop.synthesis.baselines import MODELS
 from closedloop.synthesis.evaluation import Shelf
 

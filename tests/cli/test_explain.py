@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from closedloop.cli.app import main
+from closedloop.cli import main
 from closedloop.cli.explain import app
 from closedloop.cli.explain_recipe import RecipeNotReadable
 from closedloop.literature import load_experiments

@@ -11,7 +11,7 @@ from closedloop.campaign import Campaign
 from closedloop.campaign.card import _precedent, boiling, precedents
 from closedloop.campaign.precedents import differences, embedded_literature
 from closedloop.campaign.reading import find_campaign
-from closedloop.cli.app import main
+from closedloop.cli import main
 from closedloop.recipes import Experiment, Outcome, Reagent, Recipe
 from closedloop.store import State, Store
 from closedloop.synthesis.prediction import Precedent

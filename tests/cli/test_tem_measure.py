@@ -17,7 +17,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner, Result
 
-from closedloop.cli.app import app, main
+from closedloop.cli import main
+from closedloop.cli.app import app
 from closedloop.cli.tem_correct import OptionWithoutUse
 from closedloop.cli.tem_measure import CannotWrite, NothingMeasured, ScaleOption
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image, read_scale
