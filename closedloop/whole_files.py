@@ -11,7 +11,8 @@ from pathlib import Path
 def whole(path: Path) -> Iterator[Path]:
     """The place of a draft, with the suffix of ``path``: it takes that place when the block ends well, else it goes.
 
-    Two processes that write the same file do not meet: the later one stays. Raises what the block raises, and OSError.
+    Two processes that write the same file do not meet: the later one stays. Raises what the block raises, and OSError;
+    one of the draft, or of no file, is of ``path``, for nobody knows the draft.
     """
     draft = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
     try:
@@ -19,6 +20,10 @@ def whole(path: Path) -> Iterator[Path]:
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as error:
+        if error.errno is not None and (error.filename is None or draft.name in str(error.filename)):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

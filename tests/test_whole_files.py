@@ -59,3 +59,31 @@ def test_a_place_that_is_none_is_the_systems_own_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError):
         write_whole(tmp_path / "file" / "below", "words")
+
+
+@pytest.mark.parametrize("target", ["no folder/a.tif", "folder"])
+def test_an_error_names_the_file_that_was_asked_for(target: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    place = tmp_path / target
+    with pytest.raises(OSError, match=r"a directory|No such file") as refused:
+        write_whole(place, "words")
+    assert refused.value.filename == str(place)
+    assert ".part" not in str(refused.value)
+
+
+def test_an_error_of_no_file_is_of_the_one_that_is_written_and_others_keep_their_name(tmp_path: Path) -> None:
+    def stopped(error: OSError) -> OSError:
+        with pytest.raises(OSError, match=r".") as raised, whole(tmp_path / "a.tif"):
+            raise error
+        return raised.value
+
+    assert stopped(OSError(28, "No space left on device")).filename == str(tmp_path / "a.tif")
+    assert stopped(OSError(2, "No such file or directory", "other.tif")).filename == "other.tif"
+    assert str(stopped(OSError("cannot write mode F as PNG"))) == "cannot write mode F as PNG"
+
+
+def test_a_library_that_names_its_file_in_full_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as refused, whole(Path("no") / "a.tif") as draft:
+        Path(os.path.abspath(draft)).write_text("words")
+    assert refused.value.filename == os.path.join("no", "a.tif")

@@ -316,8 +316,10 @@ def _check_output(path: Path | None, suffixes: tuple[str, ...], option: str, ima
         return
     if path.suffix.lower() not in suffixes:
         raise CannotWrite(f"{option} {path}: give a name that ends with {' or '.join(suffixes)}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise CannotWrite(f"{option} {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise CannotWrite(f"{option} {path}: you may not write into the folder {path.parent}; choose another place")
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return
     if any(image.exists() and path.samefile(image) for image in images):

@@ -145,11 +145,11 @@ def draft_of(folder: Path) -> Iterator[Path]:
     Raises `CannotWriteReport` where the place is taken (a person may have corrected the masks in it) or unwritable.
     """
     folder = folder.absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CannotWriteReport(f"{folder}: is there already and is never overwritten; give --out a new name")
-    if not folder.parent.is_dir():
-        raise CannotWriteReport(f"{folder}: there is no folder {folder.parent}; make it first")
     try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise CannotWriteReport(f"{folder}: is there already and is never overwritten; give --out a new name")
+        if not folder.parent.is_dir():
+            raise CannotWriteReport(f"{folder}: there is no folder {folder.parent}; make it first")
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
     except OSError as error:
         raise CannotWriteReport(f"{folder}: cannot be written ({error.strerror}); choose another place") from error

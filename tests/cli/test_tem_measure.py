@@ -245,6 +245,24 @@ def test_only_what_it_wrote_itself_is_replaced(tmp_path: Path) -> None:
     assert (tifffile.imread(masks) == corrected).all()
 
 
+@pytest.mark.parametrize("mode", [0o555, 0])
+def test_a_folder_that_may_not_be_written_is_named_before_the_work(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "others"
+    folder.mkdir()
+    folder.chmod(mode)
+    try:
+        if os.access(folder, os.W_OK):
+            pytest.skip("this user may write everywhere")
+        # No image is read before the place is known to be none.
+        for option, name in (("--masks", "m.tif"), ("--overlay", "m.png"), ("--out", "report")):
+            refused = _measure(tmp_path / "none.tif", option, folder / name).exception
+            assert isinstance(refused, CannotWrite | CannotWriteReport), option
+            assert str(folder) in str(refused)
+            assert "part" not in str(refused)
+    finally:
+        folder.chmod(0o755)
+
+
 @pytest.mark.parametrize("stated", ["1e300", "1e-320", "0", "-1", "nan", "5001", "0.00009"])
 def test_a_pixel_that_no_microscope_has_is_refused(tmp_path: Path, stated: str) -> None:
     images = [_discs(tmp_path / "a.tif", 12), _discs(tmp_path / "b.tif", 12, 1)]
