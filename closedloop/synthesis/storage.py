@@ -80,8 +80,12 @@ def write(learned: Learned, path: Path) -> None:
 
 def read(path: Path) -> Learned:
     """What the model in the file consists of; see `SynthesisModel.load`."""
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such model file; check the path, or train one")
+    try:  # safetensors calls missing whatever it cannot open
+        path.open("rb").close()
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: no such model file; check the path, or train one") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be opened ({error.strerror}); give one that you may read") from error
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

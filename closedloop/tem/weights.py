@@ -48,7 +48,6 @@ def trainable(path: Path = SHIPPED) -> "ParticleNet":
 
     from closedloop.tem.network import ParticleNet
 
-    _check(path)
     about(path)
     net = ParticleNet()
     try:
@@ -65,6 +64,7 @@ def about(path: Path) -> dict[str, Any]:
     """What was written beside the weights when they were saved."""
     from safetensors import SafetensorError, safe_open
 
+    _check(path)
     try:
         with safe_open(path, "pt") as opened:
             found = opened.metadata() or {}
@@ -81,8 +81,15 @@ def about(path: Path) -> dict[str, Any]:
 
 
 def _check(path: Path) -> None:
-    if not path.is_file():
-        raise UnreadableWeights(f"{path}: there is no such file of weights; train one with `closedloop tem train`")
+    """Opened here once, for safetensors calls missing whatever it cannot open."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError as error:
+        raise UnreadableWeights(
+            f"{path}: there is no such file of weights; train one with `closedloop tem train`"
+        ) from error
+    except OSError as error:
+        raise UnreadableWeights(f"{path}: cannot be opened ({error.strerror}); give one that you may read") from error
 
 
 @lru_cache(maxsize=2)

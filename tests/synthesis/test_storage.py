@@ -43,6 +43,8 @@ def test_a_file_cut_short_is_refused(model: SynthesisModel, tmp_path: Path, leng
 def test_what_is_not_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="no such model file"):
         SynthesisModel.load(tmp_path / "absent")
+    with pytest.raises(ModelFileError, match=r"cannot be opened \(Is a directory\)"):
+        SynthesisModel.load(tmp_path)
     (tmp_path / "text").write_text("size_nm\n3.4\n" * 100)
     with pytest.raises(ModelFileError, match="not a model file"):
         SynthesisModel.load(tmp_path / "text")

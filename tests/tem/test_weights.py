@@ -1,5 +1,6 @@
 """Weights on disk: what is written is what is read, and what is not ours is refused by name."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ def test_what_is_not_ours_is_refused(net: ParticleNet, tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     with pytest.raises(UnreadableWeights, match="no such file"):
         load_weights(path)
+    with pytest.raises(UnreadableWeights, match=r"cannot be opened \(Is a directory\)"):
+        load_weights(tmp_path)
     path.write_bytes(b"nonsense")
     with pytest.raises(UnreadableWeights, match="cannot be read"):
         load_weights(path)
@@ -66,3 +69,18 @@ def test_what_is_not_ours_is_refused(net: ParticleNet, tmp_path: Path) -> None:
 def test_maps_are_as_large_as_the_picture(net: ParticleNet, shape: tuple[int, int]) -> None:
     with torch.inference_mode():
         assert net(torch.zeros(2, 1, *shape)).shape == (2, 4, *shape)
+
+
+def test_weights_that_may_not_be_read_are_not_called_missing(net: ParticleNet, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_weights(path, net, {})
+    for locked in (path, tmp_path):
+        before = locked.stat().st_mode
+        locked.chmod(0)
+        try:
+            if os.access(path, os.R_OK):
+                pytest.skip("this user may read everything")
+            with pytest.raises(UnreadableWeights, match=r"cannot be opened \(Permission denied\)"):
+                load_weights(path)
+        finally:
+            locked.chmod(before)
