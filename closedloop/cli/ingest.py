@@ -88,7 +88,7 @@ def _why_it_holds(outcome: "Outcome", brought: "Outcome") -> str:
         what = method or "what was known before"
         return f"; {what} holds, for what was brought tells nothing of the sample ({brought.failure_cause})"
     if method is Method.TEM_CORRECTED:
-        return "; what a person corrected holds (closedloop tem correct)"
+        return "; the images that a person put right hold (closedloop tem correct, closedloop ingest --without)"
     return f"; {method} holds, as the stronger evidence"
 
 

@@ -17,7 +17,7 @@ from closedloop.campaign.judge import judge
 from closedloop.campaign.sample import Field, conclude, pooled
 from closedloop.cli import main
 from closedloop.cli.app import app
-from closedloop.cli.ingest import NothingToIngest, ingest
+from closedloop.cli.ingest import NothingToIngest, ingest, say
 from closedloop.recipes import Evidence, FailureCause, Method, Outcome, Shape
 from closedloop.store import State, UnknownImage
 from closedloop.tem import NotAnImage, UnreadableScale, measure_image
@@ -109,7 +109,7 @@ def test_a_stated_scale_that_the_file_contradicts_is_said(
     store.add_outcome(waiting, corrected)
     ingest(images=[stating], experiment=waiting, nm_per_px=0.52, store=store.url)
     err = capsys.readouterr().err
-    assert "what a person corrected holds" in err
+    assert "the images that a person put right hold" in err
     assert said in err  # for it is kept for the next correction
     ingest(images=[stating], experiment=waiting, nm_per_px=0.2, store=store.url)
     assert "note" not in capsys.readouterr().err
@@ -381,6 +381,12 @@ def test_a_wrong_image_is_taken_away_and_does_not_come_back(
     both = _outcome(campaign, waiting)
     assert both.size_nm == pytest.approx(look(images, campaign).size_nm)
     assert "taken away (of another grid)" in ((both.evidence and both.evidence.note) or "")
+    # Nobody corrected an outline, so nothing is said to rest on that.
+    peak = Outcome(size_nm=4.1, evidence=Evidence(method=Method.ABSORBANCE, recorded_at=store.now()))
+    capsys.readouterr()
+    say(store.experiment(waiting), peak)
+    put_right = "; the images that a person put right hold (closedloop tem correct, closedloop ingest --without)"
+    assert put_right in capsys.readouterr().err
     # Nor does it with a correction.
     labels = measure_image(images[0]).labels
     correct_image(store, waiting, images[0], labels, changes_between(labels, labels))
