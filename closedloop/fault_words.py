@@ -44,7 +44,7 @@ def _value_in_words(error: Mapping[str, Any], kind: str, given: Any) -> str:
         return "is empty; write a value, or leave the key out"
     if kind in _NO_NUMBER and isinstance(given, str):
         return (
-            f"{_shown(given)} is no number; write the number alone: its unit stands in the key's name, "
+            f"{_shown(given)} is no number; write the number alone: its unit stands in the name, "
             "and its decimal mark is a point"
         )
     if kind in _NO_NUMBER:

@@ -28,6 +28,10 @@ class DiskFull(ClosedloopError):
     """Standard output, or a file, has no room for what was to be written."""
 
 
+class WrongUsage(ClosedloopError):
+    """The command line names no command, option or value that there is, or leaves one out that must be given."""
+
+
 def print_json(content: Any) -> None:
     """One JSON document on standard output; a number that is not finite would not be JSON and is refused."""
     typer.echo(json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False))

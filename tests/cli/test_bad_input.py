@@ -237,3 +237,43 @@ def test_a_store_of_another_lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         assert repr(owner) in said
         with Store.open(url) as store:
             assert store.campaign_names() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chemistry", "list", "--role", "foo"], "--role: 'foo' is not one of 'cation precursor', "),
+        (["explain", "shapley", "--shape", "ball"], "--shape: 'ball' is not one of 'irregular', "),
+        (["dryrun", "--shape", "ball"], "--shape: 'ball' is not one of 'irregular', "),
+        (["explain", "shapley", "--of", "foo"], "--of: 'foo' is not one of size, success, shape"),
+        (
+            ["evaluate", "segmenter", "--images", ".", "--masks", ".", "--baseline", "foo"],
+            "--baseline: 'foo' is not one of 'otsu', 'classical'\n",
+        ),
+        (["run", "--budget", "0"], "--budget: 0 should be greater than or equal to 1\n"),
+        (["run", "--seed", "-1"], "--seed: -1 should be greater than or equal to 0\n"),
+        (["run", "--seed", "1.5"], "--seed: 1.5 is no whole number; write 1 or 2\n"),
+        (["run", "--seed", "1e400"], "--seed: inf is no number; write one\n"),
+        (["run", "--seed", "x"], "--seed: 'x' is no number; write the number alone"),
+        (["run", "--sed", "1"], "No such option: --sed (Possible options: --seed, "),
+        (["tem", "measure"], "Missing argument 'IMAGE…'; `closedloop tem measure --help`"),
+        (["tem", "mesure"], "Did you mean 'measure'?; `closedloop tem --help`"),
+    ],
+)
+def test_an_option_that_is_none_is_said_in_one_line_of_our_own(
+    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = _refused(arguments, monkeypatch, capsys, "WrongUsage")
+    assert words in said
+    assert "Value error" not in said
+    assert "Input should" not in said
+
+
+def test_no_command_shows_what_there_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["closedloop", "tem"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    shown = capsys.readouterr()
+    assert "measure" in shown.out
+    assert shown.err == ""
