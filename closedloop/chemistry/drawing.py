@@ -13,6 +13,9 @@ _BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _DOTS_PER_BOND = 7.0
 _LEAST_DOTS_PER_BOND = 4.0
 _DOUBLE_BOND_OFFSET_DOTS = 1.6
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LARGER = (1.0, 1.3, 1.6, 2.0, 2.5)  # tried in turn where labels would cover one another
+_LONGEST_LABEL = 4  # characters, as of Cd²⁺
 
 
 def draw_svg(substance: Substance) -> str:
@@ -40,21 +43,25 @@ def write_svg(substance: Substance, path: Path) -> None:
 
 
 def draw_text(substance: Substance, columns: int = 80) -> str | None:
-    """The structure in lines of at most ``columns`` characters; None where it would be a list of ions, or too wide.
+    """The structure in lines of at most ``columns`` characters; None where no atoms are bound, or it is too wide.
 
-    Carbon is where lines meet, as chemists draw it; every other atom stands as its symbol. Hydrogens are left out.
+    Carbon is where lines meet, as chemists draw it; every other atom stands as its symbol, with its charge. Hydrogens
+    are left out but for those that stand alone. What a substance consists of stands side by side.
     """
     from rdkit import Chem
 
     molecule = _molecule(substance)
-    if "." in (substance.smiles or "") or molecule.GetNumBonds() == 0:
+    if molecule.GetNumBonds() == 0:
         return None
     Chem.Kekulize(molecule, clearAromaticFlags=True)
     points = _flat_coordinates(molecule)
     wide, high = (max(point[axis] for point in points) for axis in (0, 1))
-    scale = min(_DOTS_PER_BOND, (2 * columns - 5) / max(wide, 1e-9))
-    if scale < _LEAST_DOTS_PER_BOND:
+    widest = (2 * (columns - _LONGEST_LABEL) - 2) / max(wide, 1e-9)
+    if widest < _LEAST_DOTS_PER_BOND:
         return None
+    scales = [min(_DOTS_PER_BOND * larger, widest) for larger in _LARGER]
+    labels = {scale: _labels(molecule, points, scale, high) for scale in scales}
+    scale = next((scale for scale in scales if _stand_apart(labels[scale])), scales[0])
     dots: set[tuple[int, int]] = set()
     for bond in molecule.GetBonds():
         start, end = (
@@ -62,17 +69,15 @@ def draw_text(substance: Substance, columns: int = 80) -> str | None:
             for x, y in (points[bond.GetBeginAtomIdx()], points[bond.GetEndAtomIdx()])
         )
         dots |= _bond_dots(start, end, round(bond.GetBondTypeAsDouble()))
-    lines = [[" "] * (int(wide * scale) // 2 + 4) for _ in range(int(high * scale) // 4 + 3)]
+    lines = [[" "] * (int(wide * scale) // 2 + _LONGEST_LABEL) for _ in range(int(high * scale) // 4 + 3)]
     cells: dict[tuple[int, int], int] = {}
     for right, below in dots:
         cell = (below // 4, right // 2)
         cells[cell] = cells.get(cell, 0) | _BRAILLE[right % 2][below % 4]
     for (row, column), bits in cells.items():
         lines[row][column] = chr(0x2800 + bits)
-    for atom, (x, y) in zip(molecule.GetAtoms(), points, strict=True):
-        if atom.GetSymbol() != "C":
-            row, column = round(4 + scale * (high - y)) // 4, round(2 + scale * x) // 2
-            lines[row][column : column + len(atom.GetSymbol())] = atom.GetSymbol()
+    for row, column, label in labels[scale]:
+        lines[row][column : column + len(label)] = label
     drawn = ["".join(line).rstrip() for line in lines]
     return "\n".join(line for i, line in enumerate(drawn) if line or (any(drawn[:i]) and any(drawn[i:])))
 
@@ -82,7 +87,33 @@ def _molecule(substance: Substance) -> Any:
 
     if substance.smiles is None:
         raise DrawingError(f"{substance.name} has no single structure to draw; its formula is {substance.formula}")
-    return Chem.MolFromSmiles(substance.smiles)
+    # Hydrogens go in a step of their own, for the usual one warns of a proton, which is bound to nothing.
+    as_written = Chem.SmilesParserParams()
+    as_written.removeHs = False
+    without_warning = Chem.RemoveHsParameters()
+    without_warning.showWarnings = False
+    return Chem.RemoveHs(Chem.MolFromSmiles(substance.smiles, as_written), without_warning)
+
+
+def _labels(molecule: Any, points: list[tuple[float, float]], scale: float, high: float) -> list[tuple[int, int, str]]:
+    """Row, column and text of each atom that stands as its symbol."""
+    return [
+        (round(4 + scale * (high - y)) // 4, round(2 + scale * x) // 2, _label(atom))
+        for atom, (x, y) in zip(molecule.GetAtoms(), points, strict=True)
+        if _label(atom) != "C"
+    ]
+
+
+def _stand_apart(labels: list[tuple[int, int, str]]) -> bool:
+    taken = [(row, column + i) for row, column, label in labels for i in range(len(label))]
+    return len(set(taken)) == len(taken)
+
+
+def _label(atom: Any) -> str:
+    """``O⁻``, ``Cd²⁺``."""
+    charge = atom.GetFormalCharge()
+    number = "" if abs(charge) <= 1 else str(abs(charge)).translate(_RAISED)
+    return f"{atom.GetSymbol()}{number}{'⁺' if charge > 0 else '⁻' if charge < 0 else ''}"
 
 
 def _flat_coordinates(molecule: Any) -> list[tuple[float, float]]:
