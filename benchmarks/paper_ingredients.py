@@ -17,7 +17,7 @@ import torch
 from conditions import conditions
 from torch import Tensor
 
-from closedloop.literature import load_experiments, split
+from closedloop.literature import load_experiments, name_and_path, split
 from closedloop.recipes import Experiment
 from closedloop.synthesis import training
 from closedloop.synthesis.members import doubts, labels, scale_of
@@ -40,9 +40,9 @@ def main() -> None:
     parser.add_argument("--max-size-nm", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    name, _, path = chosen.data.partition("=")
+    name, path = name_and_path(chosen.data)
     print(conditions(chosen.seed, Path(path).glob("*.csv") if path else ()), flush=True)
-    experiments = [one for one in load_experiments(name, path or None) if not one.outcome.is_negative_example]
+    experiments = [one for one in load_experiments(name, path) if not one.outcome.is_negative_example]
     for by in chosen.splits.split(","):
         errors: dict[str, list[np.ndarray]] = {}
         for known, asked in split(experiments, by, seed=chosen.seed, max_size_nm=chosen.max_size_nm)[: chosen.folds]:

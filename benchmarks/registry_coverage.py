@@ -15,7 +15,7 @@ from pathlib import Path
 from conditions import conditions
 
 from closedloop.chemistry import AmbiguousChemical, UnknownChemical, known_names, resolve
-from closedloop.literature import load
+from closedloop.literature import load, name_and_path
 from closedloop.recipes import Experiment
 
 
@@ -48,10 +48,10 @@ def main() -> None:
     report: dict[str, object] = {}
     files: list[Path] = []
     for data in parser.parse_args().data or ["cdse2022"]:
-        name, _, path = data.partition("=")
+        name, path = name_and_path(data)
         if path:
             files += sorted(Path(path).glob("*.csv")) if Path(path).is_dir() else [Path(path)]
-        experiments = load(name, path or None).experiments
+        experiments = load(name, path).experiments
         negatives = [one for one in experiments if "synthetic negative" in (one.source or "")]
         recipes = [one for one in experiments if "synthetic negative" not in (one.source or "")]
         report[name] = {"recipes": coverage(recipes)} | ({"negatives": coverage(negatives)} if negatives else {})

@@ -26,7 +26,7 @@ from sklearn.metrics import roc_auc_score
 
 from closedloop.chemistry import canonical_name
 from closedloop.chemistry.formula import without_phase
-from closedloop.literature import load_experiments
+from closedloop.literature import load_experiments, name_and_path
 from closedloop.recipes import Experiment, Recipe
 from closedloop.synthesis.hard_negatives import VARIANTS, Kind, make
 from closedloop.synthesis.success import EACH, SuccessModel
@@ -175,8 +175,8 @@ def main() -> None:
     parser.add_argument("--without-failures", action="store_true", help="leave the data set's own failures out")
     parser.add_argument("--ablation", action="store_true", help="also leave out each kind and variant in turn")
     chosen = parser.parse_args()
-    name, _, path = chosen.data.partition("=")
-    everything = load_experiments(name, path=path or None)
+    name, path = name_and_path(chosen.data)
+    everything = load_experiments(name, path=path)
     experiments = [one for one in everything if one.outcome.success]
     failures = [] if chosen.without_failures else [one for one in everything if one.outcome.success is False]
     said = conditions(chosen.seed, sorted(Path(path).glob("*.csv")) if path else [])

@@ -19,7 +19,7 @@ import torch
 from conditions import conditions
 from scipy.stats import pearsonr, spearmanr
 
-from closedloop.literature import load
+from closedloop.literature import load, name_and_path
 from closedloop.recipes import Experiment, Recipe, Shape
 from closedloop.synthesis import SynthesisModel
 from closedloop.synthesis.explanation import Sweep, axis, sweep
@@ -180,9 +180,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    name, _, folder = given.data.partition("=")
+    name, folder = name_and_path(given.data)
     everything = load(name, folder, negatives=False).experiments
-    surface = Surface(Path(folder) / FIGURE)
+    surface = Surface(Path(folder or "") / FIGURE)
     base = surface.recipe(everything)
     learned = [e for e in everything if e.outcome.size_nm is not None and e.outcome.size_nm <= given.largest_nm]
     if given.same_product:

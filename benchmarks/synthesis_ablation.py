@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from conditions import conditions
 
-from closedloop.literature import load_experiments, split
+from closedloop.literature import load_experiments, name_and_path, split
 from closedloop.recipes import Recipe
 from closedloop.synthesis import SynthesisModel
 from closedloop.synthesis.blend import PARTS, Blend, Said
@@ -49,9 +49,9 @@ def main() -> None:
     parser.add_argument("--max-size-nm", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    name, _, path = chosen.data.partition("=")
+    name, path = name_and_path(chosen.data)
     print(conditions(chosen.seed, Path(path).glob("*.csv") if path else ()), flush=True)
-    loaded = load_experiments(name, path or None)
+    loaded = load_experiments(name, path)
     experiments = [one for one in loaded if not one.outcome.is_negative_example]
     result: dict[str, dict[str, float]] = {}
     for by in chosen.splits.split(","):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from conditions import conditions
 
-from closedloop.literature import load_experiments
+from closedloop.literature import load_experiments, name_and_path
 from closedloop.synthesis import SynthesisModel
 
 REPEATS = 5
@@ -27,9 +27,9 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="a data set's name, or NAME=PATH")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    name, _, path = chosen.data.partition("=")
+    name, path = name_and_path(chosen.data)
     print(conditions(chosen.seed, Path(path).glob("*.csv") if path else ()), flush=True)
-    experiments = load_experiments(name, path or None)
+    experiments = load_experiments(name, path)
     start = time.perf_counter()
     model = SynthesisModel.fit(experiments, chosen.seed)
     fit_s = time.perf_counter() - start

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from conditions import conditions
 
-from closedloop.literature import load_experiments, split
+from closedloop.literature import load_experiments, name_and_path, split
 from closedloop.recipes import Experiment
 from closedloop.synthesis.amount_choice import AmountChoice
 from closedloop.synthesis.network import SHAPES
@@ -55,9 +55,9 @@ def main() -> None:
     parser.add_argument("--split", default="paper")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    name, _, path = chosen.data.partition("=")
+    name, path = name_and_path(chosen.data)
     print(conditions(chosen.seed, Path(path).glob("*.csv") if path else ()), flush=True)
-    experiments = [one for one in load_experiments(name, path or None) if one.outcome.size_nm is not None]
+    experiments = [one for one in load_experiments(name, path) if one.outcome.size_nm is not None]
     slots: dict[str, list[tuple[float, float, float]]] = {"all unknown": [], "one unknown": []}
     for train, test in split(experiments, chosen.split, seed=chosen.seed):
         known, held_out = [experiments[i] for i in train], [experiments[i] for i in test]

@@ -65,7 +65,7 @@ def on_pool(
     from closedloop.campaign.dryrun.executors import executor_of
     from closedloop.campaign.dryrun.pool import SETTINGS, Aim, aim_of, quantity_of
     from closedloop.campaign.dryrun.prior import NO_MODEL
-    from closedloop.literature import source_key
+    from closedloop.literature import name_and_path, source_key
     from closedloop.synthesis.baselines import check_model
 
     if asked.product is None or asked.target_size is None:
@@ -74,7 +74,7 @@ def on_pool(
     executor_of(asked.executor)
     given = check_model(asked.model or _POOL_MODEL, [NO_MODEL])
     shelf = asked.shelf()
-    name = data.partition("=")[0]
+    name, _ = name_and_path(data)
     quantity = observable or quantity_of(name)
     aimed = aim_of(aim, quantity)
     if asked.tolerance is not None and aimed is not Aim.MATCH:
@@ -186,10 +186,9 @@ def in_simulator(
 
 def _experiments(named: str) -> list[Any]:
     """Synthetic failures are no published outcomes, so that they are left out."""
-    from closedloop.literature import load
+    from closedloop.literature import load, name_and_path
 
-    name, _, path = named.partition("=")
-    return load(name, path or None, negatives=False).experiments
+    return load(*name_and_path(named), negatives=False).experiments
 
 
 def _finite(band: tuple[float, float]) -> list[float | None]:

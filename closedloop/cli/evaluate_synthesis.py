@@ -52,7 +52,7 @@ def synthesis(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
 ) -> None:
     """Fit on all folds but one and score that one, for each fold in turn; docs/evaluation.md explains every figure."""
-    from closedloop.literature import DataError, load_experiments
+    from closedloop.literature import DataError, load_experiments, name_and_path
     from closedloop.literature import split as split_by
     from closedloop.literature.splits import FOLDS, check_split
     from closedloop.synthesis.baselines import check_models
@@ -62,8 +62,7 @@ def synthesis(
     check_split(split)
     if max_size_nm is not None and not max_size_nm > 0:
         raise DataError(f"--max-size-nm is {max_size_nm:g}; give a size above 0")
-    name, _, path = data.partition("=")
-    experiments = load_experiments(name, path or None)
+    experiments = load_experiments(*name_and_path(data))
     if not failures:
         experiments = [one for one in experiments if not one.outcome.is_negative_example]
     folds = split_by(experiments, split, seed=seed, max_size_nm=max_size_nm, with_failures=True)

@@ -156,10 +156,9 @@ def attention(
 
 
 def _experiments(data: str) -> "list[Experiment]":
-    from closedloop.literature import load_experiments
+    from closedloop.literature import load_experiments, name_and_path
 
-    name, _, path = data.partition("=")
-    return load_experiments(name, path or None)
+    return load_experiments(*name_and_path(data))
 
 
 def _model(path: Path | None) -> "SynthesisModel":

@@ -1,6 +1,6 @@
 """Published data sets and a user's own tables -> experiments, and splits of them that do not leak."""
 
-from closedloop.literature.catalogue import Listed, import_data, list_data, load, load_experiments
+from closedloop.literature.catalogue import Listed, import_data, list_data, load, load_experiments, name_and_path
 from closedloop.literature.errors import DataError, TableError
 from closedloop.literature.fault import Fault
 from closedloop.literature.loaded import Loaded
@@ -20,6 +20,7 @@ __all__ = [
     "list_data",
     "load",
     "load_experiments",
+    "name_and_path",
     "one_spelling",
     "recipe_faults",
     "source_key",

@@ -102,6 +102,17 @@ def load(name_or_path: str | Path, path: str | Path | None = None, *, negatives:
     raise DataError(f"no data set is called {name!r}; {hint}")
 
 
+def name_and_path(given: str) -> tuple[str, str | None]:
+    """What a person wrote for a data set as `load` takes it: a name, ``NAME=PATH``, or a table's path.
+
+    A path may hold "=" itself: one that exists is taken whole, and so is one before whose "=" no name could stand.
+    """
+    name, equals, path = given.partition("=")
+    if not equals or not path or not _NAME.fullmatch(name) or Path(given).exists():
+        return given, None
+    return name, path
+
+
 def load_experiments(name_or_path: str | Path, path: str | Path | None = None) -> list[Experiment]:
     """The experiments of a data set ("cdse2022"), of a user's copy ("gu2025", path=...), or of a table ("my.csv").
 

@@ -23,7 +23,7 @@ def table(tmp_path: Path) -> Path:
     ]
     rows += [f"f{m},paper f,CdSe,CdO=0.1; Se=0.1,150,{m},,false,nothing formed" for m in (1, 2)]
     rows += ["x,paper x,PbS,PbO=0.1; S=0.1,150,3,4.0,true,"]
-    path = tmp_path / "mine.csv"
+    path = tmp_path / "mine=1.csv"
     path.write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
     return path
 

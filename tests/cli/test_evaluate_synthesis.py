@@ -81,8 +81,8 @@ def test_few_sources_make_few_folds_and_it_is_said(
 ) -> None:
     rows = [f"{source},CdSe,CdO=0.{n + 1},{200 + n},{2 + n}" for source in "abc" for n in range(4)]
     header = "source,product,reagents,reaction_temperature_c,size_nm"
-    (empty_folder / "mine.csv").write_text("\n".join([header, *rows]) + "\n")
-    arguments = ["evaluate", "synthesis", "--data", "mine.csv", "--model", "median"]
+    (empty_folder / "mine=1.csv").write_text("\n".join([header, *rows]) + "\n")
+    arguments = ["evaluate", "synthesis", "--data", "mine=1.csv", "--model", "median"]
     monkeypatch.setattr(sys, "argv", ["closedloop", *arguments, "--json"])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.literature import DataError, TableError, import_data, list_data, load, load_experiments
+from closedloop.literature import (
+    DataError,
+    TableError,
+    import_data,
+    list_data,
+    load,
+    load_experiments,
+    name_and_path,
+)
 from closedloop.literature.places import home, registered
 from closedloop.recipes import Vessel
 
@@ -111,3 +119,26 @@ def test_a_damaged_pbs2019_is_refused(shared_data: Path, tmp_path: Path, damage,
     (tmp_path / "full.dat").write_text(damage((shared_data / "pbs2019" / "full.dat").read_text()))
     with pytest.raises(DataError, match=what):
         load("pbs2019", tmp_path / "full.dat")
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "path"),
+    [
+        ("cdse2022", "cdse2022", None),
+        ("gu2025=folder/of mine", "gu2025", "folder/of mine"),
+        ("gu2025=runs=1/a.csv", "gu2025", "runs=1/a.csv"),
+        ("there=1.csv", "there=1.csv", None),
+        ("runs=1/there.csv", "runs=1/there.csv", None),
+        ("./gone=1.csv", "./gone=1.csv", None),
+        ("x.csv=", "x.csv=", None),
+        ("=x.csv", "=x.csv", None),
+    ],
+)
+def test_a_name_with_a_path_is_told_from_a_path_with_an_equals_sign(
+    given: str, name: str, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs=1").mkdir()
+    for table in ("there=1.csv", "runs=1/there.csv"):
+        (tmp_path / table).write_text("")
+    assert name_and_path(given) == (name, path)
