@@ -87,11 +87,12 @@ def _molecule(substance: Substance) -> Any:
 
     if substance.smiles is None:
         raise DrawingError(f"{substance.name} has no single structure to draw; its formula is {substance.formula}")
-    # Hydrogens go in a step of their own, for the usual one warns of a proton, which is bound to nothing.
+    # Hydrogens go in a step of their own, for the usual one warns of a proton, which is bound to nothing. RDKit's types
+    # have the settings wrong.
     as_written = Chem.SmilesParserParams()
-    as_written.removeHs = False
+    as_written.removeHs = False  # type: ignore[assignment]
     without_warning = Chem.RemoveHsParameters()
-    without_warning.showWarnings = False
+    without_warning.showWarnings = False  # type: ignore[assignment]
     return Chem.RemoveHs(Chem.MolFromSmiles(substance.smiles, as_written), without_warning)
 
 
