@@ -37,7 +37,7 @@ def _status() -> Any:
     not_taken: type[Exception] = typer.BadParameter.__bases__[0]
     try:
         try:
-            status = app(prog_name="closedloop", standalone_mode=False)
+            status = app(prog_name="closedloop", standalone_mode=False) or 0
         except SystemExit as ended:
             status = ended.code
         except not_taken as error:
