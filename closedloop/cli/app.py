@@ -3,6 +3,8 @@
 Each command imports its rooms when it is called, so that `closedloop --help` answers at once.
 """
 
+from typing import Annotated
+
 import typer
 
 from closedloop.cli import (
@@ -52,6 +54,18 @@ app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from closedloop import __version__
+
+        typer.echo(f"closedloop {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
-    """Called before every command; has nothing to do."""
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Called before every command; `--version` has ended the program by then."""

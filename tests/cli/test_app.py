@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from closedloop import __version__
 from closedloop.campaign import only_runner
 from closedloop.campaign.reading import find_campaign
 from closedloop.cli import main
@@ -31,6 +32,11 @@ def test_an_interruption_is_said_and_has_its_own_status(
     assert _run(monkeypatch, "models", "list") == 130
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "stopped\n")
+
+
+def test_the_version_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"closedloop {__version__}\n"
 
 
 def test_only_what_goes_on_is_said_to_go_on(
