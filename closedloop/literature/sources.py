@@ -18,6 +18,8 @@ _PAGE = re.compile(
     r"(?:/(?:abs|abstract|full|fulltext|full-text|pdf|epdf|html|meta|summary|references|suppinfo|suppl_file/.*)"
     r"|\.(?:pdf|html?|full|abstract)|;jsessionid=.*)$"
 )
+# What stands before a DOI, and may stand before what has not the form of one.
+_ANNOUNCED = re.compile(r"^(?:(?:https?://)?(?:www\.|dx\.)?doi\.org/|doi\s*[:=]\s*)+")
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
@@ -35,7 +37,7 @@ def source_key(source: str | None) -> str | None:
     if source is None:
         return None
     doi = doi_of(source)
-    return "/".join(doi) if doi else _plain(source)
+    return "/".join(doi) if doi else _ANNOUNCED.sub("", _unescaped(_plain(source)))
 
 
 def one_spelling(sources: Sequence[str | None]) -> list[str | None]:

@@ -61,6 +61,12 @@ def test_a_link_with_escaped_brackets_is_the_doi() -> None:
     assert year_of(link) == 1999
 
 
+def test_what_has_not_the_form_of_a_doi_is_known_with_and_without_what_announces_one() -> None:
+    assert {source_key(f"{before}10.1/Notebook 7") for before in ("", "doi: ", "https://doi.org/", "doi:doi.org/")} == {
+        "10.1/notebook 7"
+    }
+
+
 def test_brackets_of_the_doi_itself_stay() -> None:
     assert source_key("(10.1016/S0022-0248(99))") == "10.1016/s0022-0248(99)"
 
