@@ -45,18 +45,19 @@ _UNITS = {"c": "°C", "min": "min", "nm": "nm", "count": "particles"}
 POSITIVE = ("size_nm", *OBSERVABLES)
 
 
+# Signs that make another column of one, where others are brackets, marks, arrows and the like.
+_MEANT = frozenset("%‰±∓+<>≤≥≈×÷√∑∆∂")
+# What stands for a degree sign where a keyboard or a font has none.
+_DEGREES = str.maketrans("°º˚∘◦", "     ")
+
+
 def column_name(written: str) -> str:
     """A header cell in the form of `COLUMNS`: "Reaction temperature (°C)" -> "reaction_temperature_c".
 
-    Letters of any alphabet and signs stay, for they have a meaning: "size σ (nm)" -> "size_σ_nm".
+    Letters of any alphabet stay, and signs with a meaning: "size σ (nm)" -> "size_σ_nm".
     """
-    text = unicodedata.normalize("NFKC", written).casefold().replace("°", " ").replace("/", " per ")
-    return "_".join("".join(" " if _is_dress(sign) else sign for sign in text).split())
-
-
-def _is_dress(sign: str) -> bool:
-    """Whether a sign of a header is a bracket, a mark or a space, and none with a meaning such as "±" or "%"."""
-    return unicodedata.category(sign)[0] in "PZC" and sign not in "%‰"
+    text = unicodedata.normalize("NFKC", written.translate(_DEGREES)).casefold().replace("/", " per ")
+    return "_".join("".join(sign if sign.isalnum() or sign in _MEANT else " " for sign in text).split())
 
 
 def unit_of(column: str) -> str:

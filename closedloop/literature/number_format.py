@@ -32,12 +32,18 @@ class _Section:
 
     before: str = ""
     behind: str = ""
-    has_number: bool = False
+    places: str = ""
     is_percentage: bool = False
     conditions: list[tuple[str, float]] = field(default_factory=list)
 
+    @property
+    def divisor(self) -> float:
+        """A thousand for each comma behind the last digit of the whole number: ``0.0,`` shows 4000 as "4.0"."""
+        whole, _, fraction = self.places.partition(".")
+        return 1000.0 ** sum(len(digits) - len(digits.rstrip(",")) for digits in (whole, fraction))
+
     def add(self, words: str) -> None:
-        if self.has_number:
+        if self.places:
             self.behind += words
         else:
             self.before += words
@@ -46,11 +52,11 @@ class _Section:
 def shown_text(value: float, number_format: str) -> str | None:
     """The number as its cell shows it where the format adds words, units or digits; ``None`` where it adds none."""
     section = _section_for(value, _sections(number_format))
-    if _DRESS.fullmatch(section.before + section.behind):
+    if _DRESS.fullmatch(section.before + section.behind) and section.divisor == 1:
         return None
-    if not section.has_number:
+    if not section.places:
         return section.before
-    shown = f"{value * (100 if section.is_percentage else 1):.12g}"
+    shown = f"{value * (100 if section.is_percentage else 1) / section.divisor:.12g}"
     return f"{section.before.replace('-', '')}{shown}{section.behind}".strip()
 
 
@@ -64,7 +70,7 @@ def _sections(number_format: str) -> list[_Section]:
         elif kind == "plain" and text == ";":
             sections.append(_Section())
         elif kind == "general" or (kind == "plain" and text in _PLACES):
-            here.has_number = True
+            here.places += text if kind == "plain" else "0"
         elif kind in ("quoted", "escaped", "currency", "plain"):
             here.is_percentage |= kind == "plain" and text == "%"
             here.add(text)

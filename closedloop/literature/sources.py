@@ -7,16 +7,26 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from html import unescape
 from urllib.parse import unquote
 
 # A DOI wherever it stands in a text. It begins where no number or word goes on into it, but for "doi10.1021/..."; it
-# ends at a space, or where a link's query or fragment begins. An old DOI's check character may be the # of a fragment:
-# ...3.0.CO;2-#.
-_DOI = re.compile(r"(?:(?<![\w.])|(?<=doi)|(?<=doi\.))(10\.\d{4,9})\s*/\s*((?:[^\s?#]|(?<=;2-)#)+)")
-# What a publisher's link has after the DOI: /abstract, /suppl_file/x.pdf, .pdf, ;jsessionid=...
+# ends at a space, a quotation mark or a dash, where a link's query, fragment or next argument begins, and where the
+# second half of a Markdown, HTML or LaTeX link does. An old DOI's check character may be a fragment's #: ...CO;2-#.
+_DOI = re.compile(
+    r"(?:(?<![^\W_])(?<!\.)|(?<=doi)|(?<=doi\.))(10\.\d{4,9})\s*/\s*"
+    r"((?:(?!&\w+=|\]\(|\}\{|</)[^\s?#\"“”«»—]|(?<=;2-)#)+)"
+)
+# What a publisher's link or a supplement has after the DOI: /abstract, /suppl_file/x.pdf, .pdf, .s001, ;jsessionid=...;
+# and the year in brackets.
 _PAGE = re.compile(
-    r"(?:/(?:abs|abstract|full|fulltext|full-text|pdf|epdf|html|meta|summary|references|suppinfo|suppl_file/.*)"
-    r"|\.(?:pdf|html?|full|abstract)|;jsessionid=.*)$"
+    r"(?:/(?:abs|abstract|full|fulltext|full-text|pdf|epdf|html|meta|summary|references|suppinfo|suppl(?:_file/.*)?"
+    r"|supporting[_-]information)|\.(?:pdf|html?|full|abstract|s\d{3})|;jsessionid=.*|\((?:19|20)\d\d\))$"
+)
+# What may follow a DOI after a space without being the rest of one that a space broke in two: a word, a dash, a year in
+# brackets, or a DOI again.
+_REMARK = re.compile(
+    r"\s+(?:[(\[]?[^\W\d_]{2,}[)\].,:;]*(?:\s|$)|[-–|&+]+\s|\((?:19|20)\d\d\)|[(\[<]*(?:doi[:.]?\s*)?10\.\d{4,9}/)"
 )
 # What stands before a DOI, and may stand before what has not the form of one.
 _ANNOUNCED = re.compile(r"^(?:(?:https?://)?(?:www\.|dx\.)?doi\.org/|doi\s*[:=]\s*)+")
@@ -55,17 +65,31 @@ def _suffix(found: re.Match[str], text: str) -> str | None:
     suffix, before = found[2], ""
     while suffix != before:
         before = suffix
-        suffix = _PAGE.sub("", suffix.rstrip(".,;:/'\"”’*"))
-        opening = _BRACKETS.get(suffix[-1:])
-        if opening and suffix.count(suffix[-1]) > suffix.count(opening):
+        suffix = _PAGE.sub("", suffix.rstrip(".,;:/'’*\\|"))
+        if _closes_what_opened_before(suffix):
             suffix = suffix[:-1]
-    # "10.1021/acs. nanolett.5b02000": a DOI that a space broke in two must not stand for the whole journal.
-    whole = found.end() == len(text) or any(letter.isdigit() for letter in suffix)
-    return suffix if suffix and whole else None
+    return suffix if suffix and _is_whole(found, text, suffix) else None
+
+
+def _is_whole(found: re.Match[str], text: str, suffix: str) -> bool:
+    """False where the text may go on with the DOI: "10.1021/acs. nanolett.5b02000" and "10.1016/S0022-0248 (98)00001-X"
+    must not stand for the whole journal."""
+    rest = text[found.end() :]
+    if not rest:
+        return True
+    if not any(letter.isdigit() for letter in suffix):
+        return False
+    ended = not rest[0].isspace() or found[2][-1] in ",;" or _closes_what_opened_before(found[2].rstrip("."))
+    return ended or _REMARK.match(rest) is not None
+
+
+def _closes_what_opened_before(suffix: str) -> bool:
+    opening = _BRACKETS.get(suffix[-1:])
+    return opening is not None and suffix.count(suffix[-1]) > suffix.count(opening)
 
 
 def _plain(source: str) -> str:
-    """Small letters of one form, single spaces, without invisible signs."""
+    """Small letters of one form, single spaces, without HTML's escapes and invisible signs."""
     text = source
     while (again := _folded(text)) != text:
         text = again
@@ -73,7 +97,9 @@ def _plain(source: str) -> str:
 
 
 def _folded(text: str) -> str:
-    visible = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
+    visible = (
+        letter for letter in unicodedata.normalize("NFKC", unescape(text)) if unicodedata.category(letter) != "Cf"
+    )
     return " ".join("".join(visible).lower().split())
 
 

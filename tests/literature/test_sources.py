@@ -48,6 +48,17 @@ DOI = "10.1021/acs.nanolett.5b02000"
         "10.1021/acs.nanolett.5b02000, Table S1",
         "Nano Lett. 2015, 15, 3692, doi: 10.1021/acs.nanolett.5b02000",
         "https://doi.org/10.1021/acs.nanolett.5b02000 (10.1021/acs.nanolett.5b02000)",
+        "https://lab.org/file?id=10.1021/acs.nanolett.5b02000&type=printable",
+        "[10.1021/acs.nanolett.5b02000](https://doi.org/10.1021/acs.nanolett.5b02000)",
+        r"\href{https://doi.org/10.1021/acs.nanolett.5b02000}{10.1021/acs.nanolett.5b02000}",
+        '<a href="https://doi.org/10.1021/acs.nanolett.5b02000">10.1021/acs.nanolett.5b02000</a>',
+        "«10.1021/acs.nanolett.5b02000»",
+        "10.1021/acs.nanolett.5b02000(2015)",
+        "10.1021/acs.nanolett.5b02000 (2015)",
+        "10.1021/acs.nanolett.5b02000—SI",
+        "10.1021/acs.nanolett.5b02000.s001",
+        "10.1021/acs.nanolett.5b02000/supporting_information",
+        "ACS_10.1021/acs.nanolett.5b02000 Table S1 row 3",
     ],
 )
 def test_one_doi_is_one_source(written: str) -> None:
@@ -76,11 +87,21 @@ def test_brackets_of_the_doi_itself_stay() -> None:
     [
         ("10.1021/nl1 and 10.1021/nl2", "10.1021/nl1 and 10.1021/nl3"),
         ("10.1021/acs. nanolett.5b02000", "10.1021/acs. nanolett.5b02001"),
+        ("10.1016/S0022-0248 (98)00001-X", "10.1016/S0022-0248 (98)00002-X"),
+        ("10.1016/S0022-0248(98) 00001-X", "10.1016/S0022-0248(98) 00002-X"),
+        ("10.1088/0957-4484/17/1 /001", "10.1088/0957-4484/17/1 /002"),
+        ("10.1021/cm_2000 a1", "10.1021/cm_2000 b1"),
+        ("10.1021/acs.nanolett. 5b02000", "10.1021/acs.nanolett. 5b02001"),
         ("batch 110.1021/5, run 1", "batch 110.1021/5, run 2"),
     ],
 )
 def test_what_names_no_doi_or_several_is_known_by_all_its_words(one: str, other: str) -> None:
     assert source_key(one) != source_key(other)
+
+
+def test_what_html_escaped_is_read() -> None:
+    doi = "10.1002/1521-4095(200002)12:3<193::aid-adma193>3.0.co;2-q"
+    assert source_key(doi.replace("<", "&lt;").replace(">", "&gt;")) == source_key(doi) == doi
 
 
 def test_a_doi_may_end_in_the_sign_of_a_fragment() -> None:

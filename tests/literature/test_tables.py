@@ -417,6 +417,13 @@ def test_generated_tables_survive_the_round_trip(
     assert one.outcome.size_nm == size
 
 
+@pytest.mark.parametrize("sign", "°º˚∘◦℃")
+@pytest.mark.parametrize("mark", ["", "*", " ↓", "▼", "\ufe0f", "`", "|", "†"])
+def test_marks_and_what_stands_for_a_degree_make_no_other_column(sign: str, mark: str) -> None:
+    unit = sign if sign == "℃" else f"{sign}C"
+    assert column_name(f"Reaction temperature ({unit}){mark}") == "reaction_temperature_c"
+
+
 def test_header_cells_are_compared_without_their_dress() -> None:
     assert column_name("Heating rate (°C/min)") == "heating_rate_c_per_min"
     assert column_name(" Size [nm] ") == "size_nm"
