@@ -1,6 +1,7 @@
 """Fixtures that every room's tests may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the development data in ../shared/data, which may not ship")
     return SHARED_DATA
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Two of torch's threads, whatever this machine has."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)

@@ -1,19 +1,9 @@
 """Small models keep to one thread, large ones have what torch was given."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
 from closedloop.synthesis.threads import threads_for
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("two_threads")
