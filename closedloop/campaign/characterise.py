@@ -41,14 +41,16 @@ def bring_images(
     images: Sequence[Path],
     *,
     nm_per_px: float | None = None,
+    own_scale: bool = False,
     without: Sequence[str] = (),
     why: str = "no reason given",
 ) -> ExperimentRecord:
     """Measures images that a person took, together with those that the experiment has, and closes one that waited.
 
-    Each image counts with its own last correction. ``without`` names images (`Store.named_image`) that the experiment
-    shall no longer rest on, and ``why``; they are kept, and count again when they are brought again. The new outcome
-    supersedes all that images said before.
+    Each image counts with its own last correction and with the scale that was stated for it last; ``own_scale`` lets
+    those that are brought speak for themselves again, and goes with no ``nm_per_px``. ``without`` names images
+    (`Store.named_image`) that the experiment shall no longer rest on, and ``why``; they are kept, and count again when
+    they are brought again. The new outcome supersedes all that images said before.
     Nothing is kept of images that cannot be measured: their error comes first. One that another experiment has already
     is measured all the same, since nobody but the lab knows whose it is; the evidence says so.
 
@@ -61,7 +63,7 @@ def bring_images(
     away = {image.sha256: image for image in (store.named_image(record.id, name) for name in without)}
     for digest in brought.keys() & away.keys():
         raise UnknownImage(f"{brought[digest]}: is to be brought and taken away at once; name it as one of the two")
-    rests_on = _with_brought(store, record.id, brought, nm_per_px)
+    rests_on, kept_scales = _with_brought(store, record.id, brought, nm_per_px, own_scale)
     fields = [
         replace(field, required=image.sha256 in brought)
         for field, image in zip(fields_of(rests_on), rests_on, strict=True)
@@ -70,13 +72,14 @@ def bring_images(
     remarks = [
         *_of_other_samples(store, record.id, brought),
         *repeated,
+        *kept_scales,
         *(said for digest, said in taken_away(store, record.id) if digest not in brought),
         *(f"{image.original}: taken away ({why})" for image in away.values()),
     ]
     corrected = bool(away) or store.is_corrected(record.id)
     outcome = conclude(fields, campaign.definition, at=store.now(), corrected=corrected, remarks=remarks)
     for image in brought.values():
-        store.add_image(record.id, image, nm_per_px)
+        store.add_image(record.id, image, nm_per_px, own_scale=own_scale)
     if not away:
         return campaign.settle(record.id, outcome)
     # One that awaits its images and has lost them all goes on waiting.
@@ -86,14 +89,20 @@ def bring_images(
 
 
 def _with_brought(
-    store: Store, experiment_id: str, brought: dict[str, Path], nm_per_px: float | None
-) -> list[ImageRecord]:
-    """The images that count, those that are brought now (by digest) among them, as they would stand in the store."""
+    store: Store, experiment_id: str, brought: dict[str, Path], nm_per_px: float | None, own_scale: bool
+) -> tuple[list[ImageRecord], list[str]]:
+    """The images that count, those that are brought now (by digest) among them, as they would stand in the store; and
+    what to say of the scales that they keep from before."""
+    said = []
     counting = {image.sha256: image for image in store.image_records(experiment_id)}
     known = counting | {image.sha256: image for image, _ in store.images_taken_away(experiment_id)}
     for digest, path in brought.items():
         if digest in known:
-            counting[digest] = known[digest].model_copy(update={"path": path, "nm_per_px": nm_per_px})
+            before = known[digest].nm_per_px
+            if before is not None and nm_per_px is None and not own_scale:
+                said.append(f"{path}: keeps the {before:g} nm per pixel that were stated for it before")
+            stated = None if own_scale else nm_per_px or before
+            counting[digest] = known[digest].model_copy(update={"path": path, "nm_per_px": stated})
         else:
             counting[digest] = ImageRecord(
                 path=path,
@@ -103,7 +112,7 @@ def _with_brought(
                 correction=None,
                 added_at=store.now(),
             )
-    return list(counting.values())
+    return list(counting.values()), said
 
 
 def _of_other_samples(store: Store, experiment_id: str, brought: dict[str, Path]) -> list[str]:

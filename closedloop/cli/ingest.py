@@ -25,8 +25,14 @@ def ingest(
         list[Path] | None, typer.Argument(help="TEM images of one sample; they join those that it has.")
     ] = None,
     nm_per_px: Annotated[
-        float | None, typer.Option(min=0.0, help="Pixel size, where the images do not say it themselves.")
+        float | None,
+        typer.Option(
+            min=0.0, help="Pixel size, where the images do not say it themselves; kept until another is stated."
+        ),
     ] = None,
+    own_scale: Annotated[
+        bool, typer.Option("--own-scale", help="Give up a pixel size that was stated for these images before.")
+    ] = False,
     without: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,8 +55,14 @@ def ingest(
         raise NothingToIngest("--without IMAGE and --why TEXT go together: the reason is kept; give both, or neither")
     if nm_per_px is not None and not images:
         raise NothingToIngest("--nm-per-px has no use without an image to bring; leave it out, or name the image")
+    if own_scale and (nm_per_px is not None or not images):
+        raise NothingToIngest(
+            "--own-scale needs an image that is named, and goes with no --nm-per-px; give one of them"
+        )
     opened = Store.open(store_url(store), create=False)
-    record = bring_images(opened, experiment, images, nm_per_px=nm_per_px, without=without, why=why)
+    record = bring_images(
+        opened, experiment, images, nm_per_px=nm_per_px, own_scale=own_scale, without=without, why=why
+    )
     _rests_on(opened, experiment)
     brought = opened.outcomes(experiment)[-1]
     say(record, brought)

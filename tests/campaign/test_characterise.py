@@ -115,6 +115,28 @@ def test_a_stated_scale_that_the_file_contradicts_is_said(
     assert "note" not in capsys.readouterr().err
 
 
+def test_a_stated_scale_stays_until_it_is_given_up(
+    campaign: Campaign, stating: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting, store = _waiting(campaign), campaign.store
+
+    def size(**said: float | bool) -> float:
+        ingest(images=[stating], experiment=waiting, store=store.url, **said)  # type: ignore[arg-type]
+        outcome = store.outcomes(waiting)[-1]
+        return outcome.size_nm or 0.0
+
+    stated = size(nm_per_px=0.4)
+    assert size() == stated
+    assert "stating.tif: keeps the 0.4 nm per pixel that were stated for it before" in capsys.readouterr().err
+    assert size(own_scale=True) == pytest.approx(stated / 2, rel=0.01)
+    assert "keeps" not in capsys.readouterr().err
+    for wrong in ({"own_scale": True, "nm_per_px": 0.4}, {"own_scale": True, "images": []}):
+        with pytest.raises(NothingToIngest, match="--own-scale"):
+            ingest(
+                **{"images": [stating], "experiment": waiting, "store": store.url, "without": ["a"], "why": "b"} | wrong
+            )
+
+
 def test_what_is_too_large_to_be_a_colloid_is_not_told_as_a_size_alone(
     campaign: Campaign, stating: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

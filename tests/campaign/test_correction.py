@@ -151,13 +151,13 @@ def test_each_image_counts_with_its_own_last_correction(
 def test_a_scale_that_was_put_right_does_not_come_back_with_a_correction(
     campaign: Campaign, images: list[Path], found: list[np.ndarray], tmp_path: Path
 ) -> None:
-    """Brought with a wrong scale, then again without one, so that what the file says itself holds: 0.2 nm."""
+    """Brought with a wrong scale, which is given up, so that what the file says itself holds: 0.2 nm."""
     field = tmp_path / "field.tif"
     tifffile.imwrite(field, tifffile.imread(images[0]), imagej=True, resolution=(5, 5), metadata={"unit": "nm"})
     by_machine = Outcome(size_nm=8.0, evidence=Evidence(method=Method.TEM, recorded_at=campaign.store.now()))
     record = campaign.record(campaign.definition.space.sample(1, seed=1)[0], by_machine)
-    for stated in (0.52, None):
-        bring_images(campaign.store, record.id, [field], nm_per_px=stated)
+    bring_images(campaign.store, record.id, [field], nm_per_px=0.52)
+    bring_images(campaign.store, record.id, [field], own_scale=True)
     masks = _saved(tmp_path / "c.tif", _without_smallest(found[0], 3))
     store = ("--store", campaign.store.url)
     content = json.loads(_correct(field, "--masks", masks, "--experiment", record.id, *store, "--json").stdout)
