@@ -48,8 +48,8 @@ class NextBatch:
 class Campaign:
     """A definition and its experiments in a store. Everything that is remembered lies in the store.
 
-    ``makeable`` may refuse a recipe that this lab cannot make; such a recipe is never proposed. ``lab`` is this lab's
-    name, where it said one: what is made or recorded by it makes the store its own.
+    ``makeable`` may refuse a recipe that this lab cannot make, or say why it cannot; such a recipe is never proposed.
+    ``lab`` is this lab's name, where it said one: what is made or recorded by it makes the store its own.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Campaign:
         store: Store,
         *,
         seed: int = 0,
-        makeable: Callable[[Recipe], bool] | None = None,
+        makeable: Callable[[Recipe], bool | Sequence[str]] | None = None,
         lab: str | None = None,
     ) -> None:
         self.definition = definition

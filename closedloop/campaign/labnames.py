@@ -1,6 +1,6 @@
 """Joins the lab's words to the campaign's: stocks under the registry's names, and what the lab can make of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
 
 from closedloop.campaign.definition import canonical
@@ -37,14 +37,16 @@ def lab_name(source: LabConfig | EntryPoint) -> str:
     return source.name if isinstance(source, LabConfig) else f"{source.name} (installed)"
 
 
-def makeable_in(config: LabConfig) -> Callable[[Recipe], bool]:
-    """Whether this lab's stocks, vessel and limits allow a recipe."""
+def makeable_in(config: LabConfig) -> Callable[[Recipe], bool | Sequence[str]]:
+    """Whether this lab's stocks, vessel and limits allow a recipe, or the chemicals of which it has no stock."""
 
-    def makeable(recipe: Recipe) -> bool:
+    def makeable(recipe: Recipe) -> bool | Sequence[str]:
         try:
             compile_recipe(recipe, config, "trial")
         except ProcedureError:
-            return False
+            held = {name for stock in config.stocks for name in stock.contains}
+            absent = sorted({each.name for each in recipe.reagents if each.amount_mmol != 0} - held)
+            return [f"{config.name} has no stock of {', '.join(absent)}"] if absent else False
         return True
 
     return makeable

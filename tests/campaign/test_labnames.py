@@ -2,8 +2,9 @@
 
 import pytest
 
-from closedloop.campaign import canonical_lab
+from closedloop.campaign import canonical_lab, makeable_in
 from closedloop.lab import LabConfig, LabFileError
+from closedloop.recipes import Reagent, Recipe
 
 
 def _lab(*contents: dict[str, float]) -> LabConfig:
@@ -33,3 +34,17 @@ def test_every_stock_that_names_a_chemical_twice_or_wrongly_is_told() -> None:
     assert "stock 'stock 0': 'CdO' and 'cadmium oxide' are one chemical; add the two up" in said
     assert "stock 'stock 1': unknown chemical 'oleik acid'" in said
     assert "stock 'stock 2': 'OA' and 'oleic acid' are one chemical" in said
+
+
+def test_what_the_lab_has_not_is_named_for_every_amount() -> None:
+    makeable = makeable_in(canonical_lab(_lab({"CdO": 0.2}, {"oleic acid": 3.0})))
+
+    def said(**mmol: float) -> object:
+        names = {"CdO": "cadmium oxide", "acid": "oleic acid", "S": "sulfur", "ODE": "1-octadecene"}
+        reagents = tuple(Reagent(name=names[key], amount_mmol=amount) for key, amount in mmol.items())
+        return makeable(Recipe(product="CdS", reagents=reagents, reaction_temperature_c=200, reaction_time_min=5))
+
+    assert said(CdO=0.4, acid=3.0) is True
+    assert said(CdO=1e-4) is False
+    assert said(CdO=0.4, S=0.1, ODE=3) == said(CdO=0.8, S=0.3, ODE=9)
+    assert "bench has no stock of 1-octadecene, sulfur" in str(said(CdO=0.4, S=0.1, ODE=3))
