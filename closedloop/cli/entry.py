@@ -17,6 +17,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def main() -> None:
     """Runs what the command line says. Ends the program: 0, 130 after Ctrl-C, 2 for an error that a user can cause."""
+    _open_what_is_closed()
     try:
         status = _status()
     except KeyboardInterrupt:
@@ -24,6 +25,15 @@ def main() -> None:
     if status == INTERRUPTED:
         print("stopped", file=sys.stderr)
     sys.exit(status)
+
+
+def _open_what_is_closed() -> None:
+    """A stream that whoever called us closed takes and gives nothing. Python has None there, and the system would give
+    its number to the next file that is opened, such as the store."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8", errors="replace")  # noqa: SIM115 (open to the end)
+            setattr(sys, name, stream)
 
 
 def _status() -> Any:

@@ -90,6 +90,25 @@ def test_a_reader_who_has_enough_is_no_error() -> None:
         assert running.wait(timeout=120) == 1
 
 
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status", "said"),
+    [
+        (">&-", ("--version",), 0, ""),
+        (">&-", ("data", "list"), 0, ""),
+        (">&-", ("chemistry", "show", "CdO", "--json"), 0, ""),
+        (">&-", ("run", "no-such"), 2, "CampaignFileError: "),
+        ("2>&-", ("run", "no-such"), 2, ""),
+        ("<&- >&- 2>&-", ("data", "list"), 0, ""),
+    ],
+)
+def test_a_closed_stream_takes_all(closed: str, arguments: tuple[str, ...], status: int, said: str) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", SCRIPT, *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.returncode, ended.stdout) == (status, ""), ended.stderr
+    assert ended.stderr.startswith(said)
+    assert ended.stderr.count("\n") == bool(said)
+
+
 def test_a_wrong_option_goes_to_standard_error_with_status_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
