@@ -28,12 +28,12 @@ def shipped_campaigns() -> list[str]:
 def find_campaign(path_or_name: str | Path) -> tuple[str, str]:
     """(where, text) of a campaign's file, or of a shipped campaign by its name."""
     path = Path(path_or_name)
-    if path.is_file() or path.suffix:
-        try:
+    try:
+        if path.suffix or path.is_file():
             return str(path), path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            fault = f"cannot be read ({_reason(error)}); give a campaign's file"
-            raise CampaignFileError(str(path), [fault]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        fault = f"cannot be read ({_reason(error)}); give a campaign's file"
+        raise CampaignFileError(str(path), [fault]) from error
     if str(path_or_name) in shipped_campaigns():
         return str(path_or_name), files("campaigns").joinpath(f"{path_or_name}.yaml").read_text(encoding="utf-8")
     known = ", ".join(shipped_campaigns())

@@ -33,16 +33,23 @@ def check_place(path: Path, needed: Iterable[Path] = ()) -> Path:
     folder = path.parent
     if path.suffix.lower() not in SUFFIXES:
         raise ReportNotWritable(f"{path}: the report is a web page; give a name that ends with .html with --report")
-    if any(path.resolve() == other.resolve() or (path.exists() and _same(path, other)) for other in needed):
+    try:
+        there = path.exists()
+        writable = folder.is_dir() and os.access(folder, os.W_OK) and not path.is_dir()
+    except OSError as error:
+        raise ReportNotWritable(
+            f"{path}: the report cannot be written there ({error.strerror}); choose another place with --report"
+        ) from error
+    if any(os.path.realpath(path) == os.path.realpath(other) or (there and _same(path, other)) for other in needed):
         raise ReportNotWritable(f"{path}: this run reads or keeps that file; choose another place with --report")
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
+    if not writable:
         raise ReportNotWritable(f"{path}: the report cannot be written there; choose another place with --report")
     return path
 
 
 def _same(one: Path, other: Path) -> bool:
-    """One file under two names, such as where case does not count."""
-    return other.exists() and one.samefile(other)
+    """One file under two names, such as where case does not count; what cannot be looked at is not the page."""
+    return os.path.exists(other) and one.samefile(other)
 
 
 def write_report(campaign: Campaign, lab: LabConfig | None, stopped_because: str, path: Path) -> Path:

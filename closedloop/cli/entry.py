@@ -40,7 +40,7 @@ def _status() -> Any:
     import typer
 
     from closedloop.cli.app import app
-    from closedloop.cli.output import DiskFull, WrongUsage
+    from closedloop.cli.output import DiskFull, FileRefused, WrongUsage
     from closedloop.recipes import ClosedloopError
 
     # What Typer raises of a command line that it cannot take; its own name for it is not public.
@@ -63,7 +63,10 @@ def _status() -> Any:
         return 1
     except OSError as error:
         if error.errno not in _FULL:
-            raise
+            if error.filename is None:
+                raise  # of no file, so a fault of ours
+            what = f"{error.filename}: is refused ({error.strerror})"
+            return _refused(FileRefused(f"{what}; check the path, and that you may read and write there"))
         _drop_output()
         what = error.filename or "what was to be written"
         return _refused(DiskFull(f"{what}: does not fit ({error.strerror}); make room, or write to another disk"))

@@ -28,6 +28,10 @@ class DiskFull(ClosedloopError):
     """Standard output, or a file, has no room for what was to be written."""
 
 
+class FileRefused(ClosedloopError):
+    """The operating system refuses a file or a folder, and no room has said so in words of its own."""
+
+
 class WrongUsage(ClosedloopError):
     """The command line names no command, option or value that there is, or leaves one out that must be given."""
 

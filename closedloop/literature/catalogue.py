@@ -3,6 +3,7 @@
 Knows which data sets there are and where a user's copies lie; leaves reading them to others.
 """
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def load(name_or_path: str | Path, path: str | Path | None = None, *, negatives:
         if path is not None:
             raise DataError(f"{name} ships with closedloop and takes no path; leave {str(path)!r} out")
         return known.load(None, negatives)
-    if path is None and known is None and (Path(name).suffix or Path(name).is_file()):
+    if path is None and known is None and (Path(name).suffix or os.path.isfile(name)):
         return _table(Path(name))
     place = Path(path).expanduser() if path is not None else registered().get(name)
     if known is not None:
@@ -108,7 +109,7 @@ def name_and_path(given: str) -> tuple[str, str | None]:
     A path may hold "=" itself: one that exists is taken whole, and so is one before whose "=" no name could stand.
     """
     name, equals, path = given.partition("=")
-    if not equals or not path or not _NAME.fullmatch(name) or Path(given).exists():
+    if not equals or not path or not _NAME.fullmatch(name) or os.path.exists(given):
         return given, None
     return name, path
 

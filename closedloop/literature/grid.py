@@ -50,12 +50,12 @@ def read_grid(path: Path) -> Grid:
     """All cells of the file's (first) table; raises `DataError`, naming what is wrong with the file."""
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: not a table that can be read; save it as one of {', '.join(SUFFIXES)}")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; check the path")
     try:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; check the path")
         lines, delimiter = {".csv": _csv, ".xlsx": _xlsx, ".parquet": _parquet}[path.suffix.lower()](path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error}); check the file") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the file") from error
     numbered = [(number, cells) for number, cells in enumerate(lines, start=1) if not all(map(is_empty, cells))]
     if not numbered:
         raise DataError(f"{path}: the table is empty; it needs a header row and at least one experiment")

@@ -51,8 +51,11 @@ _SHAPE_NAMES = {"irregular shape": Shape.IRREGULAR, "flower shape": Shape.FLOWER
 
 def load_gu2025(folder: Path, *, negatives: bool = True) -> Loaded:
     """The recipes in file order, then (unless left out) the negatives; raises `DataError` naming the file at fault."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: not a folder; give the folder that holds {RECIPES}")
+    try:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: not a folder; give the folder that holds {RECIPES}")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}); check the path") from error
     repairs: Counter[str] = Counter()
     rows = _table(folder / RECIPES)
     sources = _table(folder / SOURCES)

@@ -30,8 +30,8 @@ NOTES = (
 def load_pbs2019(path: Path) -> Loaded:
     """All runs of the file, or of ``full.dat`` in a folder; raises `DataError` if it is missing, truncated or has other
     columns."""
-    path = path / "full.dat" if path.is_dir() else path
     try:
+        path = path / "full.dat" if path.is_dir() else path
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); give the path of full.dat") from error

@@ -29,6 +29,7 @@ from closedloop.store.errors import (
     StoreLocked,
     StoreMissing,
     StoreReadOnly,
+    StoreUnreachable,
     StoreUrlError,
 )
 
@@ -79,6 +80,13 @@ def check_file(file: Path, *, create: bool) -> None:
     Mode bits are read even where the operating system would not stop us: what an administrator marked read-only is
     not ours to write.
     """
+    try:
+        _look_at(file, create)
+    except OSError as error:
+        raise StoreUnreachable(f"{file}: cannot be used ({error.strerror}); allow it, or give another place") from error
+
+
+def _look_at(file: Path, create: bool) -> None:
     folder = file.parent
     if not folder.is_dir():
         raise StoreFolderMissing(f"{folder}: no such folder; make it, or give another place for the store")

@@ -23,6 +23,11 @@ class StoreReadOnly(StoreError):
     """The database file or its folder may not be written."""
 
 
+class StoreUnreachable(StoreError):
+    """The operating system does not let the database file be looked at: a folder that may not be entered, or a name
+    that is too long."""
+
+
 class NotADatabase(StoreError):
     """The file is not a SQLite database, or is a database of some other program."""
 

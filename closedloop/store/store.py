@@ -34,7 +34,7 @@ class Store(ImageShelf, LabShelf, LedgerShelf, ModelShelf):
         """Creates the database where there is none (unless told not to), and upgrades an old one after a copy of it.
 
         Raises a `StoreError` by name, with nothing written: `StoreUrlError`, `StoreMissing`, `StoreFolderMissing`,
-        `StoreReadOnly`, `NotADatabase`, `NewerSchema`, `StoreLocked`.
+        `StoreReadOnly`, `StoreUnreachable`, `NotADatabase`, `NewerSchema`, `StoreLocked`.
         """
         parsed = parse_url(url)
         file = sqlite_file(parsed)

@@ -1,5 +1,7 @@
 """Bad input from outside: one named line on standard error, exit status 2, and nothing written."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +86,67 @@ def test_a_store_that_is_read_only(
 ) -> None:
     (empty_folder / "shelf").mkdir(mode=0o555)
     _refused(["run", "--store", "sqlite:///shelf/lab.db"], monkeypatch, capsys, "StoreReadOnly")
+
+
+# Each is asked about a place below the folder {0} or of the name {0}.
+PLACES = [
+    (["data", "import", "pbs2019", "{0}"], "DataError"),
+    (["data", "import", "gu2025", "{0}"], "DataError"),
+    (["evaluate", "synthesis", "--data", "{0}"], "DataError"),
+    (["evaluate", "synthesis", "--data", "{0}.csv"], "DataError"),
+    (["evaluate", "synthesis", "--data", "{0}=x.csv"], "DataError"),
+    (["models", "list", "--store", "sqlite:///{0}"], "StoreUnreachable"),
+    (["run", "--store", "sqlite:///lab.db", "--report", "{0}.html"], "ReportNotWritable"),
+    (["run", "{0}"], "CampaignFileError"),
+    (["run", "{0}.yaml"], "CampaignFileError"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "name"), PLACES)
+def test_a_name_that_is_too_long(
+    arguments: list[str], name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _refused([each.format("a" * 300) for each in arguments], monkeypatch, capsys, name)
+
+
+@pytest.mark.parametrize(("arguments", "name"), PLACES)
+def test_a_folder_that_may_not_be_entered(
+    arguments: list[str],
+    name: str,
+    empty_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shut = empty_folder / "shut"
+    shut.mkdir(mode=0)
+    try:
+        if os.access(shut, os.X_OK):
+            pytest.skip("this user may enter every folder")
+        said = _refused([each.format("shut/x") for each in arguments], monkeypatch, capsys, name)
+    finally:
+        shut.chmod(0o755)
+    assert "shut/x" in said
+    # A name without a table's suffix is taken for a data set's.
+    assert ("no data set is called" if arguments[-2:] == ["--data", "{0}"] else "Permission denied") in said
+
+
+def test_a_file_that_the_system_refuses_is_named_where_no_room_has_named_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "s/a.db")
+
+    monkeypatch.setattr("closedloop.store.Store.open", refused)
+    assert "s/a.db: is refused (Permission denied); check" in _refused(
+        ["models", "list"], monkeypatch, capsys, "FileRefused"
+    )
+
+    def ours(*_: object, **__: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("closedloop.store.Store.open", ours)
+    with pytest.raises(OSError, match="Invalid argument"):
+        main()
 
 
 def test_a_store_that_is_no_database(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

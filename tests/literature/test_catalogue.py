@@ -60,6 +60,8 @@ def test_a_published_set_is_found_where_it_was_imported_from(shared_data: Path) 
         ("cdse2022", "x.csv", "takes no path"),
         ("absent.csv", None, "no such file"),
         ("notes.txt", None, "save it as one of"),
+        (300 * "a", None, "use one of agnp2021"),
+        (f"{300 * 'a'}.csv", None, "File name too long"),
     ],
 )
 def test_what_cannot_be_found_says_what_to_do(name: str, path: str | None, way_out: str) -> None:
@@ -132,6 +134,7 @@ def test_a_damaged_pbs2019_is_refused(shared_data: Path, tmp_path: Path, damage,
         ("./gone=1.csv", "./gone=1.csv", None),
         ("x.csv=", "x.csv=", None),
         ("=x.csv", "=x.csv", None),
+        (f"{300 * 'a'}=x.csv", 300 * "a", "x.csv"),
     ],
 )
 def test_a_name_with_a_path_is_told_from_a_path_with_an_equals_sign(
