@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -22,10 +22,11 @@ def whole(path: Path) -> Iterator[Path]:
         draft.replace(path)
     except OSError as error:
         if error.errno is not None and (error.filename is None or draft.name in str(error.filename)):
-            error.filename, error.filename2 = str(path), None
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder is none, or may not be entered, there is no draft either
+            draft.unlink()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

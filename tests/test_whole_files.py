@@ -68,7 +68,14 @@ def test_an_error_names_the_file_that_was_asked_for(target: str, tmp_path: Path)
     with pytest.raises(OSError, match=r"a directory|No such file") as refused:
         write_whole(place, "words")
     assert refused.value.filename == str(place)
-    assert ".part" not in str(refused.value)
+    assert str(refused.value) == f"[Errno {refused.value.errno}] {refused.value.strerror}: {str(place)!r}"
+
+
+def test_a_draft_that_cannot_be_looked_for_hides_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError) as refused:
+        write_whole(tmp_path / "file" / "below", "words")
+    assert refused.value.filename == str(tmp_path / "file" / "below")
 
 
 def test_an_error_of_no_file_is_of_the_one_that_is_written_and_others_keep_their_name(tmp_path: Path) -> None:
