@@ -1,14 +1,12 @@
 """Entry point of the console script: every way in which a command can end is an exit status and at most one line.
 
-Imports the commands when it is called, so that an interruption while they are read is no traceback either.
+Imports nothing that Python has not read by itself until `main` is called, so that an interruption while the program
+is read is no traceback either; one that comes before, while Python starts, is Python's own.
 """
 
 import errno
-import math
 import os
 import sys
-from contextlib import suppress
-from typing import Any
 
 # What Typer makes of a KeyboardInterrupt.
 INTERRUPTED = 130
@@ -36,7 +34,7 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, stream)
 
 
-def _status() -> Any:
+def _status() -> str | int | None:
     import typer
 
     from closedloop.cli.app import app
@@ -47,13 +45,15 @@ def _status() -> Any:
     not_taken: type[Exception] = typer.BadParameter.__bases__[0]
     try:
         try:
-            status = app(prog_name="closedloop", standalone_mode=False) or 0
+            status: str | int | None = app(prog_name="closedloop", standalone_mode=False) or 0
         except SystemExit as ended:
             status = ended.code
         except not_taken as error:
             if not str(error):  # no command was named, and Typer has shown the help
                 return 2
-            raise WrongUsage(_in_one_line(error)) from error
+            from closedloop.cli.usage import in_one_line
+
+            raise WrongUsage(in_one_line(error)) from error
         sys.stdout.flush()  # not left to Python's end, where nothing can be said any more
         return status
     except ClosedloopError as error:
@@ -70,33 +70,6 @@ def _status() -> Any:
         _drop_output()
         what = error.filename or "what was to be written"
         return _refused(DiskFull(f"{what}: does not fit ({error.strerror}); make room, or write to another disk"))
-
-
-def _in_one_line(error: Any) -> str:
-    """What is wrong with a command line, in this program's words where Typer has it from pydantic."""
-    from pydantic import BaseModel, ValidationError
-
-    from closedloop.fault_words import in_words
-
-    parameter, cause = getattr(error, "param", None), error.__cause__
-    name = getattr(error, "param_hint", None) or (parameter and (parameter.metavar or " / ".join(parameter.opts)))
-    if isinstance(cause, ValidationError):
-        return f"{name}: {in_words(_as_of_a_number(cause.errors()[0]), 'command', BaseModel).rstrip('.')}"
-    said = f"{name}: {error.message}" if name and error.message else error.format_message()
-    more = f"; `{error.ctx.command_path} --help` lists what may stand there" if error.ctx else ""
-    return f"{said.rstrip('.')}{more}"
-
-
-def _as_of_a_number(fault: Any) -> dict[str, Any]:
-    """A command line holds nothing but text, and what is wrong with a number is to be said of the number."""
-    text, kind = str(fault["input"]), fault["type"]
-    with suppress(ValueError):
-        return fault | {"input": int(text)}
-    with suppress(ValueError):
-        number = float(text)
-        fraction = kind == "int_parsing" and math.isfinite(number)
-        return fault | {"input": number, "type": "int_from_float" if fraction else kind}
-    return dict(fault)
 
 
 def _refused(error: Exception) -> int:

@@ -54,12 +54,20 @@ def test_only_what_goes_on_is_said_to_go_on(
     assert capsys.readouterr().err.splitlines() == [kept, "stopped"]
 
 
-def test_an_interruption_while_the_program_is_read_is_no_traceback() -> None:
+@pytest.mark.parametrize(
+    "interrupted",
+    [
+        'name == "closedloop.cli.tem"',
+        # The first import of all, but for what holds `main` and what lies inside Python.
+        "name not in ('closedloop', 'closedloop.cli', 'closedloop.cli.entry', *sys.builtin_module_names)",
+    ],
+)
+def test_an_interruption_while_the_program_is_read_is_no_traceback(interrupted: str) -> None:
     script = f"""
 import sys
 class Interrupted:
     def find_spec(self, name, path, target=None):
-        if name == "closedloop.cli.tem":
+        if {interrupted}:
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupted())
 {SCRIPT}
