@@ -6,6 +6,7 @@ A word that is close to one that belongs in its place is asked for. Leaves lines
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -42,6 +43,8 @@ def _value_in_words(error: Mapping[str, Any], kind: str, given: Any) -> str:
     """What is wrong with one text, number or choice."""
     if kind in (*_NO_NUMBER, "string_type", "enum", "literal_error", "bool_type") and given is None:
         return "is empty; write a value, or leave the key out"
+    if kind == "int_parsing" and (whole := _whole_number(given)) is not None:
+        return f"{_shown(given)} is not written as a whole number; write {whole}"
     if kind in _NO_NUMBER and isinstance(given, str):
         return (
             f"{_shown(given)} is no number; write the number alone: its unit stands in the name, "
@@ -111,6 +114,14 @@ def asked(word: str, known: list[str]) -> str | None:
     """Asks for the known word that is close to this one, ``None`` where none is."""
     near = get_close_matches(word.casefold(), known, n=1)
     return f"did you mean {near[0]!r}?" if near else None
+
+
+def _whole_number(text: str) -> int | None:
+    """What a text such as 1e3 stands for, ``None`` where that is no whole number."""
+    with suppress(ValueError):
+        number = float(text)
+        return int(number) if number.is_integer() else None
+    return None
 
 
 def _shown(given: Any) -> str:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from closedloop.fault_words import in_words, spelled, written_place
 
+NO_NUMBER = "is no number; write the number alone: its unit stands in the name, and its decimal mark is a point"
+
 
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -48,6 +50,10 @@ def said(content: dict[Any, Any]) -> list[str]:
         ({"named": {12: {}}}, "named.12: 12 is no text; put it in quotation marks if it is meant as one"),
         ({"parts": [{"count": 2.5}]}, "parts.0.count: 2.5 is no whole number; write 2 or 3"),
         ({"parts": [{"count": -2.5}]}, "parts.0.count: -2.5 is no whole number; write -3 or -2"),
+        # YAML takes it for a text, for it has no point.
+        ({"parts": [{"count": "1e3"}]}, "parts.0.count: '1e3' is not written as a whole number; write 1000"),
+        ({"parts": [{"count": "1e400"}]}, f"parts.0.count: '1e400' {NO_NUMBER}"),
+        ({"parts": [{"count": "two"}]}, f"parts.0.count: 'two' {NO_NUMBER}"),
         (
             {"parts": [{"label": ["b"]}]},
             "parts.0.label: ['b'] is no text; put it in quotation marks if it is meant as one",

@@ -27,6 +27,7 @@ def _as_of_a_number(fault: Any) -> dict[str, Any]:
         return fault | {"input": int(text)}
     with suppress(ValueError):
         number = float(text)
-        fraction = kind == "int_parsing" and math.isfinite(number)
-        return fault | {"input": number, "type": "int_from_float" if fraction else kind}
+        if kind == "int_parsing" and math.isfinite(number):
+            return dict(fault) if number.is_integer() else fault | {"input": number, "type": "int_from_float"}
+        return fault | {"input": number}
     return dict(fault)

@@ -316,6 +316,8 @@ def test_a_store_of_another_lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         (["run", "--budget", "0"], "--budget: 0 should be greater than or equal to 1\n"),
         (["run", "--seed", "-1"], "--seed: -1 should be greater than or equal to 0\n"),
         (["run", "--seed", "1.5"], "--seed: 1.5 is no whole number; write 1 or 2\n"),
+        (["run", "--budget", "1e3"], "--budget: '1e3' is not written as a whole number; write 1000\n"),
+        (["run", "--budget", "-2.50e1"], "--budget: '-2.50e1' is not written as a whole number; write -25\n"),
         (["run", "--seed", "1e400"], "--seed: inf is no number; write one\n"),
         (["run", "--seed", "x"], "--seed: 'x' is no number; write the number alone"),
         (["run", "--sed", "1"], "No such option: --sed (Possible options: --seed, "),
