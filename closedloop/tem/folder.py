@@ -200,7 +200,7 @@ def _samples_in(folder: Path, leave_out: Path | None) -> list[Sample]:
     by_folder: dict[Path, list[Path]] = {}
     for path in _paths_in(folder, leave_out):
         if _is_image(path):
-            by_folder.setdefault(path if _is_folder(path) else path.parent, []).append(path)
+            by_folder.setdefault(path if os.path.isdir(path) else path.parent, []).append(path)
     return [
         _sample("/".join((folder.resolve().name, *place.relative_to(folder).parts)), images)
         for place, images in sorted(by_folder.items())
@@ -225,15 +225,13 @@ def _paths_in(folder: Path, leave_out: Path | None) -> list[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    """By its suffix. An EMI file is one where the images that it belongs to are not there, so that it says so; and so
-    is a folder that stands for what is in it."""
+    """By its suffix. An EMI file is one where the images that it belongs to are not there, so that it says so; a folder
+    that cannot be listed is one, and a link to a folder is none, whatever its name."""
+    if os.path.isdir(path):
+        return not os.path.islink(path)
     if path.suffix.lower() == ".emi":
         return not any(other.suffix.lower() == ".ser" for other in path.parent.glob(f"{escape(path.stem)}_*"))
-    return path.suffix.lower() in IMAGE_SUFFIXES or _is_folder(path)
-
-
-def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _why_no_images(folder: Path) -> str:
