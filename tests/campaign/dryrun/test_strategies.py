@@ -19,7 +19,7 @@ from closedloop.campaign.dryrun import (
     replay,
 )
 from closedloop.campaign.dryrun.strategies import find
-from closedloop.recipes import FailureCause, Outcome, Shape
+from closedloop.recipes import Experiment, FailureCause, Outcome, Reagent, Recipe, Role, Shape
 from tests.campaign.dryrun.made import experiment, grid
 
 PLAIN = ("closedloop", "random", "nearest", "gp", "extra-trees")
@@ -40,6 +40,30 @@ def test_each_recipe_is_picked_once_until_none_is_left(name: str) -> None:
         for pick in picks:
             session.learn(pick.index, small.results[pick.index])
     assert sorted(seen) == list(range(len(small)))
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_recipes_that_plain_columns_cannot_tell_apart_are_picked_all_the_same(name: str) -> None:
+    # One acid more, the other less: no condition varies, nor does the sum of the ligands.
+    pairs = ((1.0, 3.0), (1.5, 2.5), (2.0, 2.0))
+    recipes = [
+        Recipe(
+            product="CdSe",
+            reagents=tuple(
+                Reagent(name=acid, amount_mmol=mmol, role=Role.LIGAND)
+                for acid, mmol in zip(("oleic acid", "stearic acid"), pair, strict=True)
+            ),
+        )
+        for pair in pairs
+    ]
+    data = [
+        Experiment(recipe=recipe, outcome=Outcome(success=True, size_nm=size), source=str(size))
+        for recipe, size in zip(recipes, (3.0, 4.0, 5.0), strict=True)
+    ]
+    pool = Pool.of(data, "CdSe", Goal(4.0))
+    run = replay(pool, name, find(name), Known(), 0, budget=len(pool), all_hits=True)
+    assert sorted(step.index for step in run.steps) == [0, 1, 2]
+    assert all(step.chance is None or np.isfinite(step.chance) for step in run.steps)
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -20,8 +20,9 @@ class _Session(Scored):
     def __init__(self, view: View, seed: int) -> None:
         super().__init__(view, seed)
         plain = Features.of(view).plain
-        low, width = plain.min(0, initial=np.inf), np.ptp(plain, axis=0)
-        self._unit = (plain - low) / width
+        width = np.ptp(plain, axis=0)
+        # Where nothing plain varies there is one column of zeros, which stays as it is.
+        self._unit = (plain - plain.min(0)) / np.where(width > 0, width, 1.0)
         self._seed = seed
 
     def scores(self, rest: NDArray[np.int64]) -> tuple[Array, Array, Array]:
