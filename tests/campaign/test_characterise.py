@@ -38,7 +38,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     product = Product.ideal(4.0, 0.08, Shape.SPHERE)
     paths = [folder / f"field-{seed}.tif" for seed in (1, 2)]
     for seed, path in enumerate(paths, start=1):
-        render(product, seed, size_px=768).save(path)
+        render(product, seed, size_px=512).save(path)
     return paths
 
 
@@ -89,7 +89,7 @@ def test_bringing_such_fields_says_so(
 def stating(images: list[Path], tmp_path: Path) -> Path:
     """The first field in a file that states 0.2 nm per pixel, without a scale bar."""
     path = tmp_path / "stating.tif"
-    pixels = tifffile.imread(images[0])[:512, :512]
+    pixels = tifffile.imread(images[0])[:384, :384]
     tifffile.imwrite(path, pixels, imagej=True, resolution=(5, 5), metadata={"unit": "nm"})
     return path
 
