@@ -78,8 +78,9 @@ def bring_images(
     ]
     corrected = bool(away) or store.is_corrected(record.id)
     outcome = conclude(fields, campaign.definition, at=store.now(), corrected=corrected, remarks=remarks)
-    for image in brought.values():
-        store.add_image(record.id, image, nm_per_px, own_scale=own_scale)
+    scales = {image.sha256: image.nm_per_px for image in rests_on}
+    for digest, image in brought.items():
+        store.add_image(record.id, image, scales[digest])
     if not away:
         return campaign.settle(record.id, outcome)
     # One that awaits its images and has lost them all goes on waiting.
@@ -98,10 +99,10 @@ def _with_brought(
     known = counting | {image.sha256: image for image, _ in store.images_taken_away(experiment_id)}
     for digest, path in brought.items():
         if digest in known:
-            before = known[digest].nm_per_px
-            if before is not None and nm_per_px is None and not own_scale:
+            stated = nm_per_px
+            if nm_per_px is None and not own_scale and (before := known[digest].nm_per_px) is not None:
                 said.append(f"{path}: keeps the {before:g} nm per pixel that were stated for it before")
-            stated = None if own_scale else nm_per_px or before
+                stated = before
             counting[digest] = known[digest].model_copy(update={"path": path, "nm_per_px": stated})
         else:
             counting[digest] = ImageRecord(

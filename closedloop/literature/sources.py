@@ -36,7 +36,10 @@ _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 def doi_of(source: str) -> tuple[str, str] | None:
     """Registrant and suffix of the one DOI that a source names, in small letters: ``doi:10.1021/NL0123456`` ->
     ("10.1021", "nl0123456"); ``None`` where it names none, or several."""
-    text = _unescaped(_plain(source))
+    return _doi_in(_plain(source))
+
+
+def _doi_in(text: str) -> tuple[str, str] | None:
     found = {(one[1], suffix) for one in _DOI.finditer(text) if (suffix := _suffix(one, text)) is not None}
     return found.pop() if len(found) == 1 else None
 
@@ -46,8 +49,9 @@ def source_key(source: str | None) -> str | None:
     """What stands for a source, equal for all ways to write it; ``None`` where it is unknown."""
     if source is None:
         return None
-    doi = doi_of(source)
-    return "/".join(doi) if doi else _ANNOUNCED.sub("", _unescaped(_plain(source)))
+    text = _plain(source)
+    doi = _doi_in(text)
+    return "/".join(doi) if doi else _ANNOUNCED.sub("", text)
 
 
 def one_spelling(sources: Sequence[str | None]) -> list[str | None]:
@@ -89,9 +93,9 @@ def _closes_what_opened_before(suffix: str) -> bool:
 
 
 def _plain(source: str) -> str:
-    """Small letters of one form, single spaces, without HTML's escapes and invisible signs."""
+    """Small letters of one form, single spaces, without escapes, however often it was escaped, and invisible signs."""
     text = source
-    while (again := _folded(text)) != text:
+    while (again := _folded(unquote(text))) != text:
         text = again
     return text
 
@@ -101,10 +105,3 @@ def _folded(text: str) -> str:
         letter for letter in unicodedata.normalize("NFKC", unescape(text)) if unicodedata.category(letter) != "Cf"
     )
     return " ".join("".join(visible).lower().split())
-
-
-def _unescaped(text: str) -> str:
-    """Without escapes, however often it was escaped."""
-    while (again := _plain(unquote(text))) != text:
-        text = again
-    return text

@@ -31,11 +31,11 @@ _FEWEST_DIGITS = 8
 class ImageShelf(ExperimentShelf):
     """The part of the store that a microscopist lives on."""
 
-    def add_image(self, id: str, path: Path, nm_per_px: float | None = None, *, own_scale: bool = False) -> Path:
+    def add_image(self, id: str, path: Path, nm_per_px: float | None = None) -> Path:
         """Copies the image into the store and gives its place there; the same image twice is one, and one that was
         taken away counts again.
 
-        nm_per_px: where a person stated it; what was stated last holds, until ``own_scale`` lets the image speak for
+        nm_per_px: where a person stated it; what was said last holds, and brought without one the image speaks for
         itself again.
 
         Raises `UnknownExperiment`, `ArtefactError`.
@@ -55,9 +55,8 @@ class ImageShelf(ExperimentShelf):
                 )
                 session.add(known)
                 session.flush()
-            stated = None if own_scale else nm_per_px or _stated(session, known)
-            if stated != _stated(session, known):
-                self._state_scale(session, known, stated)
+            if nm_per_px != _stated(session, known):
+                self._state_scale(session, known, nm_per_px)
             if _taken_away(session, known) is not None:
                 assert known.id is not None  # flushed, so numbered
                 session.add(ImageWithdrawalRow(image=known.id, why=None, at=self._now()))

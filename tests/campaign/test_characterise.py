@@ -130,6 +130,8 @@ def test_a_stated_scale_stays_until_it_is_given_up(
     assert "stating.tif: keeps the 0.4 nm per pixel that were stated for it before" in capsys.readouterr().err
     assert size(own_scale=True) == pytest.approx(stated / 2, rel=0.01)
     assert "keeps" not in capsys.readouterr().err
+    with pytest.raises(UnreadableScale, match="0 is no pixel size"):
+        size(nm_per_px=0.0)  # not taken for a scale that was left out
     for wrong in ({"own_scale": True, "nm_per_px": 0.4}, {"own_scale": True, "images": []}):
         with pytest.raises(NothingToIngest, match="--own-scale"):
             ingest(
