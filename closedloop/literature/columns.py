@@ -47,8 +47,6 @@ POSITIVE = ("size_nm", *OBSERVABLES)
 
 # Signs that make another column of one, where others are brackets, marks, arrows and the like.
 _MEANT = frozenset("%‰±∓+<>≤≥≈×÷√∑∆∂")
-# What stands for a degree sign where a keyboard or a font has none.
-_DEGREES = str.maketrans("°º˚∘◦", "     ")
 
 
 def column_name(written: str) -> str:
@@ -56,7 +54,8 @@ def column_name(written: str) -> str:
 
     Letters of any alphabet stay, and signs with a meaning: "size σ (nm)" -> "size_σ_nm".
     """
-    text = unicodedata.normalize("NFKC", written.translate(_DEGREES)).casefold().replace("/", " per ")
+    # The masculine ordinal is typed for a degree sign, and would become the letter o.
+    text = unicodedata.normalize("NFKC", written.replace("º", " ")).casefold().replace("/", " per ")
     return "_".join("".join(sign if sign.isalnum() or sign in _MEANT else " " for sign in text).split())
 
 

@@ -128,6 +128,8 @@ def test_a_stated_scale_stays_until_it_is_given_up(
     stated = size(nm_per_px=0.4)
     assert size() == stated
     assert "stating.tif: keeps the 0.4 nm per pixel that were stated for it before" in capsys.readouterr().err
+    assert size() == stated  # for it was kept in the store too
+    capsys.readouterr()
     assert size(own_scale=True) == pytest.approx(stated / 2, rel=0.01)
     assert "keeps" not in capsys.readouterr().err
     with pytest.raises(UnreadableScale, match="0 is no pixel size"):
